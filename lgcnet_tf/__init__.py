@@ -1,0 +1,1 @@
+"""Search, train and serve real-time segmentation networks (LGCNet)."""
