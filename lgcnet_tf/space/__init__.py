@@ -1,0 +1,16 @@
+"""What can be chosen: operations, skeleton, fusion cell, genotype."""
+
+from lgcnet_tf.space.fusion import (
+    FUSION_EDGES,
+    FUSION_KEEP_EDGES,
+    FUSION_NODES,
+    FUSION_UP_EDGES,
+)
+from lgcnet_tf.space.genotype import Genotype, random_genotype, uniform
+from lgcnet_tf.space.operations import (
+    CELL_OPERATIONS,
+    FUSION_OPERATIONS,
+    UP_OPERATIONS,
+)
+from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES, CELL_EDGES, CellSpec, Skeleton
+from lgcnet_tf.space.workloads import Workload, Workloads, space_id, workloads

@@ -1,0 +1,159 @@
+"""A genotype: the operation chosen on every edge, with where it came from."""
+
+import collections
+import dataclasses
+import os
+from typing import Any
+
+import numpy as np
+
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.files import read_json, write_json
+from lgcnet_tf.space.fusion import FUSION_EDGES
+from lgcnet_tf.space.operations import CELL_OPERATIONS
+from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES, Skeleton
+
+FORMAT_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Genotype:
+    """One network of the search space.
+
+    Attributes:
+        skeleton: what is fixed.
+        cells: for each of the K cells the names of its 5 edges' operations, in
+            the order of `CELL_EDGES`.
+        fusion: operation of each edge of the fusion cell by the edge's name;
+            empty without one.
+        provenance: data set, λ or target, table id, seed, predicted latency.
+
+    Raises:
+        InputError: an edge is missing or has an operation that is no candidate.
+    """
+
+    skeleton: Skeleton
+    cells: tuple[tuple[str, ...], ...]
+    fusion: dict[str, str]
+    provenance: dict[str, Any] = dataclasses.field(default_factory=dict, compare=False)
+
+    def __post_init__(self):
+        if len(self.cells) != self.skeleton.num_cells:
+            raise InputError(
+                f"genotype: needs {self.skeleton.num_cells} cells. "
+                f"Received: {len(self.cells)}"
+            )
+        for index, cell in enumerate(self.cells):
+            named = dict(zip(CELL_EDGE_NAMES, cell))
+            candidates = dict.fromkeys(CELL_EDGE_NAMES, CELL_OPERATIONS)
+            _check_edges(f"cell {index}", named, candidates)
+        _check_edges("fusion cell", self.fusion, fusion_candidates(self.skeleton))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form; `from_dict` is its inverse."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "skeleton": self.skeleton.to_dict(),
+            "cells": [dict(zip(CELL_EDGE_NAMES, cell)) for cell in self.cells],
+            "fusion": dict(self.fusion),
+            "provenance": self.provenance,
+        }
+
+    @classmethod
+    def from_dict(cls, config: dict[str, Any]) -> "Genotype":
+        """Reads `to_dict`'s form.
+
+        Raises:
+            InputError: says what is wrong and where.
+        """
+        if not isinstance(config, dict) or "format_version" not in config:
+            raise InputError("genotype: no format_version; not a genotype.")
+        version = config["format_version"]
+        if version != FORMAT_VERSION:
+            raise InputError(
+                f"genotype: format version {version!r}; this release reads "
+                f"version {FORMAT_VERSION}."
+            )
+        for key, kind in {"skeleton": dict, "cells": list, "fusion": dict}.items():
+            if not isinstance(config.get(key), kind):
+                raise InputError(f"genotype: {key} is missing or malformed.")
+        skeleton = Skeleton.from_dict(config["skeleton"])
+        cells = []
+        for index, cell in enumerate(config["cells"]):
+            candidates = dict.fromkeys(CELL_EDGE_NAMES, CELL_OPERATIONS)
+            _check_edges(f"cell {index}", cell, candidates)
+            cells.append(tuple(cell[name] for name in CELL_EDGE_NAMES))
+        return cls(
+            skeleton, tuple(cells), config["fusion"], config.get("provenance", {})
+        )
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes the genotype as JSON."""
+        write_json(path, self.to_dict())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "Genotype":
+        """Reads a genotype file.
+
+        Raises:
+            InputError: names the file and what is wrong in it.
+        """
+        config = read_json(path)
+        try:
+            return cls.from_dict(config)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+
+
+def fusion_candidates(skeleton: Skeleton) -> dict[str, tuple[str, ...]]:
+    """Candidates of each edge of the fusion cell; empty without one."""
+    if skeleton.fusion == "none":
+        return {}
+    return {edge.name: edge.candidates for edge in FUSION_EDGES}
+
+
+def uniform(skeleton: Skeleton, operation: str) -> Genotype:
+    """`operation` on every cell edge; 3x3 conv and deconv in the fusion cell."""
+    fusion = {
+        edge: "conv_3x3" if "conv_3x3" in candidates else "deconv_3x3"
+        for edge, candidates in fusion_candidates(skeleton).items()
+    }
+    cell = (operation,) * len(CELL_EDGE_NAMES)
+    return Genotype(skeleton, (cell,) * skeleton.num_cells, fusion)
+
+
+def random_genotype(skeleton: Skeleton, generator: np.random.Generator) -> Genotype:
+    """Draws every edge's operation uniformly (Table VII, setting a)."""
+    cells = tuple(
+        tuple(str(name) for name in generator.choice(CELL_OPERATIONS, len(CELL_EDGE_NAMES)))
+        for _ in range(skeleton.num_cells)
+    )
+    fusion = {
+        edge: str(generator.choice(candidates))
+        for edge, candidates in fusion_candidates(skeleton).items()
+    }
+    return Genotype(skeleton, cells, fusion)
+
+
+def _check_edges(where: str, chosen: Any, candidates: dict[str, tuple[str, ...]]):
+    if not isinstance(chosen, dict):
+        raise InputError(f"genotype: {where} must map edges to operations.")
+    for edge in candidates:
+        if edge not in chosen:
+            raise InputError(f"genotype: {where} lacks the edge {edge!r}.")
+    for edge, operation in chosen.items():
+        if edge not in candidates:
+            raise InputError(
+                f"genotype: {where} has an unknown edge {edge!r}; its edges are "
+                f"{', '.join(candidates) or 'none'}."
+            )
+        if operation not in candidates[edge]:
+            raise InputError(
+                f"genotype: {where}, edge {edge!r}: unknown operation "
+                f"{operation!r}; it takes one of {', '.join(candidates[edge])}."
+            )
+
+
+def operation_counts(genotype: Genotype) -> dict[str, int]:
+    """How often each operation stands on an edge of a cell."""
+    return dict(collections.Counter(op for cell in genotype.cells for op in cell))

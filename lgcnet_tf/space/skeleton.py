@@ -1,0 +1,171 @@
+"""What is fixed about a network: stem, cells, widths, taps (III-A, III-B)."""
+
+import dataclasses
+from typing import Any
+
+from lgcnet_tf.errors import InputError
+
+CELL_EDGES = (("s0", "n0"), ("s1", "n0"), ("s0", "n1"), ("s1", "n1"), ("n0", "n1"))
+"""The p = 5 edges of a cell: two inputs s0 (older) and s1, two nodes n0 and n1."""
+
+CELL_EDGE_NAMES = tuple(f"{source}->{target}" for source, target in CELL_EDGES)
+NODES = ("n0", "n1")
+
+FUSIONS = ("dense", "none")
+"""How features are aggregated: the dense-connected fusion cell, or not at all."""
+
+Size = tuple[int, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class CellSpec:
+    """One cell: its place, its strides and its widths.
+
+    Attributes:
+        index: position, from 0.
+        stride: stride of the nodes and of the output, against the image.
+        input_stride: stride of the newer input s1; half of `stride` in a
+            reduction cell.
+        source_strides: strides of s0 and s1 as they arrive.
+        source_channels: channels of s0 and s1 as they arrive.
+        channels: channels of each node; the output has twice as many.
+    """
+
+    index: int
+    stride: int
+    input_stride: int
+    source_strides: tuple[int, int]
+    source_channels: tuple[int, int]
+    channels: int
+
+    @property
+    def reduction(self) -> bool:
+        return self.stride != self.input_stride
+
+    @property
+    def output_channels(self) -> int:
+        return len(NODES) * self.channels
+
+    def edge_stride(self, edge: int) -> int:
+        """2 for the edges that leave the inputs of a reduction cell, else 1."""
+        return 2 if self.reduction and CELL_EDGES[edge][0].startswith("s") else 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Skeleton:
+    """The fixed frame of the search space; the defaults are the paper's.
+
+    Attributes:
+        num_classes: classes of the data set, 19 for Cityscapes.
+        initial_channels: F; a node at stride s has F * s channels.
+        num_cells: K.
+        reduction_cells: indices of the cells that halve the resolution.
+        fusion: one of `FUSIONS`.
+        fusion_taps: the cells whose outputs enter the fusion cell, finest first.
+        fusion_channels: width to which each tap is reduced.
+
+    Raises:
+        InputError: the parts do not fit together.
+    """
+
+    num_classes: int = 19
+    initial_channels: int = 8
+    num_cells: int = 14
+    reduction_cells: tuple[int, ...] = (1, 8)
+    fusion: str = "dense"
+    fusion_taps: tuple[int, ...] = (0, 7, 13)
+    fusion_channels: int = 48
+
+    def __post_init__(self):
+        for name in ("num_classes", "initial_channels", "num_cells", "fusion_channels"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise InputError(
+                    f"skeleton: {name} must be a whole number of at least 1. "
+                    f"Received: {value!r}"
+                )
+        for name in ("reduction_cells", "fusion_taps"):
+            cells = getattr(self, name)
+            if list(cells) != sorted(set(cells)) or not all(
+                type(c) is int and 0 <= c < self.num_cells for c in cells
+            ):
+                raise InputError(
+                    f"skeleton: {name} must be increasing cell indices below "
+                    f"num_cells={self.num_cells}. Received: {tuple(cells)}"
+                )
+        if self.fusion not in FUSIONS:
+            raise InputError(
+                f"skeleton: fusion must be one of {', '.join(FUSIONS)}. "
+                f"Received: {self.fusion!r}"
+            )
+        if self.fusion == "dense":
+            strides = [self.cells[tap].stride for tap in self.fusion_taps]
+            if len(strides) != 3 or any(
+                2 * fine != coarse for fine, coarse in zip(strides, strides[1:])
+            ):
+                raise InputError(
+                    "skeleton: the dense-connected fusion cell takes three "
+                    "fusion_taps, each at twice the stride of the one before. "
+                    f"Received: fusion_taps={self.fusion_taps}, strides={strides}"
+                )
+
+    @property
+    def stem_channels(self) -> tuple[int, int, int]:
+        """Channels of the three 3x3 convs of the stem, strides 2, 1, 2."""
+        return (2 * self.initial_channels,) * 2 + (4 * self.initial_channels,)
+
+    @property
+    def cells(self) -> tuple[CellSpec, ...]:
+        """The K cells in order."""
+        outputs = [(4, self.stem_channels[-1])] * 2  # (stride, channels)
+        specs = []
+        for index in range(self.num_cells):
+            (older_stride, older), (stride, newer) = outputs[-2:]
+            out_stride = stride * (2 if index in self.reduction_cells else 1)
+            spec = CellSpec(
+                index=index,
+                stride=out_stride,
+                input_stride=stride,
+                source_strides=(older_stride, stride),
+                source_channels=(older, newer),
+                channels=self.initial_channels * out_stride,
+            )
+            specs.append(spec)
+            outputs.append((spec.stride, spec.output_channels))
+        return tuple(specs)
+
+    @property
+    def last_cell(self) -> int:
+        """The last cell that anything reads: later ones are never built."""
+        return self.fusion_taps[-1] if self.fusion != "none" else self.num_cells - 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form; `from_dict` is its inverse."""
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in dataclasses.asdict(self).items()
+        }
+
+    @classmethod
+    def from_dict(cls, config: dict[str, Any]) -> "Skeleton":
+        """Reads `to_dict`'s form.
+
+        Raises:
+            InputError: a field is unknown, missing or of a wrong value.
+        """
+        fields = {field.name for field in dataclasses.fields(cls)}
+        if not isinstance(config, dict) or set(config) != fields:
+            found = set(config) if isinstance(config, dict) else set()
+            raise InputError(
+                f"skeleton: needs exactly the fields {', '.join(sorted(fields))}; "
+                f"missing {sorted(fields - found)}, unknown {sorted(found - fields)}."
+            )
+        return cls(
+            **{k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
+        )
+
+
+def size_at(input_size: Size, stride: int) -> Size:
+    """Height and width of a map at `stride`: every halving rounds up."""
+    height, width = input_size
+    return -(-height // stride), -(-width // stride)
