@@ -1,0 +1,1 @@
+"""Layers of the search space and the one builder of networks."""

@@ -1,0 +1,80 @@
+"""Carrying weights between forms of a network; the deployed form."""
+
+import numpy as np
+
+from lgcnet_tf.model.network import Network
+from lgcnet_tf.model.units import Unit
+from lgcnet_tf.space.fusion import FUSION_INPUTS
+
+
+def deploy(network: Network) -> Network:
+    """The network as it is served: pruned, normalisation folded into the convs.
+
+    Args:
+        network: a derived network in its `"affine"` or `"plain"` form.
+
+    Returns:
+        A new `Network`, `normalization="folded"`; its logits are equal to
+        within rounding.
+
+    Raises:
+        ValueError: the network is a supernet.
+    """
+    if network.genotype is None:
+        raise ValueError("deploy: a supernet has no single network to deploy.")
+    if network.normalization == "folded":
+        return network
+    deployed = Network(
+        network.skeleton, network.input_size, network.genotype, "folded"
+    )
+    _transfer(network, deployed, Unit.folded_weights)
+    return deployed
+
+
+def copy_weights(source: Network, target: Network) -> None:
+    """Sets every unit of `target` to the weights of its namesake in `source`.
+
+    So a derived network takes its part of the supernet's weights, and a pruned
+    one its part of an unpruned one's; kernels lose the input channels of nodes
+    that `target` does not have.
+
+    Raises:
+        KeyError: `target` has a unit that `source` lacks.
+    """
+    _transfer(source, target, Unit.get_weights)
+
+
+def _transfer(source, target, read):
+    units = source.units
+    for path, unit in target.units.items():
+        weights = read(units[path])
+        channels = _kept_channels(path, source, target)
+        if channels is not None:
+            weights[0] = np.asarray(weights[0])[:, :, channels]
+        unit.set_weights(weights)
+    weights = source.classifier.get_weights()
+    if target.fusion is None:
+        last = target.skeleton.last_cell
+        weights[0] = weights[0][:, :, _node_channels(source, target, last)]
+    target.classifier.set_weights(weights)
+
+
+def _kept_channels(path, source, target):
+    """Input channels of a unit that reads a cell's output; None for the others."""
+    owner, _, name = path.partition("/")
+    if owner.startswith("cell_") and name.startswith("preprocess_"):
+        cell = int(owner.removeprefix("cell_")) - (2 if name.endswith("s0") else 1)
+    elif owner == "fusion" and name.removeprefix("reduce_") in FUSION_INPUTS:
+        tap = FUSION_INPUTS.index(name.removeprefix("reduce_"))
+        cell = target.skeleton.fusion_taps[tap]
+    else:
+        return None
+    return None if cell < 0 else _node_channels(source, target, cell)
+
+
+def _node_channels(source, target, cell):
+    width = target.skeleton.cells[cell].channels
+    before, after = (network.cells[str(cell)].nodes for network in (source, target))
+    return np.concatenate(
+        [np.arange(width) + before.index(node) * width for node in after]
+    )

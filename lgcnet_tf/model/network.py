@@ -1,0 +1,223 @@
+"""The one builder: supernet and derived network are the same code."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.model.cell import Cell, FusionCell
+from lgcnet_tf.model.operations import build_operation
+from lgcnet_tf.model.units import NORMALIZATIONS, Unit
+from lgcnet_tf.space.genotype import Genotype, fusion_candidates
+from lgcnet_tf.space.operations import CELL_OPERATIONS
+from lgcnet_tf.space.pruning import liveness
+from lgcnet_tf.space.skeleton import CELL_EDGES, Size, Skeleton
+
+
+@keras.saving.register_keras_serializable("lgcnet_tf")
+class Network(keras.Model):
+    """Stem, cells, fusion cell, classifier, resize (Fig. 3).
+
+    With a genotype this is the derived network, pruned of what does nothing;
+    without one the supernet, in which every edge is a `MixedOp` over all its
+    candidates and `call` takes their weights Z.
+
+    The network works at one static image size; `set_weights` carries weights
+    to the same network at another.
+
+    Args:
+        skeleton: the fixed frame.
+        input_size: (height, width) of the images.
+        genotype: the chosen operations, or None for the supernet.
+        normalization: one of `units.NORMALIZATIONS`; by default `"affine"` for
+            a derived network and `"plain"` for the supernet.
+        prune: False keeps dead parts of a derived network, times zero.
+
+    Call arguments:
+        images: RGB in 0…255, uint8 or float, (batch, height, width, 3).
+        weights: for the supernet, a dict of Z: `"cells"` (K, 5, 8), `"fusion"`
+            a dict of the edges' names to (candidates,).
+
+    Returns:
+        Logits, (batch, height, width, num_classes), float32.
+
+    Raises:
+        InputError: in the genotype no path leads from the image to the output.
+    """
+
+    def __init__(
+        self,
+        skeleton: Skeleton,
+        input_size: Size,
+        genotype: Genotype | None = None,
+        normalization: str | None = None,
+        prune: bool = True,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if genotype is not None and genotype.skeleton != skeleton:
+            raise InputError("network: the genotype belongs to another skeleton.")
+        self.skeleton = skeleton
+        self.input_size = tuple(input_size)
+        self.genotype = genotype
+        self.num_classes = skeleton.num_classes
+        self.normalization = normalization or ("affine" if genotype else "plain")
+        self.prune = prune
+        if self.normalization not in NORMALIZATIONS:
+            raise ValueError(f"normalization must be one of {NORMALIZATIONS}.")
+        style = {"normalization": self.normalization}
+
+        if genotype is None:
+            cells = ((CELL_OPERATIONS,) * len(CELL_EDGES),) * skeleton.num_cells
+            fusion = fusion_candidates(skeleton)
+        else:
+            cells = tuple(tuple((op,) for op in cell) for cell in genotype.cells)
+            fusion = {edge: (op,) for edge, op in genotype.fusion.items()}
+
+        self.rescale = keras.layers.Rescaling(1 / 127.5, offset=-1)
+        self.stem = [
+            build_operation("stem_conv_3x3", c, stride, name=f"stem_{i}", **style)
+            for i, (c, stride) in enumerate(zip(skeleton.stem_channels, (2, 1, 2)))
+        ]
+        self.live = liveness(skeleton, cells)
+        self.cells = {
+            str(spec.index): Cell(
+                spec,
+                cells[spec.index],
+                self.live[spec.index],
+                self.input_size,
+                self.normalization,
+                prune,
+                name=f"cell_{spec.index}",
+            )
+            for spec in skeleton.cells[: skeleton.last_cell + 1]
+            if self.live[spec.index].needed or not prune
+        }
+        taps = (
+            (skeleton.last_cell,)
+            if skeleton.fusion == "none"
+            else skeleton.fusion_taps
+        )
+        present = [bool(self.live[tap].nodes) for tap in taps]
+        if not any(present):
+            raise InputError(
+                "genotype: no path leads from the image to the output; all that "
+                f"cells {', '.join(map(str, taps))} read is `none`."
+            )
+        self.fusion = None
+        if skeleton.fusion == "dense":
+            self.fusion = FusionCell(
+                skeleton,
+                fusion,
+                present,
+                self.input_size,
+                self.normalization,
+                name="fusion",
+            )
+        self.classifier = build_operation(
+            "classifier", skeleton.num_classes, name="classifier"
+        )
+        self.resize = build_operation("resize", 0, size=self.input_size)
+        self._create_variables()
+
+    def build(self, input_shape):
+        """Nothing is left to build: the constructor did."""
+
+    def _create_variables(self):
+        images = keras.KerasTensor((None, *self.input_size, 3))
+        if self.genotype is not None:
+            self(images)
+            return
+        shape = (self.skeleton.num_cells, len(CELL_EDGES), len(CELL_OPERATIONS))
+        fusion = {
+            edge: keras.KerasTensor((len(names),))
+            for edge, names in fusion_candidates(self.skeleton).items()
+        }
+        self(images, weights={"cells": keras.KerasTensor(shape), "fusion": fusion})
+
+    def call(self, images, weights=None, training=None):
+        x = self.rescale(ops.cast(images, self.compute_dtype))
+        for layer in self.stem:
+            x = layer(x, training=training)
+        maps = {-2: x, -1: x}
+        for index in range(self.skeleton.last_cell + 1):
+            cell = self.cells.get(str(index))
+            maps[index] = cell and cell(
+                (maps[index - 2], maps[index - 1]),
+                None if weights is None else weights["cells"][index],
+                training=training,
+            )
+        if self.fusion is None:
+            x = maps[self.skeleton.last_cell]
+        else:
+            x = self.fusion(
+                [maps[tap] for tap in self.skeleton.fusion_taps],
+                None if weights is None else weights["fusion"],
+                training=training,
+            )
+        return self.resize(ops.cast(self.classifier(x), "float32"))
+
+    @property
+    def units(self) -> dict[str, Unit]:
+        """Every unit by its path in the network, e.g. `cell_0/edge_s0_n0/conv_3x3`."""
+        return dict(_walk(self, ""))
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "skeleton": self.skeleton.to_dict(),
+            "input_size": list(self.input_size),
+            "genotype": self.genotype and self.genotype.to_dict(),
+            "normalization": self.normalization,
+            "prune": self.prune,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        genotype = config.pop("genotype")
+        return cls(
+            Skeleton.from_dict(config.pop("skeleton")),
+            genotype=genotype and Genotype.from_dict(genotype),
+            **config,
+        )
+
+    def get_build_config(self):
+        return None  # everything is built by the constructor
+
+
+class ClassMap(keras.Model):
+    """A network with its argmax: logits are large and stay in the graph.
+
+    Returns:
+        The class of each pixel, uint8 (batch, height, width).
+    """
+
+    def __init__(self, network: keras.Model, **kwargs):
+        super().__init__(**kwargs)
+        self.network = network
+
+    def build(self, input_shape):
+        """Nothing to build; the network is."""
+
+    def call(self, images, training=None):
+        logits = self.network(images, training=training)
+        return ops.cast(ops.argmax(logits, axis=-1), "uint8")
+
+
+def _walk(layer, path):
+    for child in layer._flatten_layers(include_self=False, recursive=False):
+        below = f"{path}/{child.name}".lstrip("/")
+        if isinstance(child, Unit):
+            yield below, child
+        else:
+            yield from _walk(child, below)
+
+
+def at_size(network: Network, input_size: Size) -> Network:
+    """The same network, weights included, for images of another size."""
+    config = network.get_config() | {"input_size": input_size}
+    other = Network.from_config(config)
+    other.set_weights(network.get_weights())
+    return other

@@ -1,0 +1,300 @@
+"""Convolutions with their normalisation: what every operation is made of.
+
+Each unit exists in three forms, named by its `normalization`:
+
+- `"plain"`: batch normalisation without learned scale and offset, as in search;
+- `"affine"`: batch normalisation with both, as in training;
+- `"folded"`: none, the normalisation being part of the convolution, as deployed.
+
+`folded_weights` of either of the first two gives the weights of the third.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from lgcnet_tf.model.normalization import BatchNorm
+
+NORMALIZATIONS = ("plain", "affine", "folded")
+
+
+class Composite(keras.layers.Layer):
+    """A layer whose parts build themselves when it is first called."""
+
+    def build(self, input_shape):
+        """Nothing of its own to build; Keras would trace `call` to find out."""
+
+
+class Unit(keras.layers.Layer):
+    """ReLU (optional) → linear map → batch normalisation → ReLU (optional).
+
+    Args:
+        channels: output channels.
+        normalization: one of `NORMALIZATIONS`.
+        pre_relu: a ReLU comes first, as on the edges of a cell.
+        post_relu: a ReLU comes last, as in the stem.
+
+    Call arguments:
+        x: (batch, height, width, channels).
+        weight: scalar that multiplies the result, Z of Eq. 3.
+    """
+
+    def __init__(
+        self, channels, normalization="affine", pre_relu=True, post_relu=False, **kwargs
+    ):
+        super().__init__(**kwargs)
+        if normalization not in NORMALIZATIONS:
+            raise ValueError(
+                f"normalization must be one of {NORMALIZATIONS}. "
+                f"Received: {normalization!r}"
+            )
+        self.channels = channels
+        self.normalization = normalization
+        self.pre_relu = pre_relu
+        self.post_relu = post_relu
+        self.folded = normalization == "folded"
+        self.norm = (
+            None
+            if self.folded
+            else BatchNorm(affine=normalization == "affine", name="norm")
+        )
+
+    def build(self, input_shape):
+        shape = self.build_linear(input_shape)
+        if self.norm is not None:
+            self.norm.build(shape)
+
+    def call(self, x, weight=None, training=None):
+        if self.pre_relu:
+            x = ops.relu(x)
+        x = self.linear(x)
+        if self.norm is not None:
+            x = self.norm(x, weight, training=training)
+        elif weight is not None:
+            x = x * weight
+        return ops.relu(x) if self.post_relu else x
+
+    def build_linear(self, input_shape):
+        """Builds the layers before the normalisation, returns its input shape."""
+        raise NotImplementedError
+
+    def linear(self, x):
+        """The linear map: (batch, height, width, channels) in and out."""
+        raise NotImplementedError
+
+    def folded_weights(self):
+        """Weights of the same unit in its folded form, as `set_weights` takes them."""
+        raise NotImplementedError
+
+
+class ConvUnit(Unit):
+    """A k×k convolution, or with `transpose` one that doubles the resolution."""
+
+    def __init__(self, channels, kernel_size=1, stride=1, transpose=False, **kwargs):
+        super().__init__(channels, **kwargs)
+        kind = keras.layers.Conv2DTranspose if transpose else keras.layers.Conv2D
+        self.transpose = transpose
+        self.conv = kind(
+            channels,
+            kernel_size,
+            strides=2 if transpose else stride,
+            padding="same",
+            use_bias=self.folded,
+            kernel_initializer="he_normal",
+            name="conv",
+        )
+
+    def build_linear(self, input_shape):
+        self.conv.build(input_shape)
+        return self.conv.compute_output_shape(input_shape)
+
+    def linear(self, x):
+        return self.conv(x)
+
+    def folded_weights(self):
+        scale, offset = self.norm.scale_and_offset()
+        kernel = ops.convert_to_numpy(self.conv.kernel)
+        if self.transpose:  # its output channels stand before the input's
+            scale = scale[:, None]
+        return [kernel * scale, offset]
+
+
+class SeparableConvUnit(Unit):
+    """Depthwise 3×3, then pointwise 1×1 (Table II and III).
+
+    With stride 2 and an even dilation d, the input is subsampled by 2 and the
+    dilation halved, which gives the same numbers as dilating first for a
+    quarter of the work; Keras refuses the direct form.
+
+    Raises:
+        ValueError: stride 2 with an odd dilation above 1.
+    """
+
+    def __init__(self, channels, stride=1, dilation=1, **kwargs):
+        super().__init__(channels, **kwargs)
+        self.subsample = stride > 1 and dilation > 1
+        if self.subsample:
+            if dilation % stride:
+                raise ValueError(
+                    "A strided dilated convolution needs a dilation that the "
+                    f"stride divides. Received: stride={stride}, dilation={dilation}"
+                )
+            stride, dilation = 1, dilation // stride
+        self.depthwise = keras.layers.DepthwiseConv2D(
+            3,
+            strides=stride,
+            dilation_rate=dilation,
+            padding="same",
+            use_bias=False,
+            depthwise_initializer="he_normal",
+            name="depthwise",
+        )
+        self.pointwise = keras.layers.Conv2D(
+            channels,
+            1,
+            use_bias=self.folded,
+            kernel_initializer="he_normal",
+            name="pointwise",
+        )
+
+    def build_linear(self, input_shape):
+        self.depthwise.build(input_shape)
+        self.pointwise.build(input_shape)  # the same channels, whatever the size
+        return (*input_shape[:-1], self.channels)
+
+    def linear(self, x):
+        if self.subsample:
+            x = x[:, ::2, ::2, :]
+        return self.pointwise(self.depthwise(x))
+
+    def folded_weights(self):
+        scale, offset = self.norm.scale_and_offset()
+        depthwise, pointwise = (
+            ops.convert_to_numpy(layer.kernel)
+            for layer in (self.depthwise, self.pointwise)
+        )
+        return [depthwise, pointwise * scale, offset]
+
+
+class PoolUnit(Unit):
+    """3×3 max pooling; folded, its normalisation is a scale and an offset."""
+
+    def __init__(self, channels, stride=1, **kwargs):
+        super().__init__(channels, pre_relu=False, **kwargs)
+        self.pool = keras.layers.MaxPooling2D(3, strides=stride, padding="same")
+
+    def build_linear(self, input_shape):
+        if self.folded:
+            shape = (self.channels,)
+            self.scale = self.add_weight(shape=shape, initializer="ones", name="scale")
+            self.offset = self.add_weight(
+                shape=shape, initializer="zeros", name="offset"
+            )
+        return input_shape
+
+    def linear(self, x):
+        x = self.pool(x)
+        return x * self.scale + self.offset if self.folded else x
+
+    def folded_weights(self):
+        return list(self.norm.scale_and_offset())
+
+
+class PoolConvUnit(ConvUnit):
+    """2×2 average pooling, then a 1×1 conv: `skip_connect` at stride 2."""
+
+    def __init__(self, channels, **kwargs):
+        super().__init__(channels, pre_relu=False, **kwargs)
+        self.pool = keras.layers.AveragePooling2D(2, padding="same")
+
+    def linear(self, x):
+        return super().linear(self.pool(x))
+
+
+class UpConvUnit(ConvUnit):
+    """A transposed 3×3 conv that lands on `size`, cropping where that is odd."""
+
+    def __init__(self, channels, size, **kwargs):
+        super().__init__(channels, kernel_size=3, transpose=True, **kwargs)
+        self.size = tuple(size)
+
+    def linear(self, x):
+        height, width = self.size
+        return super().linear(x)[:, :height, :width, :]
+
+
+class GlobalPoolUnit(ConvUnit):
+    """Adaptive average pooling to bins × bins → 1×1 conv → bilinear resize.
+
+    The last three rows of Table III.
+    """
+
+    def __init__(self, channels, bins, size, **kwargs):
+        super().__init__(channels, **kwargs)
+        self.pool = AdaptiveAveragePool(bins)
+        self.resize = Resize(size)
+
+    def call(self, x, weight=None, training=None):
+        return self.resize(super().call(self.pool(x), weight, training=training))
+
+
+class AdaptiveAveragePool(keras.layers.Layer):
+    """Means over bins × bins windows; PyTorch's `adaptive_avg_pool2d`.
+
+    Bin i of n covers rows floor(i·h/n) to ceil((i+1)·h/n) - 1. It is two small
+    matrix products, for Keras 3.15's own layer fails on TensorFlow where the
+    bins divide the map.
+    """
+
+    def __init__(self, bins, **kwargs):
+        super().__init__(**kwargs)
+        self.bins = bins
+
+    def _matrix(self, size):
+        matrix = np.zeros((self.bins, size), "float32")
+        for i in range(self.bins):
+            start, stop = i * size // self.bins, -(-(i + 1) * size // self.bins)
+            matrix[i, start:stop] = 1.0 / (stop - start)
+        return ops.convert_to_tensor(matrix, self.compute_dtype)
+
+    def call(self, x):
+        if self.bins == 1:
+            return ops.mean(x, axis=(1, 2), keepdims=True)
+        x = ops.einsum("ph,bhwc->bpwc", self._matrix(x.shape[1]), x)
+        return ops.einsum("qw,bpwc->bpqc", self._matrix(x.shape[2]), x)
+
+
+class Resize(keras.layers.Layer):
+    """Bilinear interpolation to a static (height, width)."""
+
+    def __init__(self, size, **kwargs):
+        super().__init__(**kwargs)
+        self.size = tuple(size)
+
+    def call(self, x, weight=None):
+        if tuple(x.shape[1:3]) != self.size:
+            x = ops.image.resize(x, self.size, interpolation="bilinear")
+        return x if weight is None else x * weight
+
+
+class Identity(keras.layers.Layer):
+    """`skip_connect` at stride 1."""
+
+    def call(self, x, weight=None):
+        return x if weight is None else x * weight
+
+
+class Zero(keras.layers.Layer):
+    """`none`: zeros of the output's shape; only where nothing else is on an edge."""
+
+    def __init__(self, stride=1, **kwargs):
+        super().__init__(**kwargs)
+        self.stride = stride
+
+    def call(self, x):
+        return ops.zeros_like(x[:, :: self.stride, :: self.stride, :])
+
+
+def fold(source: Unit, target: Unit) -> None:
+    """Sets `target`, the folded form of `source`, to compute the same."""
+    target.set_weights([np.asarray(w) for w in source.folded_weights()])

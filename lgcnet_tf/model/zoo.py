@@ -1,0 +1,83 @@
+"""Models by name or by file: the zoo, genotypes, saved networks."""
+
+import os
+import pathlib
+
+import keras
+
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.model.network import Network, at_size
+from lgcnet_tf.space.genotype import Genotype
+from lgcnet_tf.space.skeleton import Size
+
+ZOO = pathlib.Path(__file__).parents[1] / "zoo"
+"""A folder for each model: `genotype.json`, `model.keras`, `card.json`."""
+
+
+def zoo_names() -> tuple[str, ...]:
+    """Names of the models that come with the package."""
+    return tuple(sorted(path.parent.name for path in ZOO.glob("*/model.keras")))
+
+
+def load_network(model: str | os.PathLike, input_size: Size | None = None) -> Network:
+    """Loads a network with its weights, from a genotype with random ones.
+
+    Args:
+        model: a name of the zoo, or the path of a `.keras` file or a genotype.
+        input_size: (height, width) to build it for; by default the one it was
+            saved at or, for a genotype, searched at.
+
+    Raises:
+        InputError: there is no such model, or the file is damaged.
+    """
+    path = _find(model, "model.keras")
+    if path.suffix == ".json":
+        genotype = Genotype.load(path)
+        size = input_size or genotype.provenance.get("input_size")
+        if not size:
+            raise InputError(f"{path}: give --input_size; the genotype names none.")
+        return Network(genotype.skeleton, tuple(size), genotype)
+    try:
+        network = keras.saving.load_model(path, compile=False)
+    except InputError:
+        raise
+    except Exception as error:  # Keras raises what zip, JSON or HDF5 raise
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: not a saved network: {reason}") from None
+    if not isinstance(network, Network) or network.genotype is None:
+        raise InputError(f"{path}: not a network derived by lgcnet-finetune.")
+    if input_size and tuple(input_size) != network.input_size:
+        network = at_size(network, input_size)
+    return network
+
+
+def load_genotype(model: str | os.PathLike) -> Genotype:
+    """The genotype of a model of the zoo, of a `.keras` file, or in a file.
+
+    Raises:
+        InputError: there is no such model, or the file is damaged.
+    """
+    path = _find(model, "genotype.json")
+    return Genotype.load(path) if path.suffix == ".json" else load_network(path).genotype
+
+
+def is_saved_model(model: str | os.PathLike) -> bool:
+    """Whether `model` is the folder of a SavedModel."""
+    return (pathlib.Path(model) / "saved_model.pb").exists()
+
+
+def _find(model, file):
+    if not str(model):
+        raise InputError(
+            "--model is missing: a genotype, a .keras file, or one of "
+            f"{', '.join(zoo_names()) or 'no models in the zoo yet'}."
+        )
+    if str(model) in zoo_names():
+        return ZOO / str(model) / file
+    path = pathlib.Path(model)
+    if path.suffix not in (".json", ".keras") or not path.is_file():
+        raise InputError(
+            f"{model}: no such model; give a genotype (.json), a .keras file or one of "
+            f"the zoo: {', '.join(zoo_names()) or '(empty)'}."
+        )
+    return path
