@@ -1,0 +1,25 @@
+"""Data sets, their samples and the training pipeline.
+
+Importing this package imports neither TensorFlow nor TFDS.
+"""
+
+from lgcnet_tf.data.info import DATASETS, DatasetInfo, dataset_info
+from lgcnet_tf.data.load import load_samples
+from lgcnet_tf.data.pipeline import (
+    steps_per_epoch,
+    training_batches,
+    training_dataset,
+)
+from lgcnet_tf.data.samples import Sample, Samples
+
+__all__ = [
+    "DATASETS",
+    "DatasetInfo",
+    "Sample",
+    "Samples",
+    "dataset_info",
+    "load_samples",
+    "steps_per_epoch",
+    "training_batches",
+    "training_dataset",
+]

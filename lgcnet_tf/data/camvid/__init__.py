@@ -1,0 +1,1 @@
+"""CamVid: its folder reader and its TFDS builder."""

@@ -1,0 +1,131 @@
+"""A split of a data set as a sequence of decoded samples."""
+
+import collections.abc
+import concurrent.futures
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from lgcnet_tf.data.info import DatasetInfo
+
+# A split that needs less than this when decoded is kept in memory.
+MEMORY_LIMIT_BYTES = 2 * 1024**3
+
+
+class Sample(NamedTuple):
+    """One image with its label.
+
+    Attributes:
+        name: unique in its split, without folder or suffix.
+        image: uint8 RGB `(height, width, 3)`.
+        label: uint8 `(height, width)`, class index or 255 for void.
+    """
+
+    name: str
+    image: np.ndarray
+    label: np.ndarray
+
+
+class Entry(Protocol):
+    """What a reader knows of a sample before it has been read."""
+
+    name: str
+
+
+class Reader(Protocol):
+    """Reads a data set without TensorFlow.
+
+    Attributes:
+        info: the classes.
+        splits: the entries of every split there is.
+    """
+
+    info: DatasetInfo
+    splits: dict[str, Sequence[Entry]]
+
+    def read(self, entry: Entry) -> Sample:
+        """Decodes and checks one sample; raises InputError."""
+
+    def fingerprint(self) -> str:
+        """Changes whenever any sample may have changed."""
+
+
+class Samples(collections.abc.Sequence):
+    """The samples of one split, decoded when asked for.
+
+    Decoded samples stay in memory when the whole split fits into
+    `MEMORY_LIMIT_BYTES`; their arrays are read-only. Reading from several
+    threads is safe.
+
+    Attributes:
+        info: the classes.
+        split: name of the split.
+    """
+
+    def __init__(
+        self,
+        info: DatasetInfo,
+        split: str,
+        count: int,
+        read: Callable[[int], Sample],
+        checked: bool = False,
+    ):
+        """Makes the sequence.
+
+        Args:
+            info: the classes.
+            split: name of the split.
+            count: number of samples.
+            read: decodes the sample of an index.
+            checked: every sample is known to be readable.
+        """
+        self.info = info
+        self.split = split
+        self._count = count
+        self._read = read
+        self._cache: dict[int, Sample] = {}
+        self._keep: bool | None = None
+        self._checked = checked
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            indices = range(len(self))[index]
+            return Samples(
+                self.info,
+                self.split,
+                len(indices),
+                lambda i: self[indices[i]],
+                self._checked,
+            )
+        index = range(len(self))[index]
+        sample = self._cache.get(index)
+        if sample is None:
+            sample = self._read(index)
+            sample.image.flags.writeable = False
+            sample.label.flags.writeable = False
+            if self._keep is None:
+                size = sample.image.nbytes + sample.label.nbytes
+                self._keep = size * len(self) < MEMORY_LIMIT_BYTES
+            if self._keep:
+                self._cache[index] = sample
+        return sample
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[i] for i in range(len(self)))
+
+    def check(self) -> None:
+        """Reads every sample once, if nobody has yet.
+
+        Raises:
+            InputError: a sample is damaged or does not fit the classes.
+        """
+        if not self._checked:
+            with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+                for _ in pool.map(lambda i: self[i] and None, range(len(self))):
+                    pass
+            self._checked = True

@@ -1,0 +1,116 @@
+"""Preparing data sets with TFDS and reading them back by index."""
+
+import contextlib
+import fcntl
+import importlib.util
+import os
+import pathlib
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from absl import logging
+
+from lgcnet_tf.errors import InputError
+
+# TFDS asks for the last one without declaring it.
+_NEEDED = (
+    "tensorflow",
+    "tensorflow_datasets",
+    "array_record",
+    "importlib_resources",
+)
+
+
+def available() -> bool:
+    """Whether TFDS can prepare and read data sets here."""
+    return all(importlib.util.find_spec(name) for name in _NEEDED)
+
+
+def cache_folder() -> pathlib.Path:
+    """`$TFDS_DATA_DIR/lgcnet_tf`, or `~/.cache/lgcnet_tf` where that is unset."""
+    if folder := os.environ.get("TFDS_DATA_DIR"):
+        return pathlib.Path(folder).expanduser() / "lgcnet_tf"
+    return pathlib.Path.home() / ".cache" / "lgcnet_tf"
+
+
+def prepared_splits(
+    make_builder: Callable[[str], Any],
+    name: str,
+    fingerprint: str,
+    manual_dir: str | os.PathLike | None,
+) -> dict[str, Sequence[dict[str, Any]]]:
+    """Opens a data set by index, after preparing it when that is still to do.
+
+    Args:
+        make_builder: makes the TFDS builder for a folder of prepared data.
+        name: names the folder in the cache, with the fingerprint.
+        fingerprint: changes with the source data, so that data prepared from
+            an older state are not used.
+        manual_dir: folder of the source data.
+
+    Returns:
+        For each split its examples, pictures still encoded.
+
+    Raises:
+        InputError: the source data are bad, or the cache cannot be written.
+    """
+    import tensorflow_datasets as tfds  # pylint: disable=import-outside-toplevel
+
+    folder = cache_folder() / f"{name}-{fingerprint}"
+    logging.info("Using %s, prepared in %s.", name, folder)
+    try:
+        with _lock(folder), _quiet():
+            builder = make_builder(str(folder))
+            if not builder.is_prepared():
+                _prepare(tfds, builder, folder, manual_dir)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: prepared data cannot be written here ({error}). Set "
+            "TFDS_DATA_DIR to a folder with space."
+        ) from None
+    skip = {
+        key: tfds.decode.SkipDecoding()
+        for key, feature in builder.info.features.items()
+        if isinstance(feature, tfds.features.Image)
+    }
+    return {
+        split: builder.as_data_source(split, decoders=skip)
+        for split in builder.info.splits
+    }
+
+
+def _prepare(tfds, builder, folder: pathlib.Path, manual_dir) -> None:
+    tfds.disable_progress_bar()
+    config = tfds.download.DownloadConfig(
+        manual_dir=None if manual_dir is None else os.path.abspath(manual_dir)
+    )
+    try:
+        builder.download_and_prepare(
+            download_config=config,
+            download_dir=str(folder / "downloads"),
+            file_format="array_record",
+        )
+    finally:
+        shutil.rmtree(folder / "downloads", ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _lock(folder: pathlib.Path) -> Iterator[None]:
+    """Lets one process at a time prepare a folder."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{folder}.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps TFDS' talk of downloads and unknown sizes from the terminal."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        with open(os.devnull, "w") as null, contextlib.redirect_stdout(null):
+            yield
+    finally:
+        logging.set_verbosity(verbosity)

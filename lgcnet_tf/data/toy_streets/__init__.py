@@ -1,0 +1,1 @@
+"""Procedurally drawn streets: their reader and their TFDS builder."""
