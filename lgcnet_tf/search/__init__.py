@@ -1,0 +1,1 @@
+"""Architecture search: sampling, joint optimiser, search model."""

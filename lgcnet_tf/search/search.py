@@ -1,0 +1,183 @@
+"""A search from data set and latency table to genotype (sections III, IV-A)."""
+
+import dataclasses
+from typing import Any
+
+import keras
+import numpy as np
+
+from lgcnet_tf.config import Size, option
+from lgcnet_tf.data import load_samples, steps_per_epoch
+from lgcnet_tf.guidance import COMMUNICATIONS
+from lgcnet_tf.latency.estimate import CostModel, LatencyLoss
+from lgcnet_tf.latency.table import LatencyTable
+from lgcnet_tf.model.network import Network
+from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.search.architecture import Architecture
+from lgcnet_tf.search.joint_optimizer import JointOptimizer
+from lgcnet_tf.search.search_model import SearchModel
+from lgcnet_tf.search.temperature import temperature_at
+from lgcnet_tf.space import Genotype, Skeleton
+from lgcnet_tf.space.genotype import operation_counts
+from lgcnet_tf.space.options import SpaceOptions
+from lgcnet_tf.training.fit import fit
+from lgcnet_tf.training.losses import CrossEntropy
+from lgcnet_tf.training.optimizers import SGD, Adam
+from lgcnet_tf.training.strategy import make_strategy
+
+GENOTYPE = "genotype.json"
+ALPHAS = "alphas.npz"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SearchOptions(SpaceOptions):
+    """Options of a search; the defaults are the paper's."""
+
+    seed: int = option(0, "Seed of weights, α, noise, order and augmentation.")
+    latency_table: str = option("", "Latency table of the space at --input_size.")
+    crop_size: Size = option((96, 160), "Size of the training crops, HxW.")
+    epochs: int = option(50, "Epochs of the search.")
+    batch_size: int = option(16, "Global batch size.")
+    communication: str = option("ggm", "Between cells.", COMMUNICATIONS)
+    ggm_width: int = option(64, "d, width of the GCN-guided modules (Table VIII).")
+    gamma: float = option(0.5, "γ of Eq. 5.")
+    latency_weight: float = option(0.005, "λ of Eq. 10.")
+    latency_form: str = option(
+        "log", "λ·log(LAT in µs), or λ·LAT in ms.", ("log", "linear")
+    )
+    weight_lr: float = option(0.025, "Initial rate of the weights' SGD (cosine).")
+    weight_lr_final: float = option(0.001, "Its final rate.")
+    weight_l2: float = option(1e-3, "L2 of the weights, coupled.")
+    alpha_lr: float = option(1e-3, "Rate of the architecture's Adam.")
+    alpha_l2: float = option(1e-4, "L2 of the architecture, coupled.")
+    temperature: float = option(1.0, "τ of Eq. 4 in the first epoch.")
+    temperature_final: float = option(0.03, "τ in the last epoch.")
+    scale_min: float = option(0.5, "Smallest scale of the random resize.")
+    scale_max: float = option(2.0, "Largest scale of the random resize.")
+
+
+def build_search_model(
+    options: SearchOptions, skeleton: Skeleton, cost_model: CostModel, steps: int
+) -> SearchModel:
+    """A compiled search model with both optimisers built.
+
+    Call it inside the strategy's scope.
+
+    Args:
+        steps: steps in the whole search, for the cosine.
+    """
+    keras.utils.set_random_seed(options.seed)
+    model = SearchModel(
+        Network(skeleton, options.crop_size),
+        Architecture(
+            skeleton,
+            options.communication,
+            options.ggm_width,
+            options.gamma,
+            options.seed,
+        ),
+        cost_model,
+        LatencyLoss(options.latency_weight, options.latency_form),
+    )
+    cosine = keras.optimizers.schedules.CosineDecay(
+        options.weight_lr, steps, alpha=options.weight_lr_final / options.weight_lr
+    )
+    optimizer = JointOptimizer(
+        SGD(cosine, momentum=0.9, l2=options.weight_l2),
+        Adam(options.alpha_lr, beta_1=0.5, beta_2=0.999, l2=options.alpha_l2),
+        scope=Architecture.SCOPE,
+    )
+    optimizer.build(model.trainable_variables)
+    model.compile(
+        optimizer=optimizer,
+        loss=CrossEntropy(),
+        metrics=[
+            keras.metrics.MeanIoU(
+                skeleton.num_classes,
+                ignore_class=255,
+                sparse_y_pred=False,
+                name="miou",
+            )
+        ],
+        jit_compile=keras.backend.backend() != "tensorflow",
+    )
+    return model
+
+
+def search(options: SearchOptions) -> dict[str, Any]:
+    """Searches; writes genotype, α, history, events and results.
+
+    Returns:
+        What `results.json` holds.
+
+    Raises:
+        InputError: bad options, data or table; a loss that became NaN.
+    """
+    options.check()
+    samples = load_samples(options.dataset, options.split, options.data_dir or None)
+    skeleton = options.skeleton(samples.info.num_classes)
+    table = LatencyTable.load(options.latency_table)
+    cost_model = CostModel(table, skeleton, options.input_size)
+    folder = RunFolder(options, "search")
+    steps = options.epochs * steps_per_epoch(samples, options.batch_size)
+    with make_strategy().scope():
+        model = build_search_model(options, skeleton, cost_model, steps)
+
+    def on_epoch_begin(epoch):
+        model.temperature.assign(
+            temperature_at(
+                epoch, options.epochs, options.temperature, options.temperature_final
+            )
+        )
+
+    def on_epoch_end(epoch):
+        probabilities = model.architecture.probabilities()
+        entropy = [-(p * np.log(p + 1e-12)).sum(-1).mean() for p in probabilities.values()]
+        return {
+            "temperature": float(model.temperature),
+            "derived_latency_ms": cost_model.predicted_latency(
+                model.architecture.derive()
+            )
+            / 1000.0,
+            "alpha_entropy": float(np.mean(entropy)),
+        }
+
+    history = fit(
+        model,
+        samples,
+        folder,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        crop_size=options.crop_size,
+        seed=options.seed,
+        scale_range=(options.scale_min, options.scale_max),
+        on_epoch_begin=on_epoch_begin,
+        on_epoch_end=on_epoch_end,
+    )
+    genotype = _derive(model, options, table, cost_model)
+    genotype.save(folder / GENOTYPE)
+    np.savez(folder / ALPHAS, **model.architecture.probabilities())
+    return folder.finish(
+        {
+            "predicted_latency_ms": genotype.provenance["predicted_latency_ms"],
+            "operations": operation_counts(genotype),
+            "params": Network(skeleton, options.crop_size, genotype).count_params(),
+            "epochs": len(history),
+            "last_epoch": history[-1],
+        }
+    )
+
+
+def _derive(model, options, table, cost_model) -> Genotype:
+    genotype = model.architecture.derive()
+    provenance = {
+        "dataset": options.dataset,
+        "input_size": list(options.input_size),
+        "latency_weight": options.latency_weight,
+        "latency_form": options.latency_form,
+        "communication": options.communication,
+        "latency_table": table.table_id,
+        "seed": options.seed,
+        "predicted_latency_ms": cost_model.predicted_latency(genotype) / 1000.0,
+    }
+    return dataclasses.replace(genotype, provenance=provenance)

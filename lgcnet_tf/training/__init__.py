@@ -1,0 +1,1 @@
+"""Losses, checkpoints, the training loop and finetuning."""
