@@ -1,0 +1,128 @@
+"""Export, serve and predict as commands."""
+
+import dataclasses
+from typing import Any
+
+from lgcnet_tf.config import RunOptions, Size, option
+from lgcnet_tf.data import dataset_info
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.evaluation.macs import count_macs
+from lgcnet_tf.model.deploy import deploy
+from lgcnet_tf.model.zoo import load_network
+from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.serving.client import Client
+from lgcnet_tf.serving.export import export_saved_model
+from lgcnet_tf.serving.predict_files import predict_files
+from lgcnet_tf.serving.server import Server
+
+SAVED_MODEL = "saved_model"
+MODEL_NAME = "lgcnet"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExportOptions(RunOptions):
+    """Options of an export."""
+
+    dataset: str = option("toy_streets", "Data set whose classes the model has.")
+    model: str = option("", "Zoo name or .keras file.")
+    input_size: Size | None = option(None, "HxW; by default the model's own.")
+    version: int = option(1, "Number of the version folder.")
+    scores: bool = option(False, "Also return the classes' probabilities.")
+
+
+def export(options: ExportOptions) -> dict[str, Any]:
+    """Deploys a network and writes `saved_model/VERSION` for TensorFlow Serving.
+
+    Raises:
+        InputError: bad options or model.
+    """
+    options.check()
+    info = dataset_info(options.dataset)
+    network = load_network(options.model, options.input_size)
+    if network.num_classes != info.num_classes:
+        raise InputError(
+            f"--dataset={info.name} has {info.num_classes} classes, the model "
+            f"{network.num_classes}."
+        )
+    folder = RunFolder(options, "export")
+    deployed = deploy(network)
+    metadata = {
+        "genotype": network.genotype.to_dict(),
+        "params": network.count_params(),
+        "macs": count_macs(deployed),
+    }
+    path = export_saved_model(
+        deployed,
+        folder / SAVED_MODEL,
+        info,
+        options.version,
+        options.scores,
+        metadata,
+        deployed.input_size,
+        deployed.num_classes,
+    )
+    return folder.finish(
+        {
+            "saved_model": str(path.relative_to(folder.path)),
+            "input_size": list(deployed.input_size),
+            "params": metadata["params"],
+            "macs": metadata["macs"],
+        }
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ServeOptions(RunOptions):
+    """Options of the embedded server; it writes nothing."""
+
+    model: str = option("", "Folder of the exported versions.")
+    name: str = option(MODEL_NAME, "Name under which the model is served.")
+    host: str = option("127.0.0.1", "Address to listen on.")
+    port: int = option(8500, "Port to listen on.")
+    max_message_mb: int = option(256, "Largest request and answer, in MiB.")
+
+
+def serve(options: ServeOptions) -> None:
+    """Serves until SIGTERM or SIGINT.
+
+    Raises:
+        InputError: no model there, or the port is in use.
+    """
+    if not options.model:
+        raise InputError("--model is missing: the saved_model folder of an export.")
+    server = Server(
+        {options.name: options.model}, options.host, options.port, options.max_message_mb
+    )
+    server.serve_forever()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PredictOptions(RunOptions):
+    """Options of the client."""
+
+    dataset: str = option("toy_streets", "Data set whose classes the model has.")
+    server: str = option("127.0.0.1:8500", "Address of the server.")
+    name: str = option(MODEL_NAME, "Name under which the model is served.")
+    images: tuple[str, ...] = option((), "PNG or JPEG files, commas between.")
+    timeout_s: float = option(30.0, "Longest wait for an answer, in seconds.")
+
+
+def predict(options: PredictOptions) -> dict[str, Any]:
+    """Has a server segment image files; writes colour mask and overlay.
+
+    They lie next to each image, or in `output_dir` where that is given.
+
+    Raises:
+        InputError: a bad image, no server, or the server's refusal.
+    """
+    info = dataset_info(options.dataset)
+    folder = RunFolder(options, "predict") if options.output_dir else None
+    with Client(options.server, options.name, options.timeout_s) as client:
+        summary = predict_files(
+            client, info, options.images, options.output_dir or None
+        )
+    for file in summary["files"]:
+        largest = sorted(file["class_percentages"].items(), key=lambda item: -item[1])
+        shares = ", ".join(f"{name} {share:.0f} %" for name, share in largest[:4])
+        print(f"{file['overlay']}: {shares}; {file['latency_ms']:.1f} ms")
+    return folder.finish(summary) if folder else summary

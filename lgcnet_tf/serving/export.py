@@ -1,0 +1,203 @@
+"""Writes a network as a SavedModel that TensorFlow Serving can load."""
+
+import os
+import pathlib
+import shutil
+import tempfile
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lgcnet_tf.data import DatasetInfo
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.files import read_json, write_json
+from lgcnet_tf.serving import signatures
+from lgcnet_tf.serving.warmup import write_warmup
+
+INFO_FILE = "assets.extra/lgcnet.json"
+_INFO_FORMAT_VERSION = 1
+
+
+def export_saved_model(
+    network: keras.Model,
+    output_dir: str | os.PathLike,
+    info: DatasetInfo,
+    version: int | None = None,
+    scores: bool = False,
+    metadata: dict[str, Any] | None = None,
+    input_size: tuple[int, int] | None = None,
+    num_classes: int | None = None,
+) -> pathlib.Path:
+    """Writes `output_dir/VERSION`, whole or not at all.
+
+    The SavedModel has the signatures
+
+    - `serving_default`: `images`, uint8 RGB (batch, height, width, 3)
+    - `encoded`: `encoded`, (batch,) strings, each a PNG or JPEG file, resized
+      bilinearly where its size differs from the network's
+
+    both with the output `mask`, uint8 (batch, height, width), and with
+    `scores` also `scores`, float32 (batch, height, width, classes), the
+    softmax. `assets.extra/` has warm-up requests and `lgcnet.json`: class
+    names, palette, input size and `metadata`.
+
+    Args:
+        network: maps uint8 RGB (batch, height, width, 3) to logits
+            (batch, height, width, classes).
+        output_dir: the model's base path, the one a server is given.
+        info: names and colours of the classes.
+        version: a positive integer; one more than the newest where None.
+        scores: also give the softmax.
+        metadata: what else to keep in `lgcnet.json` (JSON values).
+        input_size: (height, width); the network's own where None.
+        num_classes: classes of the logits; the network's own where None.
+
+    Returns:
+        The version's folder.
+
+    Raises:
+        InputError: the version exists, the network's classes are not those of
+            `info`, or Keras does not run on TensorFlow.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise InputError(
+            "Export needs KERAS_BACKEND=tensorflow. Received: "
+            f"{keras.backend.backend()}."
+        )
+    if input_size is None:
+        # A subclassed model has no shapes of its own, a plain one no size.
+        has_size = hasattr(network, "input_size")
+        input_size = network.input_size if has_size else network.input_shape[1:3]
+    size = tuple(int(side) for side in input_size)
+    if num_classes is None:
+        has_classes = hasattr(network, "num_classes")
+        num_classes = (
+            network.num_classes if has_classes else network.output_shape[-1]
+        )
+    if num_classes != info.num_classes:
+        raise InputError(
+            f"The network has {num_classes} classes, {info.name} has "
+            f"{info.num_classes}."
+        )
+    base = pathlib.Path(output_dir)
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise InputError(f"{base}: a file; a folder is needed.") from None
+    version = _free_version(base, version)
+    # A server that watches the folder takes only names that are integers.
+    temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{version}-", dir=base))
+    try:
+        _write_graph(network, size, scores, temporary)
+        write_warmup(temporary, size)
+        _write_info(temporary, info, size, scores, metadata or {})
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o777 & ~mask)
+        try:
+            temporary.rename(base / str(version))
+        except OSError:
+            raise _exists(base, version) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return base / str(version)
+
+
+def versions(base: str | os.PathLike) -> list[int]:
+    """Returns the integer-named folders under `base`, ascending."""
+    folder = pathlib.Path(base)
+    if not folder.is_dir():
+        return []
+    return sorted(
+        int(path.name)
+        for path in folder.iterdir()
+        if path.name.isascii() and path.name.isdecimal() and path.is_dir()
+    )
+
+
+def load_info(folder: str | os.PathLike) -> tuple[DatasetInfo, dict[str, Any]]:
+    """Reads `lgcnet.json` of an exported version.
+
+    Returns:
+        The classes, and everything the file holds.
+
+    Raises:
+        InputError: the file is absent, damaged or of a newer format.
+    """
+    path = pathlib.Path(folder, INFO_FILE)
+    values = read_json(path)
+    try:
+        if values["format_version"] > _INFO_FORMAT_VERSION:
+            raise InputError(
+                f"{path}: format version {values['format_version']}; this "
+                f"program reads up to {_INFO_FORMAT_VERSION}."
+            )
+        info = DatasetInfo(
+            name=values["dataset"],
+            class_names=tuple(values["class_names"]),
+            palette=np.array(values["palette"], np.uint8),
+            void_label=values["void_label"],
+        )
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path}: no description of a model: {error}") from None
+    return info, values
+
+
+def _free_version(base: pathlib.Path, version: int | None) -> int:
+    existing = versions(base)
+    if version is None:
+        return max(existing, default=0) + 1
+    if version < 1:
+        raise InputError(f"A version must be at least 1. Received: {version}.")
+    if version in existing:
+        raise _exists(base, version)
+    return version
+
+
+def _exists(base: pathlib.Path, version: int) -> InputError:
+    return InputError(f"{base / str(version)}: this version already exists.")
+
+
+def _write_graph(
+    network: keras.Model,
+    size: tuple[int, int],
+    scores: bool,
+    folder: pathlib.Path,
+) -> None:
+    segment = signatures.segmenter(network, scores)
+    archive = keras.export.ExportArchive()
+    archive.track(network)
+    archive.add_endpoint(
+        signatures.IMAGES_SIGNATURE,
+        segment,
+        [tf.TensorSpec((None, *size, 3), tf.uint8, signatures.IMAGES_INPUT)],
+    )
+    archive.add_endpoint(
+        signatures.ENCODED_SIGNATURE,
+        lambda encoded: segment(signatures.decode_images(encoded, size)),
+        [tf.TensorSpec((None,), tf.string, signatures.ENCODED_INPUT)],
+    )
+    archive.write_out(folder, verbose=False)
+
+
+def _write_info(
+    folder: pathlib.Path,
+    info: DatasetInfo,
+    size: tuple[int, int],
+    scores: bool,
+    metadata: dict[str, Any],
+) -> None:
+    values = {
+        "format_version": _INFO_FORMAT_VERSION,
+        "dataset": info.name,
+        "class_names": list(info.class_names),
+        "palette": np.asarray(info.palette).tolist(),
+        "void_label": int(info.void_label),
+        "input_size": list(size),
+        "num_classes": info.num_classes,
+        "scores": scores,
+        "metadata": metadata,
+    }
+    write_json(folder / INFO_FILE, values)
