@@ -1,0 +1,170 @@
+import keras
+import numpy as np
+import pytest
+from conftest import make_table
+from keras import ops
+
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.latency.estimate import CostModel, LatencyLoss, one_hot_weights
+from lgcnet_tf.space.fusion import FUSION_EDGES
+from lgcnet_tf.space.genotype import random_genotype, uniform
+from lgcnet_tf.space.operations import CELL_OPERATIONS
+from lgcnet_tf.space.skeleton import Skeleton
+from lgcnet_tf.space.workloads import workloads
+
+PAPER = Skeleton()
+SIZE = (1024, 2048)
+
+
+@pytest.fixture(scope="module")
+def table():
+    return make_table(PAPER, SIZE)
+
+
+@pytest.fixture(scope="module")
+def costs(table):
+    return CostModel(table, PAPER, SIZE)
+
+
+def random_weights(skeleton, seed=0):
+    generator = np.random.default_rng(seed)
+
+    def simplex(*shape):
+        z = generator.exponential(size=shape)
+        return z / z.sum(-1, keepdims=True)
+
+    fusion = {e.name: simplex(len(e.candidates)) for e in FUSION_EDGES}
+    return {"cells": simplex(skeleton.num_cells, 5, 8), "fusion": fusion}
+
+
+def by_hand(table, weights):
+    """Eq. 8 and 9 in NumPy float64, one term after the other."""
+    work = workloads(PAPER, SIZE)
+    total = np.float64(0.0)
+    for k, cell in enumerate(work.cells):
+        for edge, candidates in enumerate(cell):
+            for o, workload in enumerate(candidates):
+                total += weights["cells"][k][edge][o] * table[workload]
+    for name, candidates in work.fusion.items():
+        for o, workload in enumerate(candidates):
+            total += weights["fusion"][name][o] * table[workload]
+    return total + sum(table[workload] for workload in work.fixed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_expected_latency_is_eq_8_and_9(table, costs, seed):
+    assert costs.cells.shape == (14, 5, 8)
+    weights = random_weights(PAPER, seed)
+    result = float(costs.expected_latency(weights))
+    np.testing.assert_allclose(result, by_hand(table, weights), rtol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_hot_gives_the_derived_prediction(table, costs, seed):
+    genotype = random_genotype(PAPER, np.random.default_rng(seed))
+    predicted = costs.predicted_latency(genotype)
+    weights = one_hot_weights(genotype)
+    assert float(costs.expected_latency(weights)) == predicted
+    variables = {
+        "cells": keras.Variable(weights["cells"]),
+        "fusion": {e: keras.Variable(z) for e, z in weights["fusion"].items()},
+    }
+    assert float(costs.expected_latency(variables)) == predicted
+    np.testing.assert_allclose(predicted, by_hand(table, weights), rtol=1e-6)
+
+
+def test_one_hot_weights_stand_at_the_operations():
+    genotype = random_genotype(PAPER, np.random.default_rng(1))
+    weights = one_hot_weights(genotype)
+    for cell, z in zip(genotype.cells, weights["cells"]):
+        assert cell == tuple(CELL_OPERATIONS[i] for i in z.argmax(-1))
+    assert (weights["cells"].sum(-1) == 1).all()
+    for edge in FUSION_EDGES:
+        z = weights["fusion"][edge.name]
+        assert z.sum() == 1
+        assert edge.candidates[z.argmax()] == genotype.fusion[edge.name]
+
+
+def test_none_costs_the_fixed_parts_alone(costs):
+    bare = uniform(PAPER, "none")
+    fusion = sum(
+        costs.fusion[e.name][e.candidates.index(bare.fusion[e.name])]
+        for e in FUSION_EDGES
+    )
+    expected = costs.fixed + fusion
+    np.testing.assert_allclose(costs.predicted_latency(bare), expected, rtol=1e-6)
+
+
+def test_cells_after_the_last_tap_cost_nothing():
+    skeleton = Skeleton(fusion_taps=(0, 7, 10))
+    costs = CostModel(make_table(skeleton, SIZE), skeleton, SIZE)
+    assert costs.cells.shape == (11, 5, 8)
+    weights = random_weights(skeleton)
+    before = float(costs.expected_latency(weights))
+    weights["cells"][11:] = 0.0
+    assert float(costs.expected_latency(weights)) == before
+    weights["cells"][10] = 0.0
+    assert float(costs.expected_latency(weights)) < before
+
+
+def test_without_fusion_cell():
+    skeleton = Skeleton(fusion="none")
+    costs = CostModel(make_table(skeleton, SIZE), skeleton, SIZE)
+    genotype = random_genotype(skeleton, np.random.default_rng(0))
+    weights = {"cells": one_hot_weights(genotype)["cells"]}
+    assert costs.predicted_latency(genotype) == float(costs.expected_latency(weights))
+
+
+def test_gradient_reaches_every_weight(costs):
+    tf = pytest.importorskip("tensorflow")
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("takes the gradient with TensorFlow")
+    values = random_weights(PAPER)
+    weights = {
+        "cells": tf.Variable(values["cells"], dtype="float32"),
+        "fusion": {
+            e: tf.Variable(z, dtype="float32") for e, z in values["fusion"].items()
+        },
+    }
+    with tf.GradientTape() as tape:
+        latency = costs.expected_latency(weights)
+    gradients = tape.gradient(latency, weights)
+    np.testing.assert_allclose(gradients["cells"], costs.cells, rtol=1e-6)
+    for edge, gradient in gradients["fusion"].items():
+        assert (gradient.numpy() > 0).all()
+        np.testing.assert_allclose(gradient, costs.fusion[edge], rtol=1e-6)
+
+
+@pytest.mark.parametrize("latency_us", [1.0, 8680.0, 120_000.0])
+def test_loss_is_eq_10(latency_us):
+    latency = ops.convert_to_tensor(latency_us, "float32")
+    log = float(LatencyLoss()(latency))
+    np.testing.assert_allclose(
+        log, np.float64(0.005) * np.log(np.float64(latency_us)), rtol=1e-5
+    )
+    linear = float(LatencyLoss(0.02, "linear")(latency))
+    np.testing.assert_allclose(linear, 0.02 * latency_us / 1000, rtol=1e-5)
+
+
+def test_loss_follows_a_variable_weight():
+    weight = keras.Variable(0.0)
+    loss = LatencyLoss(weight)
+    latency = ops.convert_to_tensor(1000.0)
+    assert float(loss(latency)) == 0.0
+    weight.assign(1.0)
+    np.testing.assert_allclose(float(loss(latency)), np.log(1000.0), rtol=1e-6)
+
+
+def test_unknown_form():
+    with pytest.raises(InputError, match="log, linear.*Received: 'square'"):
+        LatencyLoss(form="square")
+
+
+def test_table_of_another_size(table):
+    with pytest.raises(InputError, match="input 1024x2048, but 360x480"):
+        CostModel(table, PAPER, (360, 480))
+
+
+def test_genotype_of_another_skeleton(costs, tiny):
+    with pytest.raises(InputError, match="another skeleton"):
+        costs.predicted_latency(uniform(tiny, "conv_3x3"))

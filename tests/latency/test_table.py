@@ -1,0 +1,137 @@
+import json
+
+import pytest
+from conftest import make_table
+
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.latency.table import LatencyTable, is_free, timed
+from lgcnet_tf.space.skeleton import Skeleton
+from lgcnet_tf.space.workloads import workloads
+
+SIZE = (32, 64)
+
+
+@pytest.fixture
+def saved(tmp_path, tiny):
+    path = tmp_path / "table.json"
+    make_table(tiny, SIZE).save(path)
+    return path
+
+
+def test_written_and_read_again(saved, tiny):
+    table = make_table(tiny, SIZE)
+    read = LatencyTable.load(saved)
+    assert read == table
+    assert read.table_id == table.table_id
+    assert [p.name for p in saved.parent.iterdir()] == ["table.json"]
+
+
+def test_id_changes_with_the_content(tiny):
+    ids = {make_table(tiny, SIZE, seed).table_id for seed in range(3)}
+    assert len(ids) == 3
+
+
+def test_times_of_workloads(tiny):
+    table = make_table(tiny, SIZE)
+    work = workloads(tiny, SIZE)
+    for workload in work.distinct():
+        if is_free(workload):
+            assert table[workload] == 0.0
+            assert workload.key not in table.entries
+        else:
+            assert table[workload] == table.entries[workload.key].median_us > 0
+    free = {(w.operation, w.stride) for w in work.distinct() if is_free(w)}
+    assert free == {("none", 1), ("none", 2), ("skip_connect", 1)}
+
+
+def test_unknown_workload(tiny):
+    table = make_table(tiny, SIZE)
+    other = timed(tiny, (64, 64))[0]
+    with pytest.raises(InputError, match=other.key):
+        table[other]
+
+
+def test_fits_its_own_search_space(tiny):
+    make_table(tiny, SIZE).check(tiny, SIZE)
+
+
+def test_another_input_size(tiny):
+    with pytest.raises(InputError, match="input 32x64, but 360x480 is wanted"):
+        make_table(tiny, SIZE).check(tiny, (360, 480))
+
+
+def test_another_search_space_names_the_difference(tiny):
+    other = Skeleton(**tiny.to_dict() | {"num_classes": 5})
+    with pytest.raises(InputError, match="num_classes is 3 .*5 is wanted.*classifier"):
+        make_table(tiny, SIZE).check(other, SIZE)
+
+
+def test_part_of_the_search_space_is_another(tiny):
+    smaller = Skeleton(**tiny.to_dict() | {"fusion": "none"})
+    with pytest.raises(InputError, match="fusion is dense in the table, none"):
+        make_table(tiny, SIZE).check(smaller, SIZE)
+
+
+def test_missing_workloads_are_named(tiny):
+    table = make_table(tiny, SIZE)
+    key = next(iter(table.entries))
+    del table.entries[key]
+    with pytest.raises(InputError, match=f"lacks '{key}'"):
+        table.check(tiny, SIZE)
+
+
+def drop(name):
+    return lambda config: config.pop(name)
+
+
+def put(name, value):
+    return lambda config: config.__setitem__(name, value)
+
+
+def entry(**change):
+    return lambda config: next(iter(config["entries"].values())).update(change)
+
+
+def lose_median(config):
+    del next(iter(config["entries"].values()))["median_us"]
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (drop("format_version"), "not a latency table"),
+        (put("format_version", 2), "format version 2; this release reads version 1"),
+        (drop("device"), "lacks the field 'device'"),
+        (put("speed", 1), "unknown field 'speed'"),
+        (put("input_size", [32]), "input_size must be"),
+        (put("threads", 0), "threads must be a whole number of at least 1"),
+        (put("entries", []), "entries must be an object"),
+        (put("skeleton", {"num_cells": 3}), "skeleton: needs exactly the fields"),
+        (lose_median, "entry .* lacks the field 'median_us'"),
+        (entry(median_us="12"), "median_us must be a finite number"),
+        (entry(median_us=-1.0), "median_us must be a finite number of at least 0"),
+        (entry(spread_us=float("nan")), "spread_us must be a finite number"),
+        (entry(count=True), "count must be a whole number"),
+        (entry(mean_us=1.0), "unknown field 'mean_us'"),
+    ],
+)
+def test_bad_files(saved, change, message):
+    config = json.loads(saved.read_text())
+    change(config)
+    saved.write_text(json.dumps(config))
+    with pytest.raises(InputError, match=message) as error:
+        LatencyTable.load(saved)
+    assert str(saved) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3"])
+def test_no_table_at_all(saved, text):
+    saved.write_text(text)
+    with pytest.raises(InputError, match=str(saved)):
+        LatencyTable.load(saved)
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        LatencyTable.load(tmp_path / "absent.json")
