@@ -1,0 +1,100 @@
+"""Accuracy, size and speed of a model on a split of a data set."""
+
+import dataclasses
+from typing import Any
+
+from lgcnet_tf.config import DataOptions, Size, option
+from lgcnet_tf.data import load_samples
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.evaluation.cityscapes import write_submission
+from lgcnet_tf.evaluation.evaluate import evaluate
+from lgcnet_tf.evaluation.examples import write_examples
+from lgcnet_tf.evaluation.models import load_model
+from lgcnet_tf.latency.estimate import CostModel
+from lgcnet_tf.latency.measure import measure
+from lgcnet_tf.latency.runtimes import RUNTIMES, get_runtime
+from lgcnet_tf.latency.table import LatencyTable
+from lgcnet_tf.run_folder import RunFolder
+
+EXAMPLES = "examples"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(DataOptions):
+    """Options of an evaluation."""
+
+    split: str = option("val", "Split of the data set to use.")
+    input_size: Size | None = option(None, "HxW; by default the model's own.")
+    model: str = option("", "Zoo name, genotype, .keras file or SavedModel folder.")
+    batch_size: int = option(1, "Images for each call.")
+    latency_table: str = option("", "Table for the predicted latency, if any.")
+    runtime: str = option("tensorflow_graph", "What to time it on.", tuple(RUNTIMES))
+    threads: int = option(0, "CPU threads; 0 leaves the choice to the runtime.")
+    repeats: int = option(30, "Timed images.")
+    examples: int = option(4, "Images to keep with label and prediction.")
+    submission: bool = option(False, "Also write Cityscapes test-server files.")
+
+
+def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
+    """Evaluates whole images at the labels' size and times one image.
+
+    Returns:
+        What `results.json` holds: `miou` and `per_class_iou` (fractions),
+        `params`, `macs`, `latency_ms`, `fps`, `predicted_latency_ms`.
+
+    Raises:
+        InputError: bad options, data or model.
+    """
+    options.check()
+    runtime = get_runtime(options.runtime, options.threads or None)
+    samples = load_samples(options.dataset, options.split, options.data_dir or None)
+    model = load_model(options.model, options.input_size)
+    if options.submission and options.dataset != "cityscapes":
+        raise InputError("--submission writes files of Cityscapes; --dataset is another.")
+    predicted_ms = _predicted_latency_ms(model, options)
+    folder = RunFolder(options, "evaluate")
+    result = evaluate(
+        model.predict_mask, samples, options.batch_size, input_size=model.input_size
+    )
+    entry = measure({"network": model.compile(runtime)}, options.repeats)["network"]
+    write_examples(
+        model.predict_mask,
+        samples,
+        options.examples,
+        folder / EXAMPLES,
+        model.input_size,
+    )
+    if options.submission:
+        write_submission(
+            model.predict_mask,
+            samples,
+            folder / "submission",
+            input_size=model.input_size,
+        )
+    return folder.finish(
+        {
+            "model": options.model,
+            "dataset": options.dataset,
+            "split": options.split,
+            "input_size": list(model.input_size),
+            **result.to_dict(),
+            "params": model.params,
+            "macs": model.macs,
+            "latency_ms": entry.median_ms,
+            "latency_spread_ms": entry.spread_us / 1000.0,
+            "fps": 1000.0 / entry.median_ms,
+            "predicted_latency_ms": predicted_ms,
+            "device": runtime.device,
+            "runtime": runtime.name,
+        }
+    )
+
+
+def _predicted_latency_ms(model, options) -> float | None:
+    if model.genotype is None:
+        return None
+    if not options.latency_table:
+        return model.genotype.provenance.get("predicted_latency_ms")
+    table = LatencyTable.load(options.latency_table)
+    costs = CostModel(table, model.genotype.skeleton, model.input_size)
+    return costs.predicted_latency(model.genotype) / 1000.0

@@ -1,0 +1,54 @@
+"""A few pictures of an evaluation, as files that people and programs read."""
+
+import pathlib
+
+import numpy as np
+from PIL import Image
+
+from lgcnet_tf.data import DatasetInfo, Samples
+from lgcnet_tf.evaluation.evaluate import PredictMask, predict_samples
+from lgcnet_tf.files import atomic_write
+
+KINDS = ("image", "label", "prediction")
+
+
+def write_examples(
+    predict_mask: PredictMask,
+    samples: Samples,
+    count: int,
+    folder: pathlib.Path,
+    input_size: tuple[int, int] | None = None,
+) -> None:
+    """Writes `NAME_image.png`, `NAME_label.png` and `NAME_prediction.png`.
+
+    The samples are spread evenly over the split. Masks are palette images:
+    their values are the classes, their colours the data set's.
+    """
+    chosen = np.linspace(0, len(samples) - 1, min(count, len(samples))).astype(int)
+    picked = [samples[int(index)] for index in chosen]
+    for sample, mask in predict_samples(predict_mask, picked, 1, input_size):
+        images = (
+            Image.fromarray(sample.image),
+            _palette_image(sample.label, samples.info),
+            _palette_image(mask, samples.info),
+        )
+        for kind, image in zip(KINDS, images):
+            with atomic_write(folder / f"{sample.name}_{kind}.png") as temporary:
+                image.save(temporary)
+
+
+def read_examples(folder: pathlib.Path) -> tuple[list[np.ndarray], ...]:
+    """Images, labels and predictions of `write_examples`, in order of name."""
+    names = [p.name.removesuffix("_image.png") for p in sorted(folder.glob("*_image.png"))]
+    return tuple(
+        [np.asarray(Image.open(folder / f"{name}_{kind}.png")) for name in names]
+        for kind in KINDS
+    )
+
+
+def _palette_image(mask: np.ndarray, info: DatasetInfo) -> Image.Image:
+    image = Image.fromarray(mask.astype(np.uint8), mode="P")
+    palette = np.zeros((256, 3), np.uint8)
+    palette[: info.num_classes] = info.palette
+    image.putpalette(palette.tobytes())
+    return image
