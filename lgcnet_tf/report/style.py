@@ -1,0 +1,83 @@
+"""What the figures share: colours and short names of operations, saving."""
+
+import os
+import pathlib
+
+from matplotlib.figure import Figure
+
+from lgcnet_tf.files import atomic_write
+
+DPI = 120
+INK = "#222222"
+FAINT = "#c4c4c4"
+MUTED = "#767676"
+ACCENT = "#1f5fa8"
+
+FAMILIES = {
+    "convolution": "#1f5fa8",
+    "separable convolution": "#b8520a",
+    "dilated separable convolution": "#7b3fa0",
+    "pooling": "#1d7f4e",
+    "skip connection": "#4d4d4d",
+    "bilinear upsampling": "#0b7a85",
+    "none": FAINT,
+}
+"""Colour of each family of operations; white text is legible on all but `none`."""
+
+
+def family(operation: str) -> str:
+    """The family of an operation of Table II or III, a key of `FAMILIES`."""
+    if operation == "none":
+        return "none"
+    if operation == "skip_connect":
+        return "skip connection"
+    if operation == "bilinear":
+        return "bilinear upsampling"
+    if "pool" in operation:
+        return "pooling"
+    if operation.startswith("dil_sep_conv"):
+        return "dilated separable convolution"
+    if operation.startswith("sep_conv"):
+        return "separable convolution"
+    return "convolution"
+
+
+def color(operation: str) -> str:
+    """Colour of the operation's family."""
+    return FAMILIES[family(operation)]
+
+
+def short_name(operation: str) -> str:
+    """A name that fits on an edge, for example `dil d4` or `conv 3×3`."""
+    replaced = {
+        "none": "none",
+        "skip_connect": "skip",
+        "max_pool_3x3": "max 3×3",
+        "bilinear": "bilinear",
+    }
+    if operation in replaced:
+        return replaced[operation]
+    if operation.startswith("dil_sep_conv"):
+        return f"dil {operation.rsplit('_', 1)[-1]}"
+    words = operation.replace("sep_conv", "sep").replace("global_pool", "gpool")
+    return words.replace("_", " ").replace("x", "×")
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """A white figure, in inches, that knows no display and no global state."""
+    return Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+
+
+def save_figure(figure: Figure, path: str | os.PathLike) -> pathlib.Path:
+    """Writes the figure as PNG, whole or not at all; returns its path."""
+    path = pathlib.Path(path)
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, format="png", facecolor="white")
+    return path
+
+
+def plain_axes(axes) -> None:
+    """Leaves out the frame's upper and right side and lightens the rest."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(MUTED)
+    axes.tick_params(colors=INK, labelsize=8)

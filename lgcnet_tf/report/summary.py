@@ -1,0 +1,74 @@
+"""The closing table of a run, in plain text."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def headline(results: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The figures a reader asks for first, as (name, value with unit).
+
+    Args:
+        results: `results.json`, of one run or of several put together. Used
+            where present: `miou`, `pixel_accuracy` (fractions of 1), `num_images`,
+            `predicted_latency_ms`, `latency_ms` (measured; a number or a dict
+            with `median`), `params`, `macs`.
+    """
+    measured = _number(results.get("latency_ms"))
+    rows = [
+        ("mIoU", _scaled(results.get("miou"), 100, ".2f", " %")),
+        ("pixel accuracy", _scaled(results.get("pixel_accuracy"), 100, ".2f", " %")),
+        ("images", _scaled(results.get("num_images"), 1, ",.0f", "")),
+        ("predicted latency", _time(_number(results.get("predicted_latency_ms")))),
+        ("measured latency", _time(measured)),
+        ("frames per second", _scaled(measured and 1000 / measured, 1, ".1f", "")),
+        ("parameters", _scaled(results.get("params"), 1e-6, ".3f", " M")),
+        ("multiply-accumulates", _scaled(results.get("macs"), 1e-9, ".3f", " G")),
+    ]
+    return [(name, text) for name, text in rows if text is not None]
+
+
+def class_rows(results: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(class, IoU in % or `absent`) of `results["per_class_iou"]`."""
+    ious = results.get("per_class_iou")
+    if not isinstance(ious, Mapping):
+        return []
+    return [
+        (name, _scaled(_number(iou), 100, ".2f", " %") or "absent")
+        for name, iou in ious.items()
+    ]
+
+
+def summary_table(results: Mapping[str, Any], title: str = "") -> str:
+    """The table as text, without a newline at its end.
+
+    Args:
+        results: see `headline`; with `per_class_iou` the classes follow.
+        title: stands above it.
+    """
+    sections = [rows for rows in (headline(results), class_rows(results)) if rows]
+    cells = [row for rows in sections for row in rows]
+    left = max((len(name) for name, _ in cells), default=0)
+    right = max((len(value) for _, value in cells), default=0)
+    rule = "-" * (left + right + 3)
+    lines = [title] if title else []
+    for rows in sections:
+        lines.append(rule)
+        lines += [f"{name:<{left}}   {value:>{right}}" for name, value in rows]
+    return "\n".join([*lines, rule])
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, Mapping):
+        value = value.get("median")
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value)
+
+
+def _scaled(value, factor, form, unit):
+    value = _number(value)
+    return None if value is None else f"{value * factor:{form}}{unit}"
+
+
+def _time(value):
+    return _scaled(value, 1, ".2f", " ms")

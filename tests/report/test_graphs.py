@@ -1,0 +1,77 @@
+"""Cells and fusion cell as graphs, read back as pictures."""
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from PIL import Image
+
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.report import draw_fusion_cell, draw_genotype, style
+from lgcnet_tf.space import (
+    CELL_OPERATIONS,
+    FUSION_OPERATIONS,
+    UP_OPERATIONS,
+    Genotype,
+    Skeleton,
+    uniform,
+)
+
+
+def families_in(path):
+    """The families whose colour the picture has a good deal of."""
+    picture = np.asarray(Image.open(path).convert("RGB"))
+    found = set()
+    for family, color in style.FAMILIES.items():
+        color = np.round(255 * np.array(to_rgb(color))).astype(np.uint8)
+        if (picture == color).all(-1).sum() > 200:
+            found.add(family)
+    return found
+
+
+def test_cells_have_the_colours_of_their_operations(genotype, tmp_path):
+    path = draw_genotype(genotype, tmp_path / "cells.png")
+    present = {style.family(op) for cell in genotype.cells for op in cell}
+    assert families_in(path) | {"none"} == present | {"none"}
+    width, height = Image.open(path).size
+    assert width == round(4 * 4.3 * style.DPI) and height > 1000
+
+
+@pytest.mark.parametrize(
+    "operation, expected",
+    [("conv_3x3", "convolution"), ("sep_conv_3x3", "separable convolution")],
+)
+def test_only_the_operations_there_are_drawn(operation, expected, tmp_path):
+    skeleton = Skeleton(num_cells=2, reduction_cells=(1,), fusion="none", fusion_taps=(0,))
+    path = draw_genotype(uniform(skeleton, operation), tmp_path / "cells.png")
+    assert families_in(path) == {expected}
+
+
+def test_dead_edges_are_faint(tmp_path):
+    """Cell 1 reads s0 alone, so nothing of cell 0 does anything."""
+    skeleton = Skeleton(num_cells=2, reduction_cells=(), fusion="none", fusion_taps=(0,))
+    cells = (
+        ("conv_3x3",) * 5,
+        ("max_pool_3x3", "none", "max_pool_3x3", "none", "max_pool_3x3"),
+    )
+    path = draw_genotype(Genotype(skeleton, cells, {}), tmp_path / "cells.png")
+    picture = np.asarray(Image.open(path).convert("RGB"))[:-60]  # without the legend
+    color = np.round(255 * np.array(to_rgb(style.color("conv_3x3")))).astype(np.uint8)
+    assert not (picture == color).all(-1).any()
+
+
+def test_fusion_cell_has_the_colours_of_its_operations(genotype, tmp_path):
+    path = draw_fusion_cell(genotype, tmp_path / "fusion.png")
+    assert families_in(path) == {style.family(op) for op in genotype.fusion.values()}
+
+
+def test_a_genotype_without_fusion_cell_is_refused(tmp_path):
+    skeleton = Skeleton(fusion="none")
+    with pytest.raises(InputError, match="no fusion cell"):
+        draw_fusion_cell(uniform(skeleton, "conv_3x3"), tmp_path / "fusion.png")
+    assert not any(tmp_path.iterdir())
+
+
+def test_every_operation_has_a_short_name_of_its_own():
+    operations = dict.fromkeys((*CELL_OPERATIONS, *FUSION_OPERATIONS, *UP_OPERATIONS))
+    names = [style.short_name(operation) for operation in operations]
+    assert len(set(names)) == len(names) and max(map(len, names)) <= 10

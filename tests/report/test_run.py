@@ -1,0 +1,143 @@
+"""A run folder drawn and reported, as `lgcnet-plot` does it."""
+
+import base64
+import html.parser
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lgcnet_tf.data import Sample, Samples, dataset_info
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.evaluation.examples import write_examples
+from lgcnet_tf.files import write_json
+from lgcnet_tf.report import plot_run
+
+
+class Page(html.parser.HTMLParser):
+    """Collects pictures and text, and checks that tags close."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.pictures, self.words, self.open = {}, [], []
+        self.feed(path.read_text(encoding="utf-8"))
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        if tag == "img":
+            kind, data = attrs["src"].split(",", 1)
+            assert kind == "data:image/png;base64"
+            self.pictures[attrs["alt"]] = base64.b64decode(data)
+        assert "href" not in attrs
+        if tag not in ("img", "meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    @property
+    def text(self):
+        return " ".join(self.words)
+
+
+def test_everything_a_search_leaves_is_drawn_and_embedded(run_dir):
+    Image.fromarray(np.full((4, 6, 3), 7, np.uint8)).save(run_dir / "val_predictions.png")
+    before = {path.name for path in run_dir.iterdir()}
+    written = plot_run(run_dir)
+    names = [path.name for path in written]
+    assert names == [
+        "training_curves.png",
+        "per_class_iou.png",
+        "cells.png",
+        "fusion_cell.png",
+        "alphas.png",
+        "latency.png",
+        "report.html",
+    ]
+    assert {path.name for path in run_dir.iterdir()} == before | set(names)
+    page = Page(run_dir / "report.html")
+    for path, picture in zip(written[:-1], page.pictures.values()):
+        assert picture == path.read_bytes()
+        assert Image.open(io.BytesIO(picture)).format == "PNG"
+    assert len(page.pictures) == 7
+    assert Image.open(io.BytesIO(page.pictures["Val predictions"])).size == (6, 4)
+    for words in (
+        "61.25 %",
+        "12.50 ms",  # the genotype's prediction
+        "25.00 ms",
+        "<cat>",
+        "--dataset=toy_streets",
+        "P16->Q16",
+        "0.666667",  # the last epoch's loss
+    ):
+        assert words in page.text, words
+
+
+def test_examples_of_an_evaluation_stand_side_by_side(tmp_path, results):
+    info = dataset_info("toy_streets")
+    generator = np.random.default_rng(0)
+    found = [
+        Sample(
+            f"street_{i}",
+            generator.integers(0, 256, (30, 60, 3)).astype(np.uint8),
+            generator.integers(0, 8, (30, 60)).astype(np.uint8),
+        )
+        for i in range(3)
+    ]
+    samples = Samples(info, "val", 3, lambda i: found[i])
+
+    def predict(images):
+        return images[..., 0] % 8
+
+    write_examples(predict, samples, 2, tmp_path / "examples")
+    write_json(tmp_path / "results.json", results | {"dataset": "toy_streets"})
+    assert plot_run(tmp_path)[0].name == "predictions.png"
+    picture = np.asarray(Image.open(tmp_path / "predictions.png").convert("RGB"))
+    last = picture[34 + 252 : 34 + 252 + 240 : 8, 996 : 996 + 480 : 8]
+    np.testing.assert_array_equal(last, info.colorize(predict(found[2].image)))
+    assert list(Page(tmp_path / "report.html").pictures)[0] == "Predictions"
+
+
+def test_a_second_time_gives_the_same(tmp_path, results):
+    write_json(tmp_path / "results.json", results)
+    plot_run(tmp_path)
+    first = (tmp_path / "report.html").read_bytes()
+    plot_run(tmp_path)
+    assert (tmp_path / "report.html").read_bytes() == first
+
+
+def test_what_is_not_there_is_left_out(tmp_path, history):
+    write_json(tmp_path / "history.json", history)
+    assert [p.name for p in plot_run(tmp_path)] == ["training_curves.png", "report.html"]
+    page = Page(tmp_path / "report.html")
+    assert list(page.pictures) == ["Training"] and "Genotype" not in page.text
+
+
+@pytest.mark.parametrize(
+    "name, content, message",
+    [
+        ("genotype.json", "{}", "genotype.json"),
+        ("history.json", '{"loss": 1}', "one object per epoch"),
+        ("results.json", "[1]", "results.json: must hold an object"),
+        ("results.json", "{", "results.json: not a JSON file"),
+        ("alphas.npz", "no archive", "alphas.npz"),
+    ],
+)
+def test_a_damaged_file_is_named_and_nothing_is_written(tmp_path, name, content, message):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=message):
+        plot_run(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_nothing_to_plot(tmp_path):
+    (tmp_path / "flags.txt").write_text("--seed=1\n")
+    with pytest.raises(InputError, match="nothing to plot"):
+        plot_run(tmp_path)
+    with pytest.raises(InputError, match="no such run folder"):
+        plot_run(tmp_path / "absent")
