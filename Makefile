@@ -1,0 +1,69 @@
+# make demo                                         the whole path on toy_streets
+# make demo DATA=camvid DATA_DIR=../shared/camvid   the same on real images
+# make test                                         the tests
+
+PYTHON ?= python3.11
+VENV ?= .venv
+DATA ?= toy_streets
+DATA_DIR ?=
+OUT ?= runs/demo_$(DATA)
+
+BIN := $(VENV)/bin
+SIZE_toy_streets := 96x160
+SIZE_camvid := 360x480
+EPOCHS_toy_streets := --epochs=20
+EPOCHS_camvid := --epochs=10
+SEARCH_EPOCHS_toy_streets := --epochs=4
+SEARCH_EPOCHS_camvid := --epochs=2
+INPUT := --dataset=$(DATA) --data_dir="$(DATA_DIR)" --input_size=$(SIZE_$(DATA))
+
+.SILENT:
+.PHONY: setup demo test clean
+.ONESHELL:
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+setup: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	interpreter=$$(command -v $(PYTHON) || command -v python3)
+	$$interpreter -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Python 3.11 is needed; name it with PYTHON=")'
+	$$interpreter -m venv $(VENV)
+	echo "Installing the package and what it needs into $(VENV) ..."
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@
+
+test: setup
+	$(BIN)/python -m pytest
+
+demo: setup
+	rm -rf $(OUT)
+	echo "== 1/8 latency table of this machine"
+	$(BIN)/lgcnet-measure-latency $(INPUT) --repeats=15 --output_dir=$(OUT)/latency
+	echo "== 2/8 search"
+	$(BIN)/lgcnet-search --flagfile=flags/search_toy.txt $(INPUT) $(SEARCH_EPOCHS_$(DATA)) \
+	  --latency_table=$(OUT)/latency/latency_table.json --output_dir=$(OUT)/search
+	echo "== 3/8 finetune"
+	$(BIN)/lgcnet-finetune --flagfile=flags/finetune_toy.txt $(INPUT) $(EPOCHS_$(DATA)) \
+	  --model=$(OUT)/search/genotype.json --output_dir=$(OUT)/finetune
+	echo "== 4/8 evaluate"
+	$(BIN)/lgcnet-evaluate $(INPUT) --split=val --model=$(OUT)/finetune/model.keras \
+	  --latency_table=$(OUT)/latency/latency_table.json --output_dir=$(OUT)/evaluate
+	echo "== 5/8 export"
+	$(BIN)/lgcnet-export --dataset=$(DATA) --model=$(OUT)/finetune/model.keras --output_dir=$(OUT)/export
+	echo "== 6/8 serve"
+	port=$$($(BIN)/python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	$(BIN)/lgcnet-serve --model=$(OUT)/export/saved_model --port=$$port &
+	server=$$!
+	trap "kill $$server 2>/dev/null || true" EXIT
+	echo "== 7/8 predict, over gRPC"
+	images=$$(ls $(OUT)/evaluate/examples/*_image.png | paste -sd, -)
+	$(BIN)/lgcnet-predict --dataset=$(DATA) --server=127.0.0.1:$$port --wait_s=120 \
+	  --images=$$images --output_dir=$(OUT)/predict
+	kill $$server
+	wait $$server
+	echo "== 8/8 pictures"
+	for run in latency search finetune evaluate; do $(BIN)/lgcnet-plot --output_dir=$(OUT)/$$run; done
+
+clean:
+	rm -rf runs/demo_* build *.egg-info

@@ -1,0 +1,1 @@
+"""Command lines: flags, one call into the library, nothing else."""

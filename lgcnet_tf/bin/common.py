@@ -1,0 +1,131 @@
+"""What the binaries share: flags from options, one line for an error."""
+
+import contextlib
+import dataclasses
+import os
+import sys
+import typing
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from absl import app, flags, logging
+
+from lgcnet_tf.config import RunOptions, Size, format_size, parse_size
+from lgcnet_tf.errors import InputError
+
+
+@contextlib.contextmanager
+def quiet_start() -> Iterator[None]:
+    """Hides TensorFlow's notes on start-up, which no log level does.
+
+    They come from C++ and bypass Python, so standard error itself is turned
+    away while the block runs. Exceptions are raised as ever.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if not os.path.exists("/dev/nvidiactl"):
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # or it complains
+    saved = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+        if "tensorflow" in sys.modules:  # it looks for devices at first use
+            sys.modules["tensorflow"].config.list_physical_devices()
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+_DEFINE = {
+    bool: flags.DEFINE_bool,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    str: flags.DEFINE_string,
+}
+
+
+class SizeParser(flags.ArgumentParser):
+    """A flag of the form HxW."""
+
+    syntactic_help = "HEIGHTxWIDTH"
+
+    def parse(self, argument):
+        return argument if isinstance(argument, tuple) else parse_size(argument)
+
+    def flag_type(self):
+        return "size"
+
+
+class SizeSerializer(flags.ArgumentSerializer):
+    """Writes it again for a flagfile."""
+
+    def serialize(self, value):
+        return format_size(value)
+
+
+class TupleParser(flags.ArgumentParser):
+    """A flag that lists values with commas between: `0,7,13`."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+        self.syntactic_help = f"list of {kind.__name__} with commas between"
+
+    def parse(self, argument):
+        if isinstance(argument, tuple):
+            return argument
+        return tuple(self.kind(part) for part in argument.split(",") if part)
+
+    def flag_type(self):
+        return "list"
+
+
+def define_flags(options: type[RunOptions]) -> None:
+    """Makes a flag of each field, with the field's default and help."""
+    for field in dataclasses.fields(options):
+        name, default, help = field.name, field.default, field.metadata["help"]
+        if field.metadata["choices"]:
+            flags.DEFINE_enum(name, default, field.metadata["choices"], help)
+        elif field.type in _DEFINE:
+            _DEFINE[field.type](name, default, help)
+        elif field.type in (Size, Size | None):
+            flags.DEFINE(SizeParser(), name, default, help, serializer=SizeSerializer())
+        else:
+            kind, *_ = typing.get_args(field.type)
+            serializer = flags.CsvListSerializer(",")
+            flags.DEFINE(TupleParser(kind), name, default, help, serializer=serializer)
+
+
+def options_from_flags(options: type[RunOptions]) -> RunOptions:
+    """The options as the command line gave them."""
+    names = [field.name for field in dataclasses.fields(options)]
+    return options(**{name: getattr(flags.FLAGS, name) for name in names})
+
+
+def run(options: type[RunOptions], command: Callable[[Any], Any]) -> None:
+    """Parses flags and runs `command` on them; the body of every binary.
+
+    An `InputError` is one line on standard error and exit status 1.
+    """
+    define_flags(options)
+
+    def main(argv):
+        if len(argv) > 1:
+            fail(f"unknown argument {argv[1]!r}; every option is a --flag.")
+        logging.set_verbosity(logging.WARNING)  # of TensorFlow and TFDS
+        try:
+            command(options_from_flags(options))
+        except InputError as error:
+            fail(str(error))
+        except KeyboardInterrupt:
+            fail("interrupted.", 130)
+
+    app.run(main)
+
+
+def fail(message: str, status: int = 1) -> None:
+    """Prints one line and leaves."""
+    text = " ".join(message.split())
+    program = os.path.basename(sys.argv[0]).removesuffix(".py")
+    print(f"{program}: {text}", file=sys.stderr)
+    sys.exit(status)

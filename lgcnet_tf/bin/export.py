@@ -1,0 +1,14 @@
+"""Writes a SavedModel for TensorFlow Serving."""
+
+from lgcnet_tf.bin import common
+
+
+def main():
+    with common.quiet_start():
+        from lgcnet_tf.serving.commands import ExportOptions, export
+
+    common.run(ExportOptions, export)
+
+
+if __name__ == "__main__":
+    main()

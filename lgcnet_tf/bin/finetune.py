@@ -1,0 +1,14 @@
+"""Trains the network of a genotype."""
+
+from lgcnet_tf.bin import common
+
+
+def main():
+    with common.quiet_start():
+        from lgcnet_tf.training.finetune import FinetuneOptions, finetune
+
+    common.run(FinetuneOptions, finetune)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,14 @@
+"""Has a server segment image files."""
+
+from lgcnet_tf.bin import common
+
+
+def main():
+    with common.quiet_start():
+        from lgcnet_tf.serving.commands import PredictOptions, predict
+
+    common.run(PredictOptions, predict)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,14 @@
+"""Serves an exported model over gRPC."""
+
+from lgcnet_tf.bin import common
+
+
+def main():
+    with common.quiet_start():
+        from lgcnet_tf.serving.commands import ServeOptions, serve
+
+    common.run(ServeOptions, serve)
+
+
+if __name__ == "__main__":
+    main()

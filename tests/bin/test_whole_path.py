@@ -1,0 +1,217 @@
+"""The whole path through the real commands, at toy size."""
+
+import json
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lgcnet_tf.data import dataset_info, load_samples
+from lgcnet_tf.evaluation.models import load_model
+from lgcnet_tf.serving.client import Client
+from lgcnet_tf.space import Genotype
+
+BIN = pathlib.Path(sys.executable).parent
+SPACE = (
+    "--input_size=32x64",
+    "--num_cells=3",
+    "--reduction_cells=1,2",
+    "--fusion_taps=0,1,2",
+    "--initial_channels=2",
+    "--fusion_channels=4",
+)
+
+
+def run(command, *flags, status=0):
+    """Runs a console command; returns its last line on standard error."""
+    done = subprocess.run(
+        [BIN / f"lgcnet-{command}", *map(str, flags)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == status, done.stderr[-2000:]
+    assert "Traceback" not in done.stderr
+    return (done.stderr.strip().splitlines() or [""])[-1]
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    """measure_latency → search → finetune → evaluate → export, once."""
+    root = tmp_path_factory.mktemp("path")
+    run("measure-latency", *SPACE, "--repeats=3", f"--output_dir={root}/latency")
+    run(
+        "search",
+        *SPACE,
+        "--crop_size=32x64",
+        "--epochs=1",
+        "--batch_size=16",
+        f"--latency_table={root}/latency/latency_table.json",
+        f"--output_dir={root}/search",
+    )
+    run(
+        "finetune",
+        "--input_size=32x64",
+        "--crop_size=32x64",
+        "--epochs=2",
+        "--batch_size=16",
+        f"--model={root}/search/genotype.json",
+        f"--output_dir={root}/finetune",
+    )
+    run(
+        "evaluate",
+        f"--model={root}/finetune/model.keras",
+        "--repeats=3",
+        f"--latency_table={root}/latency/latency_table.json",
+        f"--output_dir={root}/evaluate",
+    )
+    run("export", f"--model={root}/finetune/model.keras", f"--output_dir={root}/export")
+    return root
+
+
+@pytest.fixture(scope="module")
+def server(path):
+    """The embedded server as its own process; yields its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [
+            BIN / "lgcnet-serve",
+            f"--model={path}/export/saved_model",
+            f"--port={port}",
+        ]
+    )
+    try:
+        yield f"127.0.0.1:{port}"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+    finally:
+        process.kill()
+
+
+def test_every_run_leaves_its_files(path):
+    for name in ("latency", "search", "finetune", "evaluate", "export"):
+        folder = path / name
+        assert (folder / "flags.txt").read_text().startswith("# lgcnet-")
+        assert json.loads((folder / "results.json").read_text())
+        assert list((folder / "events").glob("events.out.*"))
+        assert "done" in (folder / "log.txt").read_text()
+
+
+def test_results(path):
+    genotype = Genotype.load(path / "search" / "genotype.json")
+    results = json.loads((path / "evaluate" / "results.json").read_text())
+    assert 0.0 < results["miou"] < 1.0
+    assert set(results["per_class_iou"]) == set(dataset_info("toy_streets").class_names)
+    assert results["params"] > 0 and results["macs"] > 0
+    assert results["latency_ms"] > 0.0
+    predicted = genotype.provenance["predicted_latency_ms"]
+    assert results["predicted_latency_ms"] == pytest.approx(predicted, rel=1e-6)
+
+
+def test_prediction_over_grpc_equals_the_one_in_process(path, server):
+    sample = load_samples("toy_streets", "val")[0]
+    model = load_model(f"{path}/finetune/model.keras")
+    image = Image.fromarray(sample.image).resize((64, 32), Image.Resampling.BILINEAR)
+    image = np.asarray(image)[None]
+    with Client(server, "lgcnet") as client:
+        client.wait_until_ready(120)
+        np.testing.assert_array_equal(client.predict(image), model.predict_mask(image))
+
+
+def test_saved_model_is_evaluated_like_the_network(path, tmp_path):
+    run(
+        "evaluate",
+        f"--model={path}/export/saved_model",
+        "--repeats=3",
+        f"--output_dir={tmp_path}/evaluate",
+    )
+    keys = ("miou", "per_class_iou", "params", "macs")
+    served, own = (
+        json.loads((root / "evaluate" / "results.json").read_text())
+        for root in (tmp_path, path)
+    )
+    assert {k: served[k] for k in keys} == {k: own[k] for k in keys}
+
+
+def test_client_writes_mask_and_overlay_next_to_the_image(path, server, tmp_path):
+    sample = load_samples("toy_streets", "val")[1]
+    Image.fromarray(sample.image).save(tmp_path / "street.png")
+    run("predict", f"--server={server}", "--wait_s=120", f"--images={tmp_path}/street.png")
+    for kind in ("mask", "overlay"):
+        with Image.open(tmp_path / f"street_{kind}.png") as picture:
+            assert picture.size == sample.image.shape[1::-1]
+
+
+def test_plot_draws_every_run(path):
+    for name in ("latency", "search", "finetune", "evaluate"):
+        run("plot", f"--output_dir={path}/{name}")
+        assert (path / name / "report.html").stat().st_size > 1000
+    for name in ("search/cells.png", "search/fusion_cell.png", "evaluate/predictions.png"):
+        Image.open(path / name).verify()
+
+
+def test_benchmark_times_models_side_by_side(path, tmp_path):
+    models = f"{path}/finetune/model.keras,{path}/export/saved_model"
+    run("benchmark", f"--model={models}", "--repeats=3", f"--output_dir={tmp_path}/b")
+    first, second = json.loads((tmp_path / "b" / "results.json").read_text())["models"]
+    assert first["ratio"] == 1.0 and second["ratio"] > 0.0
+
+
+def test_flagfile_of_a_run_repeats_it(path, tmp_path):
+    flags = path / "export" / "flags.txt"
+    run("export", f"--flagfile={flags}", f"--output_dir={tmp_path}/again")
+    lines = (tmp_path / "again" / "flags.txt").read_text().splitlines()
+    differing = set(lines) ^ set(flags.read_text().splitlines())
+    assert {line.split("=")[0] for line in differing} == {"--output_dir"}
+
+
+@pytest.mark.parametrize(
+    "command, flags, expected",
+    [
+        ("search", ["--latency_table={path}/latency/latency_table.json"], "32x64"),
+        ("search", ["--latency_table={path}/none.json"], "no such file"),
+        ("finetune", ["--model=lgcnet_nowhere"], "no such model"),
+        ("evaluate", ["--dataset=camvid", "--data_dir={path}/nowhere"], "nowhere"),
+        ("evaluate", ["--model={path}/search/flags.txt"], "no such model"),
+        ("evaluate", ["--split=nosuch"], "nosuch"),
+        ("export", ["--output_dir={path}/export"], "finished run"),
+        ("export", ["--dataset=camvid"], "11 classes"),
+        ("serve", ["--model={path}/latency"], "{path}/latency"),
+        ("predict", ["--images={path}/none.png", "--server=127.0.0.1:1"], "none.png"),
+        ("plot", ["--output_dir={path}/nowhere"], "no such run folder"),
+        ("benchmark", ["--input_size=3a"], "HEIGHTxWIDTH"),
+        ("measure-latency", ["--reduction_cells=1,99"], "reduction_cells"),
+        ("measure-latency", ["extra"], "extra"),
+    ],
+)
+def test_bad_input_is_one_line(path, tmp_path, command, flags, expected):
+    given = {"--output_dir": f"{tmp_path}/out"}
+    if command in ("evaluate", "export"):
+        given["--model"] = f"{path}/finetune/model.keras"
+    line = run(
+        command,
+        *(f"{name}={value}" for name, value in given.items()),
+        *(flag.format(path=path) for flag in flags),
+        status=1,
+    )
+    if command != "benchmark":  # absl adds a line of its own about --help
+        assert expected.format(path=path) in line, line
+    assert not (tmp_path / "out" / "results.json").exists()
+
+
+def test_port_in_use(path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        line = run(
+            "serve", f"--model={path}/export/saved_model", f"--port={port}", status=1
+        )
+    assert str(port) in line
