@@ -116,11 +116,12 @@ def _logger(path: os.PathLike) -> logging.Logger:
     for handler in list(logger.handlers):
         handler.close()
         logger.removeHandler(handler)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.DEBUG)
     logger.propagate = False
     to_file = logging.FileHandler(path)
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     to_terminal = logging.StreamHandler(sys.stderr)
+    to_terminal.setLevel(logging.INFO)
     to_terminal.setFormatter(logging.Formatter("%(message)s"))
     logger.addHandler(to_file)
     logger.addHandler(to_terminal)

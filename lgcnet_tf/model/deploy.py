@@ -3,7 +3,6 @@
 import numpy as np
 
 from lgcnet_tf.model.network import Network
-from lgcnet_tf.model.units import Unit
 from lgcnet_tf.space.fusion import FUSION_INPUTS
 
 
@@ -27,7 +26,7 @@ def deploy(network: Network) -> Network:
     deployed = Network(
         network.skeleton, network.input_size, network.genotype, "folded"
     )
-    _transfer(network, deployed, Unit.folded_weights)
+    _transfer(network, deployed, lambda unit: unit.folded_weights())
     return deployed
 
 
@@ -41,7 +40,7 @@ def copy_weights(source: Network, target: Network) -> None:
     Raises:
         KeyError: `target` has a unit that `source` lacks.
     """
-    _transfer(source, target, Unit.get_weights)
+    _transfer(source, target, lambda unit: unit.get_weights())
 
 
 def _transfer(source, target, read):

@@ -93,6 +93,12 @@ def serve(options: ServeOptions) -> None:
     server = Server(
         {options.name: options.model}, options.host, options.port, options.max_message_mb
     )
+    server.start()
+    print(
+        f"Serving {options.name} version {server.versions[options.name]} on "
+        f"{server.target}; SIGTERM or Ctrl-C ends it.",
+        flush=True,
+    )
     server.serve_forever()
 
 
@@ -105,6 +111,7 @@ class PredictOptions(RunOptions):
     name: str = option(MODEL_NAME, "Name under which the model is served.")
     images: tuple[str, ...] = option((), "PNG or JPEG files, commas between.")
     timeout_s: float = option(30.0, "Longest wait for an answer, in seconds.")
+    wait_s: float = option(0.0, "Longest wait for the server to be ready, in seconds.")
 
 
 def predict(options: PredictOptions) -> dict[str, Any]:
@@ -118,6 +125,8 @@ def predict(options: PredictOptions) -> dict[str, Any]:
     info = dataset_info(options.dataset)
     folder = RunFolder(options, "predict") if options.output_dir else None
     with Client(options.server, options.name, options.timeout_s) as client:
+        if options.wait_s:
+            client.wait_until_ready(options.wait_s)
         summary = predict_files(
             client, info, options.images, options.output_dir or None
         )

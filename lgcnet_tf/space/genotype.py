@@ -44,6 +44,11 @@ class Genotype:
                 f"Received: {len(self.cells)}"
             )
         for index, cell in enumerate(self.cells):
+            if len(cell) != len(CELL_EDGE_NAMES):
+                raise InputError(
+                    f"genotype: cell {index} needs {len(CELL_EDGE_NAMES)} "
+                    f"operations. Received: {len(cell)}"
+                )
             named = dict(zip(CELL_EDGE_NAMES, cell))
             candidates = dict.fromkeys(CELL_EDGE_NAMES, CELL_OPERATIONS)
             _check_edges(f"cell {index}", named, candidates)
@@ -83,9 +88,20 @@ class Genotype:
             candidates = dict.fromkeys(CELL_EDGE_NAMES, CELL_OPERATIONS)
             _check_edges(f"cell {index}", cell, candidates)
             cells.append(tuple(cell[name] for name in CELL_EDGE_NAMES))
-        return cls(
-            skeleton, tuple(cells), config["fusion"], config.get("provenance", {})
-        )
+        provenance = config.get("provenance", {})
+        if not isinstance(provenance, dict):
+            raise InputError("genotype: provenance is malformed.")
+        size = provenance.get("input_size", [1, 1])
+        if not (
+            isinstance(size, (list, tuple))
+            and len(size) == 2
+            and all(type(n) is int and n > 0 for n in size)
+        ):
+            raise InputError(
+                "genotype: provenance: input_size must be [height, width]. "
+                f"Received: {size!r}"
+            )
+        return cls(skeleton, tuple(cells), config["fusion"], provenance)
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes the genotype as JSON."""

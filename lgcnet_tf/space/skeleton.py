@@ -86,12 +86,13 @@ class Skeleton:
                 )
         for name in ("reduction_cells", "fusion_taps"):
             cells = getattr(self, name)
-            if list(cells) != sorted(set(cells)) or not all(
+            indices = isinstance(cells, (tuple, list)) and all(
                 type(c) is int and 0 <= c < self.num_cells for c in cells
-            ):
+            )
+            if not indices or list(cells) != sorted(set(cells)):
                 raise InputError(
                     f"skeleton: {name} must be increasing cell indices below "
-                    f"num_cells={self.num_cells}. Received: {tuple(cells)}"
+                    f"num_cells={self.num_cells}. Received: {cells!r}"
                 )
         if self.fusion not in FUSIONS:
             raise InputError(

@@ -99,7 +99,7 @@ def fit(
             save_checkpoint(
                 model, folder / CHECKPOINTS, epoch + 1, {"history": history}
             )
-            folder.log.info(
+            folder.log.debug(  # the bar says it on the terminal
                 "epoch %d/%d %s",
                 epoch + 1,
                 epochs,
