@@ -3,7 +3,7 @@
 import io
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from lgcnet_tf.data.info import VOID, DatasetInfo
 from lgcnet_tf.errors import InputError
@@ -15,9 +15,11 @@ def _open(data: bytes, where: str) -> Image.Image:
         image.load()
     # Pillow reports damaged files as OSError, SyntaxError, ValueError,
     # struct.error or EOFError, depending on the format and on where they break.
+    except UnidentifiedImageError:  # its text names the buffer, not the file
+        raise InputError(f"{where}: truncated or not a PNG or JPEG picture.") from None
     except Exception as error:  # pylint: disable=broad-exception-caught
         raise InputError(
-            f"{where}: truncated or not a PNG or JPEG picture ({error})."
+            f"{where}: truncated or damaged picture ({error})."
         ) from None
     return image
 

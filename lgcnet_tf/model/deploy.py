@@ -49,7 +49,8 @@ def _transfer(source, target, read):
         weights = read(units[path])
         channels = _kept_channels(path, source, target)
         if channels is not None:
-            weights[0] = np.asarray(weights[0])[:, :, channels]
+            kernel = next(i for i, w in enumerate(weights) if np.ndim(w) == 4)
+            weights[kernel] = weights[kernel][:, :, channels]
         unit.set_weights(weights)
     weights = source.classifier.get_weights()
     if target.fusion is None:

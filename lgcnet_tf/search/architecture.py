@@ -66,7 +66,8 @@ class Architecture(keras.layers.Layer):
             )
             for i, (name, shape) in enumerate(self.shapes.items())
         }
-        self.communication.build(self.shapes["cells"])
+        with keras.name_scope(self.name):  # in their paths, for `JointOptimizer`
+            self.communication.build(self.shapes["cells"])
         self.built = True
 
     def updated(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from lgcnet_tf.config import Size, option
 from lgcnet_tf.data import load_samples, steps_per_epoch
+from lgcnet_tf.files import atomic_write
 from lgcnet_tf.guidance import COMMUNICATIONS
 from lgcnet_tf.latency.estimate import CostModel, LatencyLoss
 from lgcnet_tf.latency.table import LatencyTable
@@ -156,7 +157,8 @@ def search(options: SearchOptions) -> dict[str, Any]:
     )
     genotype = _derive(model, options, table, cost_model)
     genotype.save(folder / GENOTYPE)
-    np.savez(folder / ALPHAS, **model.architecture.probabilities())
+    with atomic_write(folder / ALPHAS) as temporary:
+        np.savez(temporary, **model.architecture.probabilities())
     return folder.finish(
         {
             "predicted_latency_ms": genotype.provenance["predicted_latency_ms"],

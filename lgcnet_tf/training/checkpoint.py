@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import zipfile
 from typing import Any
 
 import keras
@@ -55,7 +56,7 @@ def restore_checkpoint(
                 meta = json.loads(str(data["meta"]))
                 variables = _variables(model)
                 arrays = [data[str(i)] for i in range(len(variables))]
-        except (OSError, ValueError, KeyError, EOFError):
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             continue  # damaged: the one before is still good
         for variable, array in zip(variables, arrays):
             variable.assign(array)
