@@ -13,9 +13,24 @@ from lgcnet_tf.errors import InputError
 Size = tuple[int, int]
 
 
-def option(default: Any, help: str, choices: tuple[str, ...] = ()) -> Any:
-    """A field of an options dataclass with its default, meaning and choices."""
-    return dataclasses.field(default=default, metadata={"help": help, "choices": choices})
+def option(
+    default: Any,
+    help: str,
+    choices: tuple[str, ...] = (),
+    minimum: float | None = None,
+    above: float | None = None,
+) -> Any:
+    """A field of an options dataclass.
+
+    Args:
+        default: the one place where the default stands.
+        help: what it means.
+        choices: the values allowed, if they can be listed.
+        minimum: the smallest number allowed.
+        above: numbers must be larger than this.
+    """
+    metadata = {"help": help, "choices": choices, "minimum": minimum, "above": above}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def parse_size(text: str) -> Size:
@@ -36,32 +51,46 @@ def format_size(size: Size) -> str:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """What every command has."""
-
-    output_dir: str = option("", "Folder of the results; made if absent.")
+class Options:
+    """Options of any command."""
 
     def check(self) -> None:
-        """Refuses values outside their choices.
+        """Refuses values that no run can have.
 
         Raises:
-            InputError: names the option and its choices.
+            InputError: names the option and what it takes.
         """
         for field in dataclasses.fields(self):
-            choices = field.metadata.get("choices")
-            value = getattr(self, field.name)
-            if choices and value not in choices:
-                raise InputError(
-                    f"--{field.name} must be one of {', '.join(choices)}. "
-                    f"Received: {value!r}"
-                )
+            value, limits = getattr(self, field.name), field.metadata
+            rule = ""
+            if limits["choices"] and value not in limits["choices"]:
+                rule = f"one of {', '.join(limits['choices'])}"
+            elif limits["minimum"] is not None and not value >= limits["minimum"]:
+                rule = f"at least {limits['minimum']}"
+            elif limits["above"] is not None and not value > limits["above"]:
+                rule = f"above {limits['above']}"
+            if rule:
+                raise InputError(f"--{field.name} must be {rule}. Received: {value!r}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DataOptions(RunOptions):
-    """Where the images come from and how large the network sees them."""
+class RunOptions(Options):
+    """Options of a command that leaves a run folder."""
+
+    output_dir: str = option("", "Folder of the results; made if absent.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TaskOptions(RunOptions):
+    """Which classes the network tells apart, and how large it sees images."""
 
     dataset: str = option("toy_streets", "Data set: toy_streets, camvid, cityscapes.")
+    input_size: Size = option((96, 160), "Size of the network's input, HxW.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataOptions(TaskOptions):
+    """Where the images come from."""
+
     data_dir: str = option("", "Folder of the data set's files, if it needs any.")
     split: str = option("train", "Split of the data set to use.")
-    input_size: Size = option((96, 160), "Size of the network's input, HxW.")

@@ -10,7 +10,7 @@ from typing import Any
 
 from absl import app, flags, logging
 
-from lgcnet_tf.config import RunOptions, Size, format_size, parse_size
+from lgcnet_tf.config import Options, Size, format_size, parse_size
 from lgcnet_tf.errors import InputError
 
 
@@ -22,8 +22,6 @@ def quiet_start() -> Iterator[None]:
     away while the block runs. Exceptions are raised as ever.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if not os.path.exists("/dev/nvidiactl"):
-        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # or it complains
     saved = os.dup(2)
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
@@ -80,7 +78,7 @@ class TupleParser(flags.ArgumentParser):
         return "list"
 
 
-def define_flags(options: type[RunOptions]) -> None:
+def define_flags(options: type[Options]) -> None:
     """Makes a flag of each field, with the field's default and help."""
     for field in dataclasses.fields(options):
         name, default, help = field.name, field.default, field.metadata["help"]
@@ -96,13 +94,13 @@ def define_flags(options: type[RunOptions]) -> None:
             flags.DEFINE(TupleParser(kind), name, default, help, serializer=serializer)
 
 
-def options_from_flags(options: type[RunOptions]) -> RunOptions:
+def options_from_flags(options: type[Options]) -> Options:
     """The options as the command line gave them."""
     names = [field.name for field in dataclasses.fields(options)]
     return options(**{name: getattr(flags.FLAGS, name) for name in names})
 
 
-def run(options: type[RunOptions], command: Callable[[Any], Any]) -> None:
+def run(options: type[Options], command: Callable[[Any], Any]) -> None:
     """Parses flags and runs `command` on them; the body of every binary.
 
     An `InputError` is one line on standard error and exit status 1.

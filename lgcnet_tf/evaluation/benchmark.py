@@ -21,8 +21,8 @@ class BenchmarkOptions(RunOptions):
     input_size: Size | None = option(None, "HxW; by default each model's own.")
     runtime: str = option("tensorflow_graph", "What to time on.", tuple(RUNTIMES))
     threads: int = option(0, "CPU threads; 0 leaves the choice to the runtime.")
-    repeats: int = option(REPEATS, "Timed images of each model.")
-    warmup: int = option(WARMUP, "Images of each model that do not count.")
+    repeats: int = option(REPEATS, "Timed images of each model.", minimum=1)
+    warmup: int = option(WARMUP, "Images of each that do not count.", minimum=0)
 
 
 def benchmark(options: BenchmarkOptions) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from lgcnet_tf.evaluation.evaluate import evaluate
 from lgcnet_tf.evaluation.examples import write_examples
 from lgcnet_tf.evaluation.models import load_model
 from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.latency.measure import measure
+from lgcnet_tf.latency.measure import REPEATS, measure
 from lgcnet_tf.latency.runtimes import RUNTIMES, get_runtime
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.run_folder import RunFolder
@@ -26,12 +26,14 @@ class EvaluateOptions(DataOptions):
     split: str = option("val", "Split of the data set to use.")
     input_size: Size | None = option(None, "HxW; by default the model's own.")
     model: str = option("", "Zoo name, genotype, .keras file or SavedModel folder.")
-    batch_size: int = option(1, "Images for each call.")
+    batch_size: int = option(1, "Images for each call.", minimum=1)
     latency_table: str = option("", "Table for the predicted latency, if any.")
     runtime: str = option("tensorflow_graph", "What to time it on.", tuple(RUNTIMES))
     threads: int = option(0, "CPU threads; 0 leaves the choice to the runtime.")
-    repeats: int = option(30, "Timed images.")
-    examples: int = option(4, "Images to keep with label and prediction.")
+    repeats: int = option(REPEATS, "Timed images.", minimum=1)
+    examples: int = option(
+        4, "Images to keep with label and prediction.", minimum=0
+    )
     submission: bool = option(False, "Also write Cityscapes test-server files.")
 
 
@@ -51,12 +53,18 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
     model = load_model(options.model, options.input_size)
     if options.submission and options.dataset != "cityscapes":
         raise InputError("--submission writes files of Cityscapes; --dataset is another.")
+    if model.num_classes not in (None, samples.info.num_classes):
+        raise InputError(
+            f"{options.model} tells {model.num_classes} classes apart, "
+            f"{options.dataset} has {samples.info.num_classes}."
+        )
+    segment = model.compile(runtime)
     predicted_ms = _predicted_latency_ms(model, options)
     folder = RunFolder(options, "evaluate")
     result = evaluate(
         model.predict_mask, samples, options.batch_size, input_size=model.input_size
     )
-    entry = measure({"network": model.compile(runtime)}, options.repeats)["network"]
+    entry = measure({"network": segment}, options.repeats)["network"]
     write_examples(
         model.predict_mask,
         samples,
@@ -94,7 +102,10 @@ def _predicted_latency_ms(model, options) -> float | None:
     if model.genotype is None:
         return None
     if not options.latency_table:
-        return model.genotype.provenance.get("predicted_latency_ms")
+        provenance = model.genotype.provenance
+        searched_at = tuple(provenance.get("input_size", ()))
+        same = searched_at == tuple(model.input_size)
+        return provenance.get("predicted_latency_ms") if same else None
     table = LatencyTable.load(options.latency_table)
     costs = CostModel(table, model.genotype.skeleton, model.input_size)
     return costs.predicted_latency(model.genotype) / 1000.0

@@ -26,6 +26,7 @@ class LoadedModel:
     Attributes:
         name: as the user gave it.
         input_size: (height, width) of its images.
+        num_classes: classes it tells apart, None where a SavedModel does not say.
         predict_mask: uint8 images (batch, height, width, 3) to uint8 masks.
         compile: for a runtime, a function that segments one image and waits.
         genotype, params, macs: None where a SavedModel does not say.
@@ -33,6 +34,7 @@ class LoadedModel:
 
     name: str
     input_size: Size
+    num_classes: int | None
     predict_mask: PredictMask
     compile: Callable[[Runtime], Callable[[], Any]]
     genotype: Genotype | None
@@ -65,6 +67,7 @@ def load_model(model: str, input_size: Size | None = None) -> LoadedModel:
     return LoadedModel(
         name=model,
         input_size=deployed.input_size,
+        num_classes=deployed.num_classes,
         predict_mask=mask_function(deployed),
         compile=compile,
         genotype=deployed.genotype,
@@ -103,7 +106,8 @@ def _load_saved_model(model, folder, input_size) -> LoadedModel:
             f"evaluated at {input_size[0]}x{input_size[1]}."
         )
     card = folder / "assets.extra" / "lgcnet.json"
-    metadata = read_json(card).get("metadata", {}) if card.exists() else {}
+    card = read_json(card) if card.exists() else {}
+    metadata, classes = card.get("metadata", {}), card.get("class_names")
 
     class Predict:
         input_size = size
@@ -113,6 +117,10 @@ def _load_saved_model(model, folder, input_size) -> LoadedModel:
             return segment(**{spec.name: tf.constant(images, tf.uint8)})["mask"].numpy()
 
     def compile(runtime):
+        if runtime.name != "tensorflow_graph":
+            raise InputError(
+                f"{folder}: a SavedModel runs on --runtime=tensorflow_graph only."
+            )
         image = np.random.default_rng(0).integers(0, 256, (1, *size, 3), "uint8")
         predict, image = Predict(), tf.constant(image)
         return lambda: predict(image)
@@ -121,6 +129,7 @@ def _load_saved_model(model, folder, input_size) -> LoadedModel:
     return LoadedModel(
         name=model,
         input_size=size,
+        num_classes=classes and len(classes),
         predict_mask=Predict(),
         compile=compile,
         genotype=genotype and Genotype.from_dict(genotype),

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from lgcnet_tf.guidance.ggm import GCNGuidedModule
+from lgcnet_tf.guidance.ggm import GAMMA, WIDTH, GCNGuidedModule
 
 COMMUNICATIONS = ("ggm", "none")
 """`ggm` is the paper's; with `none` every cell decides for itself."""
@@ -26,7 +26,7 @@ class Communication(keras.layers.Layer):
         α', same shape; α'_0 = α_0.
     """
 
-    def __init__(self, mode="ggm", width=64, gamma=0.5, **kwargs):
+    def __init__(self, mode="ggm", width=WIDTH, gamma=GAMMA, **kwargs):
         super().__init__(**kwargs)
         if mode not in COMMUNICATIONS:
             raise ValueError(f"mode must be one of {COMMUNICATIONS}. Received: {mode!r}")

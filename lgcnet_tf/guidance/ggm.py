@@ -3,6 +3,12 @@
 import keras
 from keras import ops
 
+WIDTH = 64
+"""d of the paper, best in Table VIII."""
+
+GAMMA = 0.5
+"""γ of the paper."""
+
 
 class GCNGuidedModule(keras.layers.Layer):
     """Delivers the previous cell's architecture to the current one.
@@ -21,7 +27,7 @@ class GCNGuidedModule(keras.layers.Layer):
         α'_k, (edges, operations).
     """
 
-    def __init__(self, width=64, gamma=0.5, **kwargs):
+    def __init__(self, width=WIDTH, gamma=GAMMA, **kwargs):
         super().__init__(**kwargs)
         self.width = width
         self.gamma = gamma

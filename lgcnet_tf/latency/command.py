@@ -22,8 +22,10 @@ class MeasureOptions(SpaceOptions):
 
     runtime: str = option("tensorflow_graph", "What runs the network.", tuple(RUNTIMES))
     threads: int = option(0, "CPU threads; 0 leaves the choice to the runtime.")
-    repeats: int = option(REPEATS, "Samples of each operation, taken in turns.")
-    warmup: int = option(WARMUP, "Calls of each operation that do not count.")
+    repeats: int = option(REPEATS, "Samples of each operation, in turns.", minimum=1)
+    warmup: int = option(
+        WARMUP, "Calls of each operation that do not count.", minimum=0
+    )
 
 
 def measure_latency(options: MeasureOptions) -> dict[str, Any]:

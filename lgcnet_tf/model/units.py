@@ -294,8 +294,3 @@ class Zero(keras.layers.Layer):
 
     def call(self, x):
         return ops.zeros_like(x[:, :: self.stride, :: self.stride, :])
-
-
-def fold(source: Unit, target: Unit) -> None:
-    """Sets `target`, the folded form of `source`, to compute the same."""
-    target.set_weights([np.asarray(w) for w in source.folded_weights()])

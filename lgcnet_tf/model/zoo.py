@@ -61,11 +61,6 @@ def load_genotype(model: str | os.PathLike) -> Genotype:
     return Genotype.load(path) if path.suffix == ".json" else load_network(path).genotype
 
 
-def is_saved_model(model: str | os.PathLike) -> bool:
-    """Whether `model` is the folder of a SavedModel."""
-    return (pathlib.Path(model) / "saved_model.pb").exists()
-
-
 def _find(model, file):
     if not str(model):
         raise InputError(

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from lgcnet_tf.guidance import Communication
+from lgcnet_tf.guidance import GAMMA, WIDTH, Communication
 from lgcnet_tf.space.fusion import FUSION_KEEP_EDGES, FUSION_UP_EDGES
 from lgcnet_tf.space.genotype import Genotype, fusion_candidates
 from lgcnet_tf.space.operations import (
@@ -44,7 +44,7 @@ class Architecture(keras.layers.Layer):
     """Name of the layer, by which `JointOptimizer` knows its variables."""
 
     def __init__(
-        self, skeleton: Skeleton, communication="ggm", width=64, gamma=0.5, seed=0
+        self, skeleton: Skeleton, communication="ggm", width=WIDTH, gamma=GAMMA, seed=0
     ):
         super().__init__(name=self.SCOPE)
         self.skeleton = skeleton

@@ -6,23 +6,25 @@ from typing import Any
 import keras
 import numpy as np
 
-from lgcnet_tf.config import Size, option
+from lgcnet_tf.config import option
 from lgcnet_tf.data import load_samples, steps_per_epoch
+from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
-from lgcnet_tf.guidance import COMMUNICATIONS
-from lgcnet_tf.latency.estimate import CostModel, LatencyLoss
+from lgcnet_tf.guidance import COMMUNICATIONS, GAMMA, WIDTH
+from lgcnet_tf.latency.estimate import FORMS, LATENCY_WEIGHT, CostModel, LatencyLoss
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.run_folder import RunFolder
 from lgcnet_tf.search.architecture import Architecture
 from lgcnet_tf.search.joint_optimizer import JointOptimizer
 from lgcnet_tf.search.search_model import SearchModel
-from lgcnet_tf.search.temperature import temperature_at
+from lgcnet_tf.search.temperature import FINAL, INITIAL, temperature_at
 from lgcnet_tf.space import Genotype, Skeleton
 from lgcnet_tf.space.genotype import operation_counts
 from lgcnet_tf.space.options import SpaceOptions
-from lgcnet_tf.training.fit import fit
+from lgcnet_tf.training.fit import compile_for_segmentation, fit
 from lgcnet_tf.training.losses import CrossEntropy
+from lgcnet_tf.training.options import TrainingOptions
 from lgcnet_tf.training.optimizers import SGD, Adam
 from lgcnet_tf.training.strategy import make_strategy
 
@@ -31,30 +33,26 @@ ALPHAS = "alphas.npz"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SearchOptions(SpaceOptions):
+class SearchOptions(SpaceOptions, TrainingOptions):
     """Options of a search; the defaults are the paper's."""
 
-    seed: int = option(0, "Seed of weights, α, noise, order and augmentation.")
     latency_table: str = option("", "Latency table of the space at --input_size.")
-    crop_size: Size = option((96, 160), "Size of the training crops, HxW.")
-    epochs: int = option(50, "Epochs of the search.")
-    batch_size: int = option(16, "Global batch size.")
+    epochs: int = option(50, "Epochs of the search.", minimum=1)
+    batch_size: int = option(16, "Global batch size.", minimum=1)
     communication: str = option("ggm", "Between cells.", COMMUNICATIONS)
-    ggm_width: int = option(64, "d, width of the GCN-guided modules (Table VIII).")
-    gamma: float = option(0.5, "γ of Eq. 5.")
-    latency_weight: float = option(0.005, "λ of Eq. 10.")
+    ggm_width: int = option(WIDTH, "d, width of the GCN-guided modules (Table VIII).", minimum=1)
+    gamma: float = option(GAMMA, "γ of Eq. 5.")
+    latency_weight: float = option(LATENCY_WEIGHT, "λ of Eq. 10.", minimum=0)
     latency_form: str = option(
-        "log", "λ·log(LAT in µs), or λ·LAT in ms.", ("log", "linear")
+        FORMS[0], "λ·log(LAT in µs), or λ·LAT in ms.", FORMS
     )
-    weight_lr: float = option(0.025, "Initial rate of the weights' SGD (cosine).")
-    weight_lr_final: float = option(0.001, "Its final rate.")
+    weight_lr: float = option(0.025, "Initial rate of the weights' SGD (cosine).", above=0)
+    weight_lr_final: float = option(0.001, "Its final rate.", minimum=0)
     weight_l2: float = option(1e-3, "L2 of the weights, coupled.")
-    alpha_lr: float = option(1e-3, "Rate of the architecture's Adam.")
+    alpha_lr: float = option(1e-3, "Rate of the architecture's Adam.", above=0)
     alpha_l2: float = option(1e-4, "L2 of the architecture, coupled.")
-    temperature: float = option(1.0, "τ of Eq. 4 in the first epoch.")
-    temperature_final: float = option(0.03, "τ in the last epoch.")
-    scale_min: float = option(0.5, "Smallest scale of the random resize.")
-    scale_max: float = option(2.0, "Largest scale of the random resize.")
+    temperature: float = option(INITIAL, "τ of Eq. 4 in the first epoch.", above=0)
+    temperature_final: float = option(FINAL, "τ in the last epoch.", above=0)
 
 
 def build_search_model(
@@ -88,20 +86,7 @@ def build_search_model(
         Adam(options.alpha_lr, beta_1=0.5, beta_2=0.999, l2=options.alpha_l2),
         scope=Architecture.SCOPE,
     )
-    optimizer.build(model.trainable_variables)
-    model.compile(
-        optimizer=optimizer,
-        loss=CrossEntropy(),
-        metrics=[
-            keras.metrics.MeanIoU(
-                skeleton.num_classes,
-                ignore_class=255,
-                sparse_y_pred=False,
-                name="miou",
-            )
-        ],
-        jit_compile=keras.backend.backend() != "tensorflow",
-    )
+    compile_for_segmentation(model, optimizer, CrossEntropy(), skeleton.num_classes)
     return model
 
 
@@ -115,7 +100,12 @@ def search(options: SearchOptions) -> dict[str, Any]:
         InputError: bad options, data or table; a loss that became NaN.
     """
     options.check()
+    if not options.latency_table:
+        raise InputError(
+            "--latency_table is missing: make one with lgcnet-measure-latency."
+        )
     samples = load_samples(options.dataset, options.split, options.data_dir or None)
+    samples.check()
     skeleton = options.skeleton(samples.info.num_classes)
     table = LatencyTable.load(options.latency_table)
     cost_model = CostModel(table, skeleton, options.input_size)
@@ -151,11 +141,12 @@ def search(options: SearchOptions) -> dict[str, Any]:
         batch_size=options.batch_size,
         crop_size=options.crop_size,
         seed=options.seed,
-        scale_range=(options.scale_min, options.scale_max),
+        scale_range=options.scale_range,
         on_epoch_begin=on_epoch_begin,
         on_epoch_end=on_epoch_end,
     )
     genotype = _derive(model, options, table, cost_model)
+    network = Network(skeleton, options.crop_size, genotype)  # refuses an empty one
     genotype.save(folder / GENOTYPE)
     with atomic_write(folder / ALPHAS) as temporary:
         np.savez(temporary, **model.architecture.probabilities())
@@ -163,7 +154,7 @@ def search(options: SearchOptions) -> dict[str, Any]:
         {
             "predicted_latency_ms": genotype.provenance["predicted_latency_ms"],
             "operations": operation_counts(genotype),
-            "params": Network(skeleton, options.crop_size, genotype).count_params(),
+            "params": network.count_params(),
             "epochs": len(history),
             "last_epoch": history[-1],
         }

@@ -39,6 +39,14 @@ class SearchModel(keras.Model):
         self.temperature = self.add_weight(
             shape=(), initializer="ones", trainable=False, name="temperature"
         )
+        # From `call` to `compute_loss`: on JAX a metric cannot change in `call`.
+        self.step_latency_ms = self.add_weight(
+            shape=(),
+            initializer="zeros",
+            trainable=False,
+            aggregation="mean",
+            name="step_latency_ms",
+        )
         self.latency_tracker = keras.metrics.Mean(name="expected_latency_ms")
         self.built = True
 
@@ -49,5 +57,12 @@ class SearchModel(keras.Model):
         latency_us = self.cost_model.expected_latency(z)
         if training:
             self.add_loss(self.latency_loss(latency_us))
-            self.latency_tracker.update_state(latency_us / 1000.0)
+            self.step_latency_ms.assign(latency_us / 1000.0)
         return self.network(images, weights=z, training=training)
+
+    def compute_loss(self, *args, training=True, **kwargs):
+        if training:
+            self.latency_tracker.update_state(
+                ops.convert_to_tensor(self.step_latency_ms)
+            )
+        return super().compute_loss(*args, training=training, **kwargs)

@@ -1,10 +1,14 @@
 """Export, serve and predict as commands."""
 
 import dataclasses
+import pathlib
 from typing import Any
 
-from lgcnet_tf.config import RunOptions, Size, option
+import keras
+
+from lgcnet_tf.config import Options, RunOptions, Size, option
 from lgcnet_tf.data import dataset_info
+from lgcnet_tf.data.images import decode_image
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.macs import count_macs
 from lgcnet_tf.model.deploy import deploy
@@ -26,17 +30,29 @@ class ExportOptions(RunOptions):
     dataset: str = option("toy_streets", "Data set whose classes the model has.")
     model: str = option("", "Zoo name or .keras file.")
     input_size: Size | None = option(None, "HxW; by default the model's own.")
-    version: int = option(1, "Number of the version folder.")
+    export_dir: str = option(
+        "", "Folder of the version folders; by default saved_model in --output_dir."
+    )
+    version: int = option(
+        0, "Number of the version folder; 0 for one more than the newest.", minimum=0
+    )
     scores: bool = option(False, "Also return the classes' probabilities.")
 
 
 def export(options: ExportOptions) -> dict[str, Any]:
-    """Deploys a network and writes `saved_model/VERSION` for TensorFlow Serving.
+    """Deploys a network and writes a version folder for TensorFlow Serving.
 
     Raises:
-        InputError: bad options or model.
+        InputError: bad options or model, or an untrained genotype.
     """
     options.check()
+    if options.model.endswith(".json"):
+        raise InputError(
+            f"{options.model}: a genotype has no weights; export what lgcnet-finetune "
+            "made of it."
+        )
+    if keras.backend.backend() != "tensorflow":
+        raise InputError("An export needs KERAS_BACKEND=tensorflow.")
     info = dataset_info(options.dataset)
     network = load_network(options.model, options.input_size)
     if network.num_classes != info.num_classes:
@@ -53,9 +69,9 @@ def export(options: ExportOptions) -> dict[str, Any]:
     }
     path = export_saved_model(
         deployed,
-        folder / SAVED_MODEL,
+        options.export_dir or folder / SAVED_MODEL,
         info,
-        options.version,
+        options.version or None,
         options.scores,
         metadata,
         deployed.input_size,
@@ -63,7 +79,7 @@ def export(options: ExportOptions) -> dict[str, Any]:
     )
     return folder.finish(
         {
-            "saved_model": str(path.relative_to(folder.path)),
+            "saved_model": str(path),
             "input_size": list(deployed.input_size),
             "params": metadata["params"],
             "macs": metadata["macs"],
@@ -72,14 +88,14 @@ def export(options: ExportOptions) -> dict[str, Any]:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ServeOptions(RunOptions):
+class ServeOptions(Options):
     """Options of the embedded server; it writes nothing."""
 
     model: str = option("", "Folder of the exported versions.")
     name: str = option(MODEL_NAME, "Name under which the model is served.")
     host: str = option("127.0.0.1", "Address to listen on.")
     port: int = option(8500, "Port to listen on.")
-    max_message_mb: int = option(256, "Largest request and answer, in MiB.")
+    max_message_mb: int = option(256, "Largest request and answer, in MiB.", minimum=1)
 
 
 def serve(options: ServeOptions) -> None:
@@ -88,6 +104,7 @@ def serve(options: ServeOptions) -> None:
     Raises:
         InputError: no model there, or the port is in use.
     """
+    options.check()
     if not options.model:
         raise InputError("--model is missing: the saved_model folder of an export.")
     server = Server(
@@ -110,7 +127,7 @@ class PredictOptions(RunOptions):
     server: str = option("127.0.0.1:8500", "Address of the server.")
     name: str = option(MODEL_NAME, "Name under which the model is served.")
     images: tuple[str, ...] = option((), "PNG or JPEG files, commas between.")
-    timeout_s: float = option(30.0, "Longest wait for an answer, in seconds.")
+    timeout_s: float = option(30.0, "Longest wait for an answer, in seconds.", above=0)
     wait_s: float = option(0.0, "Longest wait for the server to be ready, in seconds.")
 
 
@@ -123,6 +140,11 @@ def predict(options: PredictOptions) -> dict[str, Any]:
         InputError: a bad image, no server, or the server's refusal.
     """
     info = dataset_info(options.dataset)
+    options.check()
+    for image in options.images:
+        if not pathlib.Path(image).is_file():
+            raise InputError(f"{image}: no such file.")
+        decode_image(pathlib.Path(image).read_bytes(), image)
     folder = RunFolder(options, "predict") if options.output_dir else None
     with Client(options.server, options.name, options.timeout_s) as client:
         if options.wait_s:

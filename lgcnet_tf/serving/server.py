@@ -50,7 +50,7 @@ class Server:
         InputError: no model is given.
 
     Example:
-        with Server({"lgcnet": "runs/export"}, port=8500) as server:
+        with Server({"lgcnet": "runs/export/saved_model"}, port=8500) as server:
             server.serve_forever()
     """
 

@@ -36,7 +36,8 @@ def decode_image(encoded: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
         lambda: tf.io.decode_png(encoded, channels=3),
     )
     image = tf.ensure_shape(image, (None, None, 3))
-    image = tf.image.resize(image, size, method="bilinear")
+    # Antialiased, as Pillow shrinks the images of training and evaluation.
+    image = tf.image.resize(image, size, method="bilinear", antialias=True)
     return tf.cast(tf.round(image), tf.uint8)
 
 

@@ -2,20 +2,28 @@
 
 import dataclasses
 
-from lgcnet_tf.config import DataOptions, option
+from lgcnet_tf.config import TaskOptions, option
 from lgcnet_tf.space.skeleton import FUSIONS, Skeleton
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SpaceOptions(DataOptions):
+class SpaceOptions(TaskOptions):
     """The frame of the search space; the defaults are the paper's."""
 
-    initial_channels: int = option(8, "F; a node at stride s has F*s channels.")
-    num_cells: int = option(14, "K, the number of cells.")
-    reduction_cells: tuple[int, ...] = option((1, 8), "Cells that halve the resolution.")
-    fusion: str = option("dense", "Aggregation of features.", FUSIONS)
-    fusion_taps: tuple[int, ...] = option((0, 7, 13), "Cells the fusion cell reads.")
-    fusion_channels: int = option(48, "Width to which the taps are reduced.")
+    initial_channels: int = option(
+        Skeleton.initial_channels, "F; a node at stride s has F*s channels."
+    )
+    num_cells: int = option(Skeleton.num_cells, "K, the number of cells.")
+    reduction_cells: tuple[int, ...] = option(
+        Skeleton.reduction_cells, "Cells that halve the resolution."
+    )
+    fusion: str = option(Skeleton.fusion, "Aggregation of features.", FUSIONS)
+    fusion_taps: tuple[int, ...] = option(
+        Skeleton.fusion_taps, "Cells the fusion cell reads, finest first."
+    )
+    fusion_channels: int = option(
+        Skeleton.fusion_channels, "Width to which the taps are reduced."
+    )
 
     def skeleton(self, num_classes: int) -> Skeleton:
         """The skeleton of these options."""

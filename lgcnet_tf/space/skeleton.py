@@ -84,7 +84,8 @@ class Skeleton:
                     f"skeleton: {name} must be a whole number of at least 1. "
                     f"Received: {value!r}"
                 )
-        for name in ("reduction_cells", "fusion_taps"):
+        taps = ("fusion_taps",) if self.fusion != "none" else ()
+        for name in ("reduction_cells", *taps):
             cells = getattr(self, name)
             indices = isinstance(cells, (tuple, list)) and all(
                 type(c) is int and 0 <= c < self.num_cells for c in cells

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
 
 KEEP = 2
@@ -49,8 +50,12 @@ def restore_checkpoint(
 
     Returns:
         The count of finished epochs and the state, or None without one.
+
+    Raises:
+        InputError: there are checkpoints and none is readable.
     """
-    for path in sorted(folder.glob("epoch_*.npz"), reverse=True):
+    paths = sorted(folder.glob("epoch_*.npz"), reverse=True)
+    for path in paths:
         try:
             with np.load(path) as data:
                 meta = json.loads(str(data["meta"]))
@@ -61,4 +66,8 @@ def restore_checkpoint(
         for variable, array in zip(variables, arrays):
             variable.assign(array)
         return meta["epoch"], meta["state"]
+    if paths:
+        raise InputError(
+            f"{folder}: no checkpoint in it can be read; give another --output_dir."
+        )
     return None

@@ -5,14 +5,16 @@ from typing import Any
 
 import keras
 
-from lgcnet_tf.config import DataOptions, Size, option
+from lgcnet_tf.config import option
 from lgcnet_tf.data import load_samples, steps_per_epoch
+from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
 from lgcnet_tf.model.network import Network, at_size
 from lgcnet_tf.model.zoo import load_genotype
 from lgcnet_tf.run_folder import RunFolder
-from lgcnet_tf.training.fit import fit
+from lgcnet_tf.training.fit import compile_for_segmentation, fit
 from lgcnet_tf.training.losses import CrossEntropy
+from lgcnet_tf.training.options import TrainingOptions
 from lgcnet_tf.training.optimizers import SGD
 from lgcnet_tf.training.strategy import make_strategy
 from lgcnet_tf.training.validation import Validation
@@ -21,22 +23,25 @@ MODEL = "model.keras"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FinetuneOptions(DataOptions):
+class FinetuneOptions(TrainingOptions):
     """Options of a training run; the defaults are the paper's."""
 
     model: str = option("", "Genotype to train: a file, or a name of the model zoo.")
-    seed: int = option(0, "Seed of weights, order and augmentation.")
     validation_split: str = option("val", "Split for the mIoU; empty for none.")
-    validate_every: int = option(5, "Epochs from one validation to the next.")
-    crop_size: Size = option((96, 160), "Size of the training crops, HxW.")
-    epochs: int = option(200, "Epochs of training.")
-    batch_size: int = option(8, "Global batch size.")
-    lr: float = option(0.01, "Initial rate of SGD.")
-    lr_power: float = option(0.9, "Power of the poly schedule to zero.")
-    l2: float = option(5e-4, "L2 of the weights, coupled.")
-    hardest: float = option(0.25, "Share of an image's pixels in the loss; 1 for all.")
-    scale_min: float = option(0.5, "Smallest scale of the random resize.")
-    scale_max: float = option(2.0, "Largest scale of the random resize.")
+    validate_every: int = option(5, "Epochs from one to the next.", minimum=1)
+    epochs: int = option(200, "Epochs of training.", minimum=1)
+    batch_size: int = option(8, "Global batch size.", minimum=1)
+    lr: float = option(0.01, "Initial rate of SGD.", above=0)
+    lr_power: float = option(0.9, "Power of the poly schedule to zero.", above=0)
+    l2: float = option(5e-4, "L2 of the weights, coupled.", minimum=0)
+    hardest: float = option(
+        0.25, "Share of an image's pixels in the loss; 1 for all.", above=0
+    )
+
+    def check(self) -> None:
+        super().check()
+        if self.hardest > 1.0:
+            raise InputError(f"--hardest must be at most 1. Received: {self.hardest}")
 
 
 def finetune(options: FinetuneOptions) -> dict[str, Any]:
@@ -50,17 +55,21 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
     """
     options.check()
     samples = load_samples(options.dataset, options.split, options.data_dir or None)
+    samples.check()
     genotype = load_genotype(options.model)
     classes = samples.info.num_classes
     if genotype.skeleton.num_classes != classes:  # the classifier alone depends on it
         skeleton = dataclasses.replace(genotype.skeleton, num_classes=classes)
-        genotype = dataclasses.replace(genotype, skeleton=skeleton)
+        provenance = dict(genotype.provenance)
+        provenance.pop("predicted_latency_ms", None)  # it was another network's
+        genotype = dataclasses.replace(
+            genotype, skeleton=skeleton, provenance=provenance
+        )
     validation = None
     if options.validation_split:
         validation = load_samples(
             options.dataset, options.validation_split, options.data_dir or None
         )
-    folder = RunFolder(options, "finetune")
     steps = options.epochs * steps_per_epoch(samples, options.batch_size)
     with make_strategy().scope():
         keras.utils.set_random_seed(options.seed)
@@ -68,17 +77,13 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         poly = keras.optimizers.schedules.PolynomialDecay(
             options.lr, steps, end_learning_rate=0.0, power=options.lr_power
         )
-        network.compile(
-            optimizer=SGD(poly, momentum=0.9, l2=options.l2),
-            loss=CrossEntropy(samples.info.void_label, options.hardest),
-            metrics=[
-                keras.metrics.MeanIoU(
-                    classes, ignore_class=255, sparse_y_pred=False, name="miou"
-                )
-            ],
-            jit_compile=keras.backend.backend() != "tensorflow",
+        compile_for_segmentation(
+            network,
+            SGD(poly, momentum=0.9, l2=options.l2),
+            CrossEntropy(samples.info.void_label, options.hardest),
+            classes,
         )
-        network.optimizer.build(network.trainable_variables)
+    folder = RunFolder(options, "finetune")
     history = fit(
         network,
         samples,
@@ -87,7 +92,7 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         batch_size=options.batch_size,
         crop_size=options.crop_size,
         seed=options.seed,
-        scale_range=(options.scale_min, options.scale_max),
+        scale_range=options.scale_range,
         on_epoch_end=Validation(
             network,
             validation,

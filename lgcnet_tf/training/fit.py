@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 
 from lgcnet_tf.data import (
     Samples,
@@ -16,9 +17,36 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import write_json
 from lgcnet_tf.run_folder import RunFolder
 from lgcnet_tf.training.checkpoint import restore_checkpoint, save_checkpoint
+from lgcnet_tf.training.losses import CrossEntropy
 
 CHECKPOINTS = "checkpoints"
 HISTORY = "history.json"
+
+
+def compile_for_segmentation(
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    loss: CrossEntropy,
+    num_classes: int,
+) -> None:
+    """Compiles `model` and builds its optimiser; call it in the strategy's scope.
+
+    XLA makes a step on a CPU several times slower; JAX has nothing else.
+    """
+    model.compile(
+        optimizer=optimizer,
+        loss=loss,
+        metrics=[
+            keras.metrics.MeanIoU(
+                num_classes,
+                ignore_class=loss.void_label,
+                sparse_y_pred=False,
+                name="miou",
+            )
+        ],
+        jit_compile=keras.backend.backend() != "tensorflow",
+    )
+    optimizer.build(model.trainable_variables)
 
 
 def fit(
@@ -79,15 +107,19 @@ def fit(
 
         def on_train_batch_end(self, batch, logs=None):
             loss = (logs or {}).get("loss", 0.0)
-            if not abs(loss) < float("inf"):
-                kept = sorted((folder / CHECKPOINTS).glob("epoch_*.npz"))
-                raise InputError(
-                    f"The loss became {loss} at step {batch + 1} of epoch "
-                    f"{self.epoch + 1}; lower the learning rate. Last good "
-                    f"checkpoint: {kept[-1] if kept else 'none yet'}"
-                )
+            if not np.isfinite(loss):
+                self.fail(f"The loss became {loss} at step {batch + 1}")
+
+        def fail(self, what):
+            kept = sorted((folder / CHECKPOINTS).glob("epoch_*.npz"))
+            raise InputError(
+                f"{what} of epoch {self.epoch + 1}; lower the learning rate. Last "
+                f"good checkpoint: {kept[-1] if kept else 'none yet'}"
+            )
 
         def on_epoch_end(self, epoch, logs=None):
+            if not all(np.isfinite(w).all() for w in model.get_weights()):
+                self.fail("Weights became NaN or infinite at the last step")
             figures = {k: float(v) for k, v in (logs or {}).items()}
             figures |= on_epoch_end(epoch)
             figures["learning_rate"] = float(model.optimizer.learning_rate)

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -12,9 +13,22 @@ import pytest
 from PIL import Image
 
 from lgcnet_tf.data import dataset_info, load_samples
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.evaluation.command import EvaluateOptions, evaluate_model
 from lgcnet_tf.evaluation.models import load_model
+from lgcnet_tf.report.command import PlotOptions, plot
+from lgcnet_tf.search.search import SearchOptions, search
 from lgcnet_tf.serving.client import Client
+from lgcnet_tf.serving.commands import (
+    ExportOptions,
+    PredictOptions,
+    ServeOptions,
+    export,
+    predict,
+    serve,
+)
 from lgcnet_tf.space import Genotype
+from lgcnet_tf.training.finetune import FinetuneOptions, finetune
 
 BIN = pathlib.Path(sys.executable).parent
 SPACE = (
@@ -175,35 +189,66 @@ def test_flagfile_of_a_run_repeats_it(path, tmp_path):
 @pytest.mark.parametrize(
     "command, flags, expected",
     [
-        ("search", ["--latency_table={path}/latency/latency_table.json"], "32x64"),
-        ("search", ["--latency_table={path}/none.json"], "no such file"),
-        ("finetune", ["--model=lgcnet_nowhere"], "no such model"),
-        ("evaluate", ["--dataset=camvid", "--data_dir={path}/nowhere"], "nowhere"),
-        ("evaluate", ["--model={path}/search/flags.txt"], "no such model"),
         ("evaluate", ["--split=nosuch"], "nosuch"),
-        ("export", ["--output_dir={path}/export"], "finished run"),
-        ("export", ["--dataset=camvid"], "11 classes"),
-        ("serve", ["--model={path}/latency"], "{path}/latency"),
-        ("predict", ["--images={path}/none.png", "--server=127.0.0.1:1"], "none.png"),
-        ("plot", ["--output_dir={path}/nowhere"], "no such run folder"),
-        ("benchmark", ["--input_size=3a"], "HEIGHTxWIDTH"),
         ("measure-latency", ["--reduction_cells=1,99"], "reduction_cells"),
         ("measure-latency", ["extra"], "extra"),
     ],
 )
-def test_bad_input_is_one_line(path, tmp_path, command, flags, expected):
-    given = {"--output_dir": f"{tmp_path}/out"}
-    if command in ("evaluate", "export"):
-        given["--model"] = f"{path}/finetune/model.keras"
-    line = run(
-        command,
-        *(f"{name}={value}" for name, value in given.items()),
-        *(flag.format(path=path) for flag in flags),
-        status=1,
-    )
-    if command != "benchmark":  # absl adds a line of its own about --help
-        assert expected.format(path=path) in line, line
-    assert not (tmp_path / "out" / "results.json").exists()
+def test_bad_input_is_one_line_and_a_status(tmp_path, command, flags, expected):
+    line = run(command, f"--output_dir={tmp_path}/out", *flags, status=1)
+    assert line.startswith(f"lgcnet-{command}: ") and expected in line
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "command, options, values, expected",
+    [
+        (search, SearchOptions, {"latency_table": "{path}/none.json"}, "no such file"),
+        (
+            search,
+            SearchOptions,
+            {"latency_table": "{path}/latency/latency_table.json"},
+            "32x64",
+        ),
+        (search, SearchOptions, {}, "--latency_table is missing"),
+        (search, SearchOptions, {"epochs": 0}, "--epochs must be at least 1"),
+        (finetune, FinetuneOptions, {"model": "lgcnet_nowhere"}, "no such model"),
+        (finetune, FinetuneOptions, {"hardest": 2.0}, "--hardest"),
+        (
+            evaluate_model,
+            EvaluateOptions,
+            {"dataset": "camvid", "data_dir": "{path}/nowhere"},
+            "nowhere",
+        ),
+        (evaluate_model, EvaluateOptions, {"model": "{path}/log.txt"}, "no such model"),
+        (export, ExportOptions, {"output_dir": "{path}/export"}, "finished run"),
+        (export, ExportOptions, {"dataset": "camvid"}, "11 classes"),
+        (export, ExportOptions, {"model": "{path}/search/genotype.json"}, "no weights"),
+        (serve, ServeOptions, {"model": "{path}/latency"}, "{path}/latency"),
+        (
+            predict,
+            PredictOptions,
+            {"images": ("{path}/none.png",), "server": "127.0.0.1:1"},
+            "none.png",
+        ),
+        (plot, PlotOptions, {"output_dir": "{path}/nowhere"}, "no such run folder"),
+    ],
+)
+def test_bad_input_names_what_is_wrong(
+    path, tmp_path, command, options, values, expected
+):
+    def fill(value):
+        if isinstance(value, tuple):
+            return tuple(fill(part) for part in value)
+        return value.format(path=path) if isinstance(value, str) else value
+
+    given = {} if options is ServeOptions else {"output_dir": f"{tmp_path}/out"}
+    if command in (evaluate_model, export):
+        given["model"] = f"{path}/finetune/model.keras"
+    given |= {name: fill(value) for name, value in values.items()}
+    with pytest.raises(InputError, match=re.escape(expected.format(path=path))):
+        command(options(**given))
+    assert not (tmp_path / "out").exists()
 
 
 def test_port_in_use(path):

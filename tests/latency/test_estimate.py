@@ -1,7 +1,6 @@
 import keras
 import numpy as np
 import pytest
-from conftest import make_table
 from keras import ops
 
 from lgcnet_tf.errors import InputError
@@ -17,7 +16,7 @@ SIZE = (1024, 2048)
 
 
 @pytest.fixture(scope="module")
-def table():
+def table(make_table):
     return make_table(PAPER, SIZE)
 
 
@@ -95,7 +94,7 @@ def test_none_costs_the_fixed_parts_alone(costs):
     np.testing.assert_allclose(costs.predicted_latency(bare), expected, rtol=1e-6)
 
 
-def test_cells_after_the_last_tap_cost_nothing():
+def test_cells_after_the_last_tap_cost_nothing(make_table):
     skeleton = Skeleton(fusion_taps=(0, 7, 10))
     costs = CostModel(make_table(skeleton, SIZE), skeleton, SIZE)
     assert costs.cells.shape == (11, 5, 8)
@@ -107,7 +106,7 @@ def test_cells_after_the_last_tap_cost_nothing():
     assert float(costs.expected_latency(weights)) < before
 
 
-def test_without_fusion_cell():
+def test_without_fusion_cell(make_table):
     skeleton = Skeleton(fusion="none")
     costs = CostModel(make_table(skeleton, SIZE), skeleton, SIZE)
     genotype = random_genotype(skeleton, np.random.default_rng(0))

@@ -1,7 +1,6 @@
 import json
 
 import pytest
-from conftest import make_table
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.table import LatencyTable, is_free, timed
@@ -12,13 +11,13 @@ SIZE = (32, 64)
 
 
 @pytest.fixture
-def saved(tmp_path, tiny):
+def saved(tmp_path, tiny, make_table):
     path = tmp_path / "table.json"
     make_table(tiny, SIZE).save(path)
     return path
 
 
-def test_written_and_read_again(saved, tiny):
+def test_written_and_read_again(saved, tiny, make_table):
     table = make_table(tiny, SIZE)
     read = LatencyTable.load(saved)
     assert read == table
@@ -26,12 +25,12 @@ def test_written_and_read_again(saved, tiny):
     assert [p.name for p in saved.parent.iterdir()] == ["table.json"]
 
 
-def test_id_changes_with_the_content(tiny):
+def test_id_changes_with_the_content(tiny, make_table):
     ids = {make_table(tiny, SIZE, seed).table_id for seed in range(3)}
     assert len(ids) == 3
 
 
-def test_times_of_workloads(tiny):
+def test_times_of_workloads(tiny, make_table):
     table = make_table(tiny, SIZE)
     work = workloads(tiny, SIZE)
     for workload in work.distinct():
@@ -44,35 +43,35 @@ def test_times_of_workloads(tiny):
     assert free == {("none", 1), ("none", 2), ("skip_connect", 1)}
 
 
-def test_unknown_workload(tiny):
+def test_unknown_workload(tiny, make_table):
     table = make_table(tiny, SIZE)
     other = timed(tiny, (64, 64))[0]
     with pytest.raises(InputError, match=other.key):
         table[other]
 
 
-def test_fits_its_own_search_space(tiny):
+def test_fits_its_own_search_space(tiny, make_table):
     make_table(tiny, SIZE).check(tiny, SIZE)
 
 
-def test_another_input_size(tiny):
+def test_another_input_size(tiny, make_table):
     with pytest.raises(InputError, match="input 32x64, but 360x480 is wanted"):
         make_table(tiny, SIZE).check(tiny, (360, 480))
 
 
-def test_another_search_space_names_the_difference(tiny):
+def test_another_search_space_names_the_difference(tiny, make_table):
     other = Skeleton(**tiny.to_dict() | {"num_classes": 5})
     with pytest.raises(InputError, match="num_classes is 3 .*5 is wanted.*classifier"):
         make_table(tiny, SIZE).check(other, SIZE)
 
 
-def test_part_of_the_search_space_is_another(tiny):
+def test_part_of_the_search_space_is_another(tiny, make_table):
     smaller = Skeleton(**tiny.to_dict() | {"fusion": "none"})
     with pytest.raises(InputError, match="fusion is dense in the table, none"):
         make_table(tiny, SIZE).check(smaller, SIZE)
 
 
-def test_missing_workloads_are_named(tiny):
+def test_missing_workloads_are_named(tiny, make_table):
     table = make_table(tiny, SIZE)
     key = next(iter(table.entries))
     del table.entries[key]

@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 
 from lgcnet_tf.files import write_json
-from lgcnet_tf.latency.table import LatencyEntry, LatencyTable, timed
 from lgcnet_tf.space import Skeleton, random_genotype
-from lgcnet_tf.space.workloads import space_id
 
 SIZE = (64, 96)
 
@@ -22,25 +20,8 @@ def genotype():
 
 
 @pytest.fixture(scope="session")
-def table(genotype):
-    skeleton = genotype.skeleton
-    entries = {
-        work.key: LatencyEntry(50.0 + index, 4.0, 10)
-        for index, work in enumerate(timed(skeleton, SIZE))
-    }
-    return LatencyTable(
-        entries=entries,
-        device="a cpu",
-        runtime="tensorflow",
-        runtime_version="2",
-        precision="float32",
-        threads=2,
-        input_size=SIZE,
-        skeleton=skeleton,
-        space_id=space_id(skeleton, SIZE),
-        date="2000-01-01T00:00:00",
-        noise=0.05,
-    )
+def table(genotype, make_table):
+    return make_table(genotype.skeleton, SIZE)
 
 
 @pytest.fixture

@@ -26,5 +26,8 @@ def get_runtime(name: str, threads: int | None = None) -> Runtime:
         raise InputError(
             f"runtime: must be one of {', '.join(RUNTIMES)}. Received: {name!r}"
         )
-    module = importlib.import_module(f"{__name__}.{name}")
+    try:
+        module = importlib.import_module(f"{__name__}.{name}")
+    except ModuleNotFoundError as error:
+        raise InputError(f"runtime {name}: needs {error.name}, not installed.") from None
     return getattr(module, RUNTIMES[name])(threads)

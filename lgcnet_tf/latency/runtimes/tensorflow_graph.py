@@ -1,5 +1,6 @@
 """TensorFlow: a frozen graph, as a SavedModel runs in TensorFlow Serving."""
 
+import keras
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import (
     convert_variables_to_constants_v2,
@@ -24,6 +25,11 @@ class TensorFlowGraph(Runtime):
     version = tf.__version__
 
     def __init__(self, threads: int | None = None):
+        if keras.backend.backend() != "tensorflow":
+            raise InputError(
+                "runtime tensorflow_graph: needs KERAS_BACKEND=tensorflow; on this "
+                "backend give --runtime=keras_backend."
+            )
         if threads is not None:
             try:
                 tf.config.threading.set_intra_op_parallelism_threads(threads)

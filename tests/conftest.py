@@ -1,0 +1,108 @@
+"""What every room's tests share: small networks with random weights.
+
+Nothing heavy is imported here, so that collecting stays quick and the tests of
+another Keras backend can set it first.
+"""
+
+import os
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+@pytest.fixture(scope="session")
+def small_skeleton():
+    """Makes skeletons of 5 cells and F = 2 with the full fusion cell.
+
+    Keyword arguments replace fields of `Skeleton`.
+    """
+    from lgcnet_tf.space import Skeleton
+
+    def make(**changes):
+        fields = {
+            "num_classes": 3,
+            "initial_channels": 2,
+            "num_cells": 5,
+            "reduction_cells": (1, 3),
+            "fusion_taps": (0, 2, 4),
+            "fusion_channels": 4,
+        }
+        return Skeleton(**(fields | changes))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def randomise():
+    """Sets every variable of a layer to random values, moving statistics too.
+
+    Kernels keep the size of the activations, so that logits stay near one and
+    an absolute tolerance means something.
+    """
+
+    def apply(layer, seed=0):
+        generator = np.random.default_rng(seed)
+        for variable in layer.variables:
+            if not str(variable.dtype).startswith("float"):
+                continue
+            shape = variable.shape
+            if variable.name in ("moving_variance", "gamma", "scale"):
+                value = generator.uniform(0.5, 1.5, shape)
+            elif len(shape) > 1:
+                fan_in = np.prod(shape[:-1])
+                value = generator.normal(0.0, np.sqrt(2.0 / fan_in), shape)
+            else:
+                value = generator.normal(0.0, 0.3, shape)
+            variable.assign(value.astype("float32"))
+        return layer
+
+    return apply
+
+
+@pytest.fixture(scope="session")
+def images():
+    """Makes uint8 pictures, (batch, height, width, 3)."""
+
+    def make(height, width, batch=1, seed=0):
+        generator = np.random.default_rng(seed)
+        return generator.integers(0, 256, (batch, height, width, 3), np.uint8)
+
+    return make
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _prepared_data_in_temporary_folder(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFDS_DATA_DIR", str(tmp_path_factory.mktemp("tfds")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def make_table():
+    """Makes a latency table of a search space with random times."""
+    from lgcnet_tf.latency.table import LatencyEntry, LatencyTable, timed
+    from lgcnet_tf.space.workloads import space_id
+
+    def make(skeleton, input_size, seed=0):
+        generator = np.random.default_rng(seed)
+        entries = {
+            work.key: LatencyEntry(float(generator.uniform(1, 5000)), 1.5, 10)
+            for work in timed(skeleton, input_size)
+        }
+        return LatencyTable(
+            entries=entries,
+            device="a device",
+            runtime="tensorflow_graph",
+            runtime_version="2",
+            precision="float32",
+            threads=2,
+            input_size=input_size,
+            skeleton=skeleton,
+            space_id=space_id(skeleton, input_size),
+            date="2001-02-03T04:05:06+00:00",
+            noise=0.1,
+        )
+
+    return make

@@ -1,0 +1,174 @@
+"""`search` from data set and table to genotype, at tiny size."""
+
+import json
+
+import numpy as np
+import pytest
+
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.latency.estimate import CostModel
+from lgcnet_tf.latency.table import LatencyTable
+from lgcnet_tf.model.network import Network
+from lgcnet_tf.search import search as search_module
+from lgcnet_tf.search.search import search
+from lgcnet_tf.space.genotype import Genotype
+from lgcnet_tf.space.operations import CELL_OPERATIONS
+
+EPOCHS = 2
+STEPS = 128 // 32 * EPOCHS
+
+
+@pytest.fixture(scope="module")
+def options(make_options, make_table, tmp_path_factory):
+    """Options of a search that is quick to trace, by its folder's name."""
+    folder = tmp_path_factory.mktemp("search")
+
+    def make(name, **changes):
+        return make_options(
+            epochs=EPOCHS,
+            batch_size=32,
+            seed=2,
+            latency_table=str(folder / "table.json"),
+            output_dir=str(folder / name),
+            **changes,
+        )
+
+    plain = make("table")
+    make_table(plain.skeleton(8), plain.input_size).save(folder / "table.json")
+    return make
+
+
+@pytest.fixture(scope="module")
+def finished(options):
+    """Folder and returned results of an uninterrupted search."""
+    run = options("whole")
+    return run, search(run)
+
+
+def checkpoint(options):
+    path = f"{options.output_dir}/checkpoints/epoch_{EPOCHS:04d}.npz"
+    with np.load(path) as data:
+        return {name: data[name] for name in data.files if name != "meta"}
+
+
+def read(options, name):
+    with open(f"{options.output_dir}/{name}") as file:
+        return json.load(file)
+
+
+def test_writes_a_genotype_of_the_argmax(finished, options):
+    run, _ = finished
+    genotype = Genotype.load(f"{run.output_dir}/genotype.json")
+    assert genotype.skeleton == run.skeleton(8)
+    with np.load(f"{run.output_dir}/alphas.npz") as alphas:
+        assert set(alphas.files) == {"cells"}
+        np.testing.assert_allclose(alphas["cells"].sum(-1), 1.0, atol=1e-5)
+        best = alphas["cells"].argmax(-1)
+    assert genotype.cells == tuple(
+        tuple(CELL_OPERATIONS[i] for i in cell) for cell in best
+    )
+    Network(genotype.skeleton, run.input_size, genotype)
+
+
+def test_genotype_says_where_it_comes_from(finished):
+    run, _ = finished
+    genotype = Genotype.load(f"{run.output_dir}/genotype.json")
+    table = LatencyTable.load(run.latency_table)
+    cost_model = CostModel(table, genotype.skeleton, run.input_size)
+    assert genotype.provenance == {
+        "dataset": "toy_streets",
+        "input_size": [32, 64],
+        "latency_weight": 0.005,
+        "latency_form": "log",
+        "communication": "ggm",
+        "latency_table": table.table_id,
+        "seed": 2,
+        "predicted_latency_ms": cost_model.predicted_latency(genotype) / 1000,
+    }
+
+
+def test_results(finished):
+    run, results = finished
+    assert read(run, "results.json") == results
+    genotype = Genotype.load(f"{run.output_dir}/genotype.json")
+    network = Network(genotype.skeleton, run.input_size, genotype)
+    assert results["params"] == network.count_params()
+    assert results["epochs"] == EPOCHS
+    assert sum(results["operations"].values()) == 2 * 5
+    predicted = genotype.provenance["predicted_latency_ms"]
+    assert results["predicted_latency_ms"] == predicted > 0
+    assert results["last_epoch"] == read(run, "history.json")[-1]
+
+
+def test_history_has_the_schedules(finished):
+    run, _ = finished
+    history = read(run, "history.json")
+    assert [entry["epoch"] for entry in history] == [1, 2]
+    assert [e["temperature"] for e in history] == pytest.approx([1.0, 0.03])
+    done = np.array([STEPS // 2, STEPS])
+    cosine = 0.001 + (0.025 - 0.001) * 0.5 * (1 + np.cos(np.pi * done / STEPS))
+    rates = [entry["learning_rate"] for entry in history]
+    np.testing.assert_allclose(rates, cosine, rtol=1e-5)
+    for entry in history:
+        assert np.isfinite(list(entry.values())).all()
+        assert entry["expected_latency_ms"] > 0
+        assert 0 < entry["alpha_entropy"] < np.log(8)
+
+
+def test_stopped_and_started_again_ends_the_same(finished, options, monkeypatch):
+    whole, results = finished
+    run = options("stopped")
+    real = search_module.temperature_at
+
+    def power_cut(epoch, *arguments):
+        if epoch == 1:
+            raise KeyboardInterrupt
+        return real(epoch, *arguments)
+
+    monkeypatch.setattr(search_module, "temperature_at", power_cut)
+    with pytest.raises(KeyboardInterrupt):
+        search(run)
+    monkeypatch.undo()
+    assert len(read(run, "history.json")) == 1
+    search(run)
+    one, two = checkpoint(whole), checkpoint(run)
+    assert set(one) == set(two)
+    for name in one:  # weights, statistics, α, optimisers, noise
+        np.testing.assert_array_equal(one[name], two[name])
+    a, b = (read(r, "history.json") for r in (whole, run))
+    for entry in a + b:
+        del entry["seconds"]
+    assert a == b
+    assert Genotype.load(f"{run.output_dir}/genotype.json") == Genotype.load(
+        f"{whole.output_dir}/genotype.json"
+    )
+
+
+def test_a_finished_search_is_not_repeated(finished):
+    with pytest.raises(InputError, match="already holds a finished run"):
+        search(finished[0])
+
+
+def test_table_of_another_input_size(options):
+    run = options("other_size", input_size=(64, 64))
+    with pytest.raises(InputError, match="measured for input 32x64, but 64x64"):
+        search(run)
+    with pytest.raises(FileNotFoundError):
+        read(run, "flags.txt")
+
+
+def test_table_of_another_search_space(options):
+    run = options("other_space", initial_channels=4)
+    with pytest.raises(InputError, match="initial_channels is 2 in the table, 4"):
+        search(run)
+
+
+def test_table_is_missing(make_options):
+    run = make_options(latency_table="no/table.json", output_dir="unused")
+    with pytest.raises(InputError, match="no/table.json: no such file"):
+        search(run)
+
+
+def test_unknown_choice(make_options):
+    with pytest.raises(InputError, match="--communication must be one of ggm, none"):
+        search(make_options(communication="telepathy"))

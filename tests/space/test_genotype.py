@@ -1,0 +1,159 @@
+import json
+
+import numpy as np
+import pytest
+
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.space.genotype import (
+    Genotype,
+    operation_counts,
+    random_genotype,
+    uniform,
+)
+from lgcnet_tf.space.skeleton import Skeleton
+
+
+@pytest.fixture
+def genotype():
+    return random_genotype(Skeleton(), np.random.default_rng(0))
+
+
+def test_survives_write_and_read(genotype, tmp_path):
+    provenance = {"dataset": "camvid", "input_size": [360, 480], "λ": 0.005}
+    genotype = Genotype(
+        genotype.skeleton, genotype.cells, genotype.fusion, provenance
+    )
+    genotype.save(tmp_path / "genotype.json")
+    loaded = Genotype.load(tmp_path / "genotype.json")
+    assert loaded == genotype
+    assert loaded.provenance == provenance
+    assert [p.name for p in tmp_path.iterdir()] == ["genotype.json"]
+
+
+def test_without_fusion_cell_survives_too(tmp_path):
+    genotype = uniform(Skeleton(fusion="none"), "skip_connect")
+    assert genotype.fusion == {}
+    genotype.save(tmp_path / "g.json")
+    assert Genotype.load(tmp_path / "g.json") == genotype
+
+
+def test_file_names_every_edge(genotype):
+    config = genotype.to_dict()
+    assert config["format_version"] == 1
+    assert len(config["cells"]) == 14
+    assert tuple(config["cells"][3]) == (
+        "s0->n0",
+        "s1->n0",
+        "s0->n1",
+        "s1->n1",
+        "n0->n1",
+    )
+    assert len(config["fusion"]) == 13
+    assert config["cells"][3]["s0->n1"] == genotype.cells[3][2]
+
+
+def _set(*keys_and_value):
+    *keys, last, value = keys_and_value
+
+    def change(config):
+        for key in keys:
+            config = config[key]
+        config[last] = value
+
+    return change
+
+
+def _remove(*keys):
+    *keys, last = keys
+
+    def change(config):
+        for key in keys:
+            config = config[key]
+        del config[last]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change, parts",
+    [
+        (_set("cells", 3, "s0->n1", "conv_9x9"), ("cell 3", "s0->n1", "conv_9x9")),
+        (_set("cells", 3, "s0->n1", None), ("cell 3", "s0->n1", "None")),
+        (_set("cells", 3, "s0->n1", ["none"]), ("cell 3", "s0->n1")),
+        (_set("cells", 3, "s0->n1", "conv_1x1"), ("cell 3", "conv_1x1")),
+        (_remove("cells", 5, "n0->n1"), ("cell 5", "lacks", "n0->n1")),
+        (_set("cells", 2, "n1->n0", "none"), ("cell 2", "unknown edge", "n1->n0")),
+        (_set("cells", 4, ["none"] * 5), ("cell 4",)),
+        (_remove("cells", 13), ("14 cells", "13")),
+        (_set("cells", {}), ("cells",)),
+        (_remove("cells"), ("cells",)),
+        (_set("fusion", "P16->Q16", "none"), ("fusion cell", "P16->Q16", "none")),
+        (_set("fusion", "Q16->R16", "conv_3x3"), ("fusion cell", "Q16->R16")),
+        (_remove("fusion", "P4->Q4"), ("fusion cell", "lacks", "P4->Q4")),
+        (_set("fusion", "P4->P8", "bilinear"), ("fusion cell", "P4->P8")),
+        (_set("format_version", 2), ("version 2", "version 1")),
+        (_set("format_version", "1.0"), ("version '1.0'",)),
+        (_remove("format_version"), ("format_version",)),
+        (_remove("skeleton"), ("skeleton",)),
+        (_set("skeleton", "num_cells", 0), ("skeleton", "num_cells")),
+        (_set("skeleton", "fusion_taps", 7), ("skeleton", "fusion_taps")),
+        (_set("skeleton", "fusion_taps", [0, "7", 13]), ("skeleton", "fusion_taps")),
+        (_remove("skeleton", "fusion"), ("skeleton", "fusion")),
+        (_set("provenance", [1]), ("provenance",)),
+        (_set("provenance", {"input_size": "97x161"}), ("input_size",)),
+        (_set("provenance", {"input_size": [97]}), ("input_size",)),
+    ],
+)
+def test_bad_content_is_one_line_with_file_and_place(genotype, tmp_path, change, parts):
+    config = genotype.to_dict()
+    change(config)
+    path = tmp_path / "bad.json"
+    path.write_text(json.dumps(config))
+    with pytest.raises(InputError) as error:
+        Genotype.load(path)
+    message = str(error.value)
+    assert "\n" not in message
+    for part in (str(path), *parts):
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"{", b"", b"\xff\xfe\x00", b"[]", b"null", b"12", b'"genotype"'],
+)
+def test_no_genotype_at_all(tmp_path, content):
+    path = tmp_path / "bad.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as error:
+        Genotype.load(path)
+    assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_absent_file_and_folder(tmp_path):
+    for path in (tmp_path / "absent.json", tmp_path):
+        with pytest.raises(InputError, match=str(path)):
+            Genotype.load(path)
+
+
+@pytest.mark.parametrize("edges", [4, 6])
+def test_a_cell_has_five_edges(edges):
+    skeleton = Skeleton()
+    cells = (("none",) * 5,) * 13 + (("none",) * edges,)
+    with pytest.raises(InputError, match="cell 13"):
+        Genotype(skeleton, cells, uniform(skeleton, "none").fusion)
+
+
+def test_uniform_counts():
+    genotype = uniform(Skeleton(), "conv_3x3")
+    assert operation_counts(genotype) == {"conv_3x3": 70}
+    assert set(genotype.fusion.values()) == {"conv_3x3", "deconv_3x3"}
+
+
+def test_random_draws_every_candidate_and_follows_the_seed():
+    draw = lambda seed: random_genotype(Skeleton(), np.random.default_rng(seed))
+    assert draw(1) == draw(1)
+    assert draw(1) != draw(2)
+    seen = set()
+    for seed in range(8):
+        seen |= set(operation_counts(draw(seed)))
+    assert len(seen) == 8

@@ -1,0 +1,130 @@
+import collections
+
+import keras
+import numpy as np
+import pytest
+
+from lgcnet_tf.space.operations import CELL_OPERATIONS
+from lgcnet_tf.space.skeleton import Skeleton
+from lgcnet_tf.space.workloads import FIXED_OPERATIONS, space_id, workloads
+
+SIZE = (37, 66)  # odd and even at every stride
+
+
+def traced(network, images, monkeypatch):
+    """Runs the supernet; (input shape, output shape) of each layer by its id."""
+    seen = {}
+    call = keras.layers.Layer.__call__
+
+    def record(layer, x, *args, **kwargs):
+        y = call(layer, x, *args, **kwargs)
+        if hasattr(x, "shape") and hasattr(y, "shape"):
+            assert id(layer) not in seen, layer.name
+            seen[id(layer)] = tuple(x.shape[1:]), tuple(y.shape[1:])
+        return y
+
+    skeleton = network.skeleton
+    z = {
+        "cells": np.full((skeleton.num_cells, 5, 8), 1 / 8, "float32"),
+        "fusion": {
+            name: np.full(len(works), 1 / len(works), "float32")
+            for name, works in workloads(skeleton, SIZE).fusion.items()
+        },
+    }
+    with monkeypatch.context() as patch:
+        patch.setattr(keras.layers.Layer, "__call__", record)
+        network(images(*SIZE), weights=z)
+    return seen
+
+
+@pytest.fixture(params=["dense", "none"])
+def skeleton(request, small_skeleton):
+    return small_skeleton(
+        num_cells=3,
+        reduction_cells=(1, 2),
+        fusion_taps=(0, 1, 2),
+        fusion=request.param,
+    )
+
+
+def test_shapes_are_those_of_the_built_network(skeleton, images, monkeypatch):
+    from lgcnet_tf.model.network import Network
+
+    network = Network(skeleton, SIZE)
+    seen = traced(network, images, monkeypatch)
+    work = workloads(skeleton, SIZE)
+
+    for index, edges in enumerate(work.cells):
+        for built, candidates in zip(network.cells[str(index)].edges.values(), edges):
+            for layer, candidate in zip(built.candidates, candidates, strict=True):
+                assert candidate.operation == layer.name
+                if layer.name != "none":  # never computed
+                    shapes = candidate.input_shape, candidate.output_shape
+                    assert seen[id(layer)] == shapes, candidate.key
+
+    fixed = {
+        "stem_conv_3x3": network.stem,
+        "avg_pool_2x2": [p for c in network.cells.values() for p in c.pools.values()],
+        "preprocess_1x1": [
+            p for c in network.cells.values() for p in c.preprocess.values()
+        ],
+        "fusion_reduce_1x1": [],
+        "classifier": [network.classifier],
+        "resize": [network.resize],
+    }
+    if skeleton.fusion == "dense":
+        fixed["fusion_reduce_1x1"] = network.fusion.reduce.values()
+        assert list(work.fusion) == list(network.fusion.edges)
+        for name, candidates in work.fusion.items():
+            built = network.fusion.edges[name].candidates
+            for layer, candidate in zip(built, candidates, strict=True):
+                assert candidate.operation == layer.name
+                shapes = candidate.input_shape, candidate.output_shape
+                assert seen[id(layer)] == shapes, candidate.key
+    else:
+        assert work.fusion == {}
+    expected = collections.Counter(
+        (name, *seen[id(layer)]) for name, layers in fixed.items() for layer in layers
+    )
+    listed = collections.Counter(
+        (w.operation, w.input_shape, w.output_shape) for w in work.fixed
+    )
+    assert listed == expected
+
+
+def test_the_papers_space():
+    work = workloads(Skeleton(), (769, 1537))
+    assert len(work.cells) == 14
+    assert all(len(cell) == 5 for cell in work.cells)
+    assert all(len(edge) == 8 for cell in work.cells for edge in cell)
+    assert len(work.fusion) == 13
+    first = work.cells[8][0][CELL_OPERATIONS.index("conv_3x3")]
+    assert first.key == "conv_3x3 97x193x128 49x97x128 s2"
+    assert work.cells[8][4][1].key == "skip_connect 49x97x128 49x97x128 s1"
+    assert work.fusion["R16->S16"][0].key == "deconv_3x3 97x193x48 193x385x48 s1"
+    assert {w.operation for w in work.fixed} == set(FIXED_OPERATIONS)
+
+
+def test_distinct_has_everything_once():
+    work = workloads(Skeleton(), (64, 96))
+    keys = [w.key for w in work.distinct()]
+    assert len(keys) == len(set(keys))
+    every = [w for cell in work.cells for edge in cell for w in edge]
+    every += [w for edge in work.fusion.values() for w in edge] + list(work.fixed)
+    assert set(keys) == {w.key for w in every}
+
+
+def test_cells_that_nothing_reads_are_no_work():
+    assert len(workloads(Skeleton(fusion_taps=(0, 7, 12)), (64, 96)).cells) == 13
+
+
+def test_space_id_tells_spaces_and_sizes_apart():
+    ids = [
+        space_id(Skeleton(), (64, 96)),
+        space_id(Skeleton(), (64, 128)),
+        space_id(Skeleton(num_classes=11), (64, 96)),
+        space_id(Skeleton(initial_channels=16), (64, 96)),
+        space_id(Skeleton(fusion="none"), (64, 96)),
+    ]
+    assert len(set(ids)) == len(ids)
+    assert ids[0] == space_id(Skeleton(), (64, 96))

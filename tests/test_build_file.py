@@ -1,0 +1,162 @@
+"""The package imports only downwards, and `BUILD` names all of it."""
+
+import ast
+import pathlib
+import re
+import shutil
+import subprocess
+import tomllib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+PACKAGE = ROOT / "lgcnet_tf"
+
+ORDER = (
+    "errors",
+    "files",
+    "config",
+    "run_folder",
+    "data",
+    "space",
+    "model",
+    "guidance",
+    "latency",
+    "evaluation",
+    "training",
+    "search",
+    "serving",
+    "report",
+    "bin",
+)
+"""Rooms and modules of the package; each imports only what stands before it."""
+
+
+def rooms():
+    """Names of the package's folders and modules."""
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    modules = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    return folders | modules
+
+
+def imported_rooms(tree, module):
+    """Rooms that a module's source imports anywhere, also inside functions."""
+    found = set()
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = module.split(".")[: -node.level]
+                base = ".".join([*parents, *([base] if base else [])])
+            names = [f"{base}.{alias.name}" for alias in node.names]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "lgcnet_tf" and len(parts) > 1:
+                found.add(parts[1])
+    return found
+
+
+def imports():
+    """The rooms that each room imports, but for itself, with the file that does."""
+    found = {room: {} for room in rooms()}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        relative = path.relative_to(ROOT)
+        parts = relative.with_suffix("").parts
+        if parts[1] == "__init__":
+            continue
+        tree = ast.parse(path.read_text(), str(path))
+        for room in imported_rooms(tree, ".".join(parts)) - {parts[1]}:
+            found[parts[1]][room] = str(relative)
+    return found
+
+
+def targets():
+    """Name to list of dependencies of each `py_library` written out in BUILD."""
+    found = {}
+    for node in ast.walk(ast.parse((ROOT / "BUILD").read_text())):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "py_library":
+            keywords = {k.arg: k.value for k in node.keywords}
+            deps = ast.literal_eval(keywords["deps"]) if "deps" in keywords else []
+            name = ast.literal_eval(keywords["name"])
+            found[name] = [dep.removeprefix(":") for dep in deps]
+    return found
+
+
+def listed(rule, variable):
+    """What BUILD's comprehension over `rule` goes through."""
+    for node in ast.walk(ast.parse((ROOT / "BUILD").read_text())):
+        if isinstance(node, ast.ListComp) and node.elt.func.id == rule:
+            (loop,) = node.generators
+            targets = ast.walk(loop.target)
+            if variable in [n.id for n in targets if isinstance(n, ast.Name)]:
+                return ast.literal_eval(loop.iter)
+    raise AssertionError(f"BUILD makes no {rule} for each {variable}")
+
+
+def test_every_room_has_its_place():
+    assert rooms() == set(ORDER)
+
+
+@pytest.mark.parametrize("room", ORDER)
+def test_imports_only_downwards(room):
+    below = ORDER[: ORDER.index(room)]
+    upwards = {r: path for r, path in imports()[room].items() if r not in below}
+    assert not upwards
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import lgcnet_tf.search.search",
+        "from lgcnet_tf.search import search",
+        "from lgcnet_tf import search",
+        "def f():\n    from lgcnet_tf.search.search import search",
+        "from ..search import architecture",
+        "from .. import search",
+    ],
+)
+def test_an_import_is_seen_however_it_is_written(source):
+    assert imported_rooms(ast.parse(source), "lgcnet_tf.space.skeleton") == {"search"}
+
+
+@pytest.mark.parametrize("room", [room for room in ORDER if room != "bin"])
+def test_build_names_the_room_with_what_it_imports(room):
+    found = targets()
+    assert room in found
+    assert sorted(found[room]) == found[room]
+    assert set(found[room]) - {"package"} == set(imports()[room])
+
+
+def test_build_names_every_binary():
+    modules = {p.stem for p in (PACKAGE / "bin").glob("*.py")} - {"__init__", "common"}
+    binaries = dict(listed("py_binary", "binary"))
+    assert set(binaries) == modules
+    for binary, room in binaries.items():
+        path = PACKAGE / "bin" / f"{binary}.py"
+        tree = ast.parse(path.read_text())
+        assert imported_rooms(tree, f"lgcnet_tf.bin.{binary}") == {"bin", room}
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert scripts == {
+        f"lgcnet-{binary.replace('_', '-')}": f"lgcnet_tf.bin.{binary}:main"
+        for binary in binaries
+    }
+
+
+def test_build_names_every_test():
+    tests = ROOT / "tests"
+    folders = {path.parent.name for path in tests.glob("*/test_*.py")}
+    assert set(listed("py_test", "room")) == folders
+    assert set(listed("py_test", "test")) == {p.stem for p in tests.glob("test_*.py")}
+
+
+@pytest.mark.skipif(not shutil.which("bazel"), reason="bazel is not installed")
+def test_bazel_reads_it(tmp_path):
+    command = ["bazel", f"--output_user_root={tmp_path}", "--batch", "query", "//..."]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = set(re.findall(r"^//:(\S+)$", done.stdout, re.MULTILINE))
+    assert {room for room in ORDER if room != "bin"} < found
+    assert {"lgcnet-search", "lgcnet-plot", "test_search", "test_files"} < found

@@ -1,0 +1,95 @@
+import os
+import stat
+
+import pytest
+
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.files import atomic_write, read_json, write_json
+
+
+def test_appears_when_whole(tmp_path):
+    path = tmp_path / "new" / "folder" / "file.txt"
+    with atomic_write(path) as temporary:
+        temporary.write_text("half")
+        assert not path.exists()
+        assert temporary.parent == path.parent
+    assert path.read_text() == "half"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_old_content_stays_until_then(tmp_path):
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+    with atomic_write(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_a_broken_write_leaves_nothing(tmp_path, error):
+    path = tmp_path / "file.txt"
+    with pytest.raises(error):
+        with atomic_write(path) as temporary:
+            temporary.write_text("half")
+            raise error
+    assert list(tmp_path.iterdir()) == []
+    path.write_text("old")
+    with pytest.raises(error):
+        with atomic_write(path) as temporary:
+            temporary.write_text("half")
+            raise error
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["model.keras", "a.weights.h5", "plain"])
+def test_temporary_file_keeps_the_suffix(tmp_path, name):
+    with atomic_write(tmp_path / name) as temporary:
+        assert temporary.suffixes == (tmp_path / name).suffixes
+        assert temporary.name.startswith(".")
+
+
+def test_mode_is_that_of_any_new_file(tmp_path):
+    before = os.umask(0o027)
+    try:
+        with atomic_write(tmp_path / "file") as temporary:
+            temporary.write_text("")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
+
+
+def test_json_there_and_back(tmp_path):
+    value = {"a": [1, 2.5, None], "b": {"c": "ü"}}
+    write_json(tmp_path / "file.json", value)
+    assert read_json(tmp_path / "file.json") == value
+    assert (tmp_path / "file.json").read_text().endswith("}\n")
+
+
+def test_what_is_no_json_is_not_written(tmp_path):
+    path = tmp_path / "file.json"
+    write_json(path, 1)
+    with pytest.raises(TypeError):
+        write_json(path, {"a": object()})
+    assert read_json(path) == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_no_such_file(tmp_path):
+    with pytest.raises(InputError, match="absent.json: no such file"):
+        read_json(tmp_path / "absent.json")
+
+
+@pytest.mark.parametrize("content", [b"", b'{"a": 1', b"\xff\xfe\x00", b"a: 1"])
+def test_no_json(tmp_path, content):
+    path = tmp_path / "bad.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="bad.json: not a JSON file") as caught:
+        read_json(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_is_no_json(tmp_path):
+    with pytest.raises(InputError, match="not a JSON file"):
+        read_json(tmp_path)

@@ -1,0 +1,115 @@
+"""`finetune` from genotype to saved network, at tiny size."""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from lgcnet_tf.data import load_samples
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.evaluation import evaluate, mask_function
+from lgcnet_tf.model.zoo import load_network
+from lgcnet_tf.space.genotype import uniform
+from lgcnet_tf.space.skeleton import Skeleton
+from lgcnet_tf.training.finetune import FinetuneOptions, finetune
+
+EPOCHS = 3
+SKELETON = Skeleton(
+    num_classes=19,
+    initial_channels=2,
+    num_cells=3,
+    reduction_cells=(1, 2),
+    fusion_taps=(0, 1, 2),
+    fusion_channels=4,
+)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Options, returned results and folder of a run of three epochs."""
+    folder = tmp_path_factory.mktemp("finetune")
+    uniform(SKELETON, "sep_conv_3x3").save(folder / "genotype.json")
+    options = FinetuneOptions(
+        model=str(folder / "genotype.json"),
+        output_dir=str(folder / "run"),
+        input_size=(48, 80),
+        crop_size=(32, 64),
+        epochs=EPOCHS,
+        batch_size=32,
+        validate_every=2,
+    )
+    return options, finetune(options), folder / "run"
+
+
+def history(folder):
+    return json.loads((folder / "history.json").read_text())
+
+
+def test_files(finished):
+    options, results, folder = finished
+    names = {path.name for path in folder.iterdir()}
+    assert names == {
+        "checkpoints", "events", "flags.txt", "history.json", "log.txt",
+        "model.keras", "results.json",
+    }  # fmt: skip
+    assert json.loads((folder / "results.json").read_text()) == results
+    assert results["model"] == "model.keras"
+    assert results["epochs"] == EPOCHS
+    assert results["last_epoch"] == history(folder)[-1]
+
+
+def test_saved_network_is_the_trained_one(finished):
+    options, results, folder = finished
+    network = load_network(folder / "model.keras")
+    assert network.input_size == options.input_size
+    assert network.num_classes == 8  # the genotype's 19 gave way to the data's
+    assert network.count_params() == results["params"]
+    with np.load(folder / "checkpoints" / f"epoch_{EPOCHS:04d}.npz") as data:
+        stem = data["0"]
+    np.testing.assert_array_equal(network.trainable_variables[0], stem)
+    val = load_samples("toy_streets", "val")
+    found = evaluate(mask_function(network), val, progress=False).miou
+    assert found == pytest.approx(results["last_epoch"]["val_miou"], abs=1e-6)
+
+
+def test_loss_falls(finished):
+    losses = [entry["loss"] for entry in history(finished[2])]
+    assert np.isfinite(losses).all()
+    assert losses[-1] < losses[0]
+
+
+def test_poly_schedule(finished):
+    options, _, folder = finished
+    found = [entry["learning_rate"] for entry in history(folder)]
+    done = np.arange(1, EPOCHS + 1) / EPOCHS
+    np.testing.assert_allclose(found, 0.01 * (1 - done) ** 0.9, atol=1e-8)
+
+
+def test_validates_now_and_then_and_at_the_end(finished):
+    validated = ["val_miou" in entry for entry in history(finished[2])]
+    assert validated == [False, True, True]
+
+
+def test_is_not_trained_twice(finished):
+    with pytest.raises(InputError, match="already holds a finished run"):
+        finetune(finished[0])
+
+
+def test_no_such_genotype(finished, tmp_path):
+    options = dataclasses.replace(
+        finished[0], model="no/genotype.json", output_dir=str(tmp_path / "run")
+    )
+    with pytest.raises(InputError, match="no/genotype.json: no such model"):
+        finetune(options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_such_split(finished, tmp_path):
+    options = dataclasses.replace(
+        finished[0], validation_split="final", output_dir=str(tmp_path / "run")
+    )
+    with pytest.raises(InputError, match="toy_streets has no split 'final'"):
+        finetune(options)
+    assert not (tmp_path / "run").exists()
