@@ -64,3 +64,19 @@ def test_check():
 def test_size_is_a_pair():
     assert Size == tuple[int, int]
     assert DataOptions().input_size == (96, 160)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Limited(RunOptions):
+    epochs: int = option(1, "At least one.", minimum=1)
+    rate: float = option(0.1, "Positive.", above=0)
+
+
+def test_limits():
+    Limited(epochs=1, rate=1e-9).check()
+    with pytest.raises(InputError, match="--epochs must be at least 1. Received: 0"):
+        Limited(epochs=0).check()
+    with pytest.raises(InputError, match="--rate must be above 0. Received: 0.0"):
+        Limited(rate=0.0).check()
+    with pytest.raises(InputError, match="--rate must be above 0. Received: nan"):
+        Limited(rate=float("nan")).check()
