@@ -10,7 +10,7 @@ from lgcnet_tf.data import load_samples, steps_per_epoch
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
 from lgcnet_tf.model.network import Network, at_size
-from lgcnet_tf.model.zoo import load_genotype
+from lgcnet_tf.model.zoo import load_genotype, load_network
 from lgcnet_tf.run_folder import RunFolder
 from lgcnet_tf.training.fit import compile_for_segmentation, fit
 from lgcnet_tf.training.losses import CrossEntropy
@@ -27,6 +27,9 @@ class FinetuneOptions(TrainingOptions):
     """Options of a training run; the defaults are the paper's."""
 
     model: str = option("", "Genotype to train: a file, or a name of the model zoo.")
+    initial_model: str = option(
+        "", "Saved network of the same genotype to start from; else from scratch."
+    )
     validation_split: str = option("val", "Split for the mIoU; empty for none.")
     validate_every: int = option(5, "Epochs from one to the next.", minimum=1)
     epochs: int = option(200, "Epochs of training.", minimum=1)
@@ -45,7 +48,7 @@ class FinetuneOptions(TrainingOptions):
 
 
 def finetune(options: FinetuneOptions) -> dict[str, Any]:
-    """Trains from scratch; writes `model.keras` at `input_size`, history, results.
+    """Trains a network; writes `model.keras` at `input_size`, history, results.
 
     Returns:
         What `results.json` holds.
@@ -74,6 +77,8 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
     with make_strategy().scope():
         keras.utils.set_random_seed(options.seed)
         network = Network(genotype.skeleton, options.crop_size, genotype)
+        if options.initial_model:
+            _start_from(network, options.initial_model)
         poly = keras.optimizers.schedules.PolynomialDecay(
             options.lr, steps, end_learning_rate=0.0, power=options.lr_power
         )
@@ -112,3 +117,12 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
             "last_epoch": history[-1],
         }
     )
+
+
+def _start_from(network: Network, model: str) -> None:
+    trained = load_network(model, network.input_size)
+    if trained.genotype != network.genotype:
+        raise InputError(
+            f"--initial_model={model}: its genotype or classes are not those of --model."
+        )
+    network.set_weights(trained.get_weights())

@@ -113,3 +113,35 @@ def test_no_such_split(finished, tmp_path):
     with pytest.raises(InputError, match="toy_streets has no split 'final'"):
         finetune(options)
     assert not (tmp_path / "run").exists()
+
+
+def test_starts_from_a_trained_network(finished, tmp_path):
+    options, results, folder = finished
+    again = dataclasses.replace(
+        options,
+        initial_model=str(folder / "model.keras"),
+        output_dir=str(tmp_path / "run"),
+        epochs=1,
+        lr=1e-9,
+        l2=0.0,
+    )
+    finetune(again)
+    before, after = (
+        load_network(run / "model.keras").trainable_variables
+        for run in (folder, tmp_path / "run")
+    )
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_starts_from_the_same_genotype_only(finished, tmp_path):
+    uniform(SKELETON, "conv_3x3").save(tmp_path / "other.json")
+    options = dataclasses.replace(
+        finished[0],
+        model=str(tmp_path / "other.json"),
+        initial_model=str(finished[2] / "model.keras"),
+        output_dir=str(tmp_path / "run"),
+    )
+    with pytest.raises(InputError, match="its genotype or classes"):
+        finetune(options)
+    assert not (tmp_path / "run").exists()
