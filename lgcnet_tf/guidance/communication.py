@@ -1,12 +1,30 @@
-"""How the cells' architectures depend on one another (Table VI)."""
+"""How the cells' architectures depend on one another (Tables VI and IX)."""
+
+from collections.abc import Sequence
 
 import keras
 from keras import ops
 
+from lgcnet_tf.guidance.fully_connected import FullyConnectedModule
 from lgcnet_tf.guidance.ggm import GAMMA, WIDTH, GCNGuidedModule
 
-COMMUNICATIONS = ("ggm", "none")
-"""`ggm` is the paper's; with `none` every cell decides for itself."""
+COMMUNICATIONS = ("ggm", "ggm_operation", "fc", "shared", "none")
+"""`ggm` is the paper's, over the graph of the edges; `ggm_operation` is over
+that of the single operations (Table IX); `fc` has a fully connected layer
+instead; with `none` every cell decides for itself; with `shared` there are but
+two kinds of cell, the normal one and the reduction cell (Table VI)."""
+
+
+def cell_kinds(mode: str, reductions: Sequence[bool]) -> tuple[int, ...]:
+    """Which logits each of the K cells has: its own, or those of its kind.
+
+    Args:
+        mode: one of `COMMUNICATIONS`.
+        reductions: for each cell whether it is a reduction cell.
+    """
+    if mode == "shared":
+        return tuple(int(reduction) for reduction in reductions)
+    return tuple(range(len(reductions)))
 
 
 class Communication(keras.layers.Layer):
@@ -15,40 +33,73 @@ class Communication(keras.layers.Layer):
     The previous cell's logits enter as already updated, so that a message can
     travel the whole network. It exists in search only.
 
+    A message is a sum over `width` hidden units, and each of Adam's steps moves
+    every weight of a module by the rate, whatever its gradient. At α's own rate
+    the messages therefore outrun α by orders of magnitude: within two hundred
+    steps they decide every edge with certainty, and all edges of a cell alike.
+    So the modules have an optimiser of their own, by default at α's rate divided
+    by `width` (the rule of maximal update parametrisation for Adam).
+
     Args:
         mode: one of `COMMUNICATIONS`.
+        reductions: for each of the K cells whether it is a reduction cell.
         width, gamma: as for `GCNGuidedModule`.
 
+    Attributes:
+        kinds: for each of the K cells which logits are its own, see `cell_kinds`.
+        num_kinds: cells with logits of their own: K, or 2 where cells are shared.
+
     Call arguments:
-        alpha: logits, (cells, edges, operations).
+        alpha: logits, (num_kinds, edges, operations); of shared cells first the
+            normal one's, then the reduction cell's.
 
     Returns:
-        α', same shape; α'_0 = α_0.
+        α', (K, edges, operations); α'_0 = α_0.
     """
 
-    def __init__(self, mode="ggm", width=WIDTH, gamma=GAMMA, **kwargs):
-        super().__init__(**kwargs)
+    SCOPE = "communication"
+    """Name of the layer, by which `JointOptimizer` knows its variables."""
+
+    def __init__(self, mode, reductions, width=WIDTH, gamma=GAMMA):
+        super().__init__(name=self.SCOPE)
         if mode not in COMMUNICATIONS:
             raise ValueError(f"mode must be one of {COMMUNICATIONS}. Received: {mode!r}")
         self.mode = mode
+        self.reductions = tuple(bool(r) for r in reductions)
+        self.kinds = cell_kinds(mode, self.reductions)
+        self.num_kinds = 2 if mode == "shared" else len(self.reductions)
         self.width = width
         self.gamma = gamma
         self.pairs = []
 
     def build(self, input_shape):
-        cells = input_shape[0]
-        if self.mode == "ggm":
-            self.pairs = [
-                GCNGuidedModule(self.width, self.gamma, name=f"ggm_{k}")
-                for k in range(1, cells)
-            ]
-        for pair in self.pairs:
-            pair.build(input_shape[1:])
+        _, edges, operations = input_shape
+        nodes = (edges, operations)
+        if self.mode == "ggm_operation":
+            nodes = (edges * operations, 1)
+        for k in range(1, len(self.reductions)):
+            if self.mode in ("ggm", "ggm_operation"):
+                pair = GCNGuidedModule(self.width, self.gamma, name=f"ggm_{k}")
+            elif self.mode == "fc":
+                pair = FullyConnectedModule(self.gamma, name=f"fc_{k}")
+            else:
+                break
+            pair.build(nodes)
+            self.pairs.append(pair)
+
+    def spread(self, per_kind):
+        """(num_kinds, ...) → (K, ...): each cell's own, or that of its kind."""
+        if self.mode != "shared":
+            return per_kind
+        return ops.stack([per_kind[kind] for kind in self.kinds])
 
     def call(self, alpha):
         if not self.pairs:
-            return alpha
+            return self.spread(alpha)
+        shape = alpha.shape[1:]
+        if self.mode == "ggm_operation":  # a node of the graph has a single logit
+            alpha = ops.reshape(alpha, (alpha.shape[0], -1, 1))
         updated = [alpha[0]]
         for k, pair in enumerate(self.pairs, start=1):
             updated.append(pair(alpha[k], updated[-1]))
-        return ops.stack(updated)
+        return ops.reshape(ops.stack(updated), (len(updated), *shape))

@@ -1,6 +1,6 @@
 """One optimiser that steps weights and architecture together.
 
-What `MultiOptimizer` was in tensorflow-addons, for exactly two groups.
+What `MultiOptimizer` was in tensorflow-addons, with groups by layer.
 """
 
 import keras
@@ -8,27 +8,27 @@ import keras
 
 @keras.saving.register_keras_serializable("lgcnet_tf")
 class JointOptimizer(keras.optimizers.Optimizer):
-    """Routes each variable to one of two optimisers; both step at every step.
+    """Routes each variable to one of several optimisers; all step at every step.
 
     Build it, inside the strategy's scope, on all the trainable variables: it
-    builds each of the two on its own.
+    builds each optimiser on its own.
 
     Args:
-        weights: optimiser of the network's weights.
-        architecture: optimiser of the variables whose path has `scope` in it.
-        scope: name of the layer that holds the architecture's variables.
+        weights: optimiser of all that is in no scope: the network's weights.
+        scopes: optimisers by the name of a layer; each has the variables whose
+            path has that name in it, and of several names the innermost counts.
     """
 
-    def __init__(self, weights, architecture, scope="architecture", name="joint"):
+    def __init__(self, weights, scopes, name="joint"):
         super().__init__(learning_rate=0.0, name=name)
-        self.inner = {"weights": weights, "architecture": architecture}
-        self.scope = scope
+        self.scopes = tuple(scopes)
+        self.inner = {"weights": weights, **scopes}
 
     def _split(self, variables):
         groups = {name: [] for name in self.inner}
         for index, variable in enumerate(variables):
-            group = "architecture" if self.scope in variable.path.split("/") else "weights"
-            groups[group].append(index)
+            scopes = [part for part in variable.path.split("/") if part in self.scopes]
+            groups[scopes[-1] if scopes else "weights"].append(index)
         return groups
 
     def build(self, variables):
@@ -50,21 +50,22 @@ class JointOptimizer(keras.optimizers.Optimizer):
 
     def _backend_apply_gradients(self, grads, trainable_variables):
         for name, indices in self._split(trainable_variables).items():
-            self.inner[name].apply(
-                [grads[i] for i in indices], [trainable_variables[i] for i in indices]
-            )
+            if indices:
+                self.inner[name].apply(
+                    [grads[i] for i in indices],
+                    [trainable_variables[i] for i in indices],
+                )
 
     def get_config(self):
         serialize = keras.optimizers.serialize
         return {
             "name": self.name,
-            "scope": self.scope,
-            **{name: serialize(inner) for name, inner in self.inner.items()},
+            "weights": serialize(self.inner["weights"]),
+            "scopes": {name: serialize(self.inner[name]) for name in self.scopes},
         }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        for name in ("weights", "architecture"):
-            config[name] = keras.optimizers.deserialize(config[name])
-        return cls(**config)
+        deserialize = keras.optimizers.deserialize
+        scopes = {name: deserialize(o) for name, o in config["scopes"].items()}
+        return cls(deserialize(config["weights"]), scopes, config["name"])

@@ -5,6 +5,7 @@ from keras import ops
 from lgcnet_tf.guidance import Communication
 
 SHAPE = (14, 5, 8)
+REDUCTIONS = [k in (1, 8) for k in range(14)]
 
 
 def message(pair, alpha, previous):
@@ -27,7 +28,7 @@ def alpha():
 
 @pytest.fixture
 def communication(randomise):
-    layer = Communication()
+    layer = Communication("ggm", REDUCTIONS)
     layer.build(SHAPE)
     for pair in layer.pairs:
         randomise(pair, seed=int(pair.name.split("_")[1]))
@@ -73,19 +74,73 @@ def test_the_first_cell_is_left_alone(communication, alpha):
 
 
 def test_none_changes_nothing_and_has_no_weights(alpha):
-    layer = Communication("none")
+    layer = Communication("none", REDUCTIONS)
     layer.build(SHAPE)
     updated = ops.convert_to_numpy(layer(alpha.astype("float32")))
     np.testing.assert_array_equal(updated, alpha.astype("float32"))
     assert not layer.weights
 
 
-def test_width_is_configurable():
-    layer = Communication(width=16)
+@pytest.mark.parametrize("width", [16, 32, 128, 256])
+@pytest.mark.parametrize("mode", ["ggm", "ggm_operation"])
+def test_widths_of_table_viii(mode, width, alpha):
+    layer = Communication(mode, REDUCTIONS, width=width)
     layer.build(SHAPE)
-    assert layer.pairs[0].w.shape == (16, 16)
+    assert layer.pairs[0].w.shape == (width, width)
+    assert layer(alpha.astype("float32")).shape == SHAPE
+
+
+def test_gamma_scales_the_message(alpha):
+    changes = []
+    for gamma in (0.0, 0.25, 0.5):
+        layer = Communication("fc", REDUCTIONS[:2], gamma=gamma)
+        layer.build((2, 5, 8))
+        layer.pairs[0].dense.kernel.assign(np.eye(40))
+        updated = ops.convert_to_numpy(layer(alpha[:2].astype("float32")))
+        changes.append(updated[1] - alpha[1])
+    np.testing.assert_allclose(changes[0], 0.0, atol=1e-6)
+    np.testing.assert_allclose(changes[2], 2 * changes[1], atol=1e-6)
+
+
+def test_operation_identity_reasons_over_forty_nodes(alpha, randomise):
+    """Table IX: A is softmax of the outer product of the flattened logits."""
+    layer = Communication("ggm_operation", REDUCTIONS[:2], width=16)
+    layer.build((2, 5, 8))
+    (pair,) = layer.pairs
+    randomise(pair, seed=1)
+    current, previous = (a.reshape(40, 1) for a in (alpha[1], alpha[0]))
+    expected = current + 0.5 * message(pair, current, previous)
+
+    updated = ops.convert_to_numpy(layer(alpha[:2].astype("float32")))
+
+    np.testing.assert_allclose(updated[1], expected.reshape(5, 8), rtol=1e-4, atol=1e-5)
+    assert pair.adjacency(current.astype("float32"), previous.astype("float32")).shape == (40, 40)
+
+
+def test_fully_connected_over_the_flattened_logits(alpha, randomise):
+    layer = Communication("fc", REDUCTIONS[:3])
+    layer.build((3, 5, 8))
+    expected = [alpha[0]]
+    for k, pair in enumerate(layer.pairs, start=1):
+        randomise(pair, seed=k)
+        kernel, bias = (np.asarray(w, "float64") for w in pair.dense.weights)
+        flat = expected[-1].reshape(-1) @ kernel + bias
+        expected.append(alpha[k] + 0.5 * flat.reshape(5, 8))
+
+    updated = ops.convert_to_numpy(layer(alpha[:3].astype("float32")))
+
+    np.testing.assert_allclose(updated, np.stack(expected), rtol=1e-4, atol=1e-4)
+
+
+def test_shared_cells_are_of_two_kinds(alpha):
+    layer = Communication("shared", REDUCTIONS)
+    layer.build((2, 5, 8))
+    assert layer.num_kinds == 2 and not layer.weights
+    updated = ops.convert_to_numpy(layer(alpha[:2].astype("float32")))
+    for cell, reduction in zip(updated, REDUCTIONS, strict=True):
+        np.testing.assert_array_equal(cell, alpha[int(reduction)].astype("float32"))
 
 
 def test_unknown_mode():
     with pytest.raises(ValueError, match="telepathy"):
-        Communication("telepathy")
+        Communication("telepathy", REDUCTIONS)

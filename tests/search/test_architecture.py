@@ -4,7 +4,7 @@ import pytest
 
 from lgcnet_tf.search.architecture import Architecture, gumbel_softmax
 from lgcnet_tf.search.temperature import temperature_at
-from lgcnet_tf.space.fusion import FUSION_KEEP_EDGES, FUSION_UP_EDGES
+from lgcnet_tf.space.fusion import CAS, DENSE
 from lgcnet_tf.space.genotype import fusion_candidates
 from lgcnet_tf.space.operations import (
     CELL_OPERATIONS,
@@ -98,7 +98,7 @@ def test_no_noise_at_inference(architecture):
         if name == "cells":
             np.testing.assert_allclose(z["cells"], expected, atol=1e-5)
             continue
-        edges = FUSION_KEEP_EDGES if name == "keep" else FUSION_UP_EDGES
+        edges = DENSE.keep_edges if name == "keep" else DENSE.up_edges
         for edge, row in zip(edges, expected, strict=True):
             np.testing.assert_allclose(z["fusion"][edge.name], row, atol=1e-5)
 
@@ -128,8 +128,8 @@ def test_derives_the_argmax_of_every_edge(architecture):
             assert operation == CELL_OPERATIONS[updated["cells"][k, edge].argmax()]
     assert len({op for cell in genotype.cells for op in cell}) > 4
     for name, edges, operations in (
-        ("keep", FUSION_KEEP_EDGES, FUSION_OPERATIONS),
-        ("up", FUSION_UP_EDGES, UP_OPERATIONS),
+        ("keep", DENSE.keep_edges, FUSION_OPERATIONS),
+        ("up", DENSE.up_edges, UP_OPERATIONS),
     ):
         for edge, row in zip(edges, updated[name], strict=True):
             assert genotype.fusion[edge.name] == operations[row.argmax()]
@@ -155,10 +155,23 @@ def test_none_can_be_derived():
     assert layer.derive().cells[3][2] == "none"
 
 
-def test_without_a_fusion_cell():
-    layer = Architecture(Skeleton(fusion="none"))
+@pytest.mark.parametrize("fusion", ["none", "aspp", "ppm"])
+def test_without_a_searched_fusion_cell(fusion):
+    layer = Architecture(Skeleton(fusion=fusion))
     assert layer(temperature=1.0, training=True)["fusion"] == {}
     assert layer.derive().fusion == {}
+
+
+def test_the_multi_scale_cell_has_logits_of_its_own():
+    layer = Architecture(Skeleton(fusion="cas"))
+    shapes = {name: tuple(v.shape) for name, v in layer.alpha.items()}
+    assert shapes == {"cells": (14, 5, 8), "keep": (3, 10), "up": (2, 2)}
+    z = layer(temperature=1.0, training=True)["fusion"]
+    assert set(z) == set(layer.derive().fusion) == {edge.name for edge in CAS.edges}
+    logits = np.zeros((3, 10))
+    logits[[edge.name for edge in CAS.keep_edges].index("P8->Q8"), 4] = 1.0
+    layer.alpha["keep"].assign(logits)
+    assert layer.derive().fusion["P8->Q8"] == FUSION_OPERATIONS[4]
 
 
 def test_temperature_falls_exponentially():
@@ -171,3 +184,24 @@ def test_temperature_falls_exponentially():
 
 def test_temperature_of_a_single_epoch_is_the_last():
     assert temperature_at(0, 1, 1.0, 0.03) == 0.03
+
+
+def test_shared_cells_are_sampled_and_derived_alike():
+    shared = Architecture(PAPER, "shared", seed=5)
+    assert tuple(shared.alpha["cells"].shape) == (2, 5, 8)
+    z = keras.ops.convert_to_numpy(shared(temperature=1.0, training=True)["cells"])
+    cells = shared.derive().cells
+    for spec in PAPER.cells:
+        like = 1 if spec.reduction else 0
+        np.testing.assert_array_equal(z[spec.index], z[like])
+        assert cells[spec.index] == cells[like]
+    assert np.abs(z[0] - z[1]).max() > 1e-3
+    assert cells[0] != cells[1]
+
+
+@pytest.mark.parametrize("communication", ["fc", "ggm_operation", "none"])
+def test_every_cell_has_logits_of_its_own(communication):
+    architecture = Architecture(PAPER, communication, width=16)
+    assert tuple(architecture.alpha["cells"].shape) == (14, 5, 8)
+    assert architecture.updated()["cells"].shape == (14, 5, 8)
+    assert len(set(architecture.derive().cells)) > 1

@@ -3,7 +3,12 @@ import numpy as np
 import pytest
 
 from lgcnet_tf.search.joint_optimizer import JointOptimizer
-from lgcnet_tf.training.checkpoint import restore_checkpoint, save_checkpoint
+from lgcnet_tf.training.checkpoint import (
+    load_checkpoint,
+    restore,
+    save_checkpoint,
+    snapshot,
+)
 from lgcnet_tf.training.optimizers import SGD, Adam
 
 
@@ -15,7 +20,9 @@ def model():
     x = keras.layers.Dense(4, name="weights")(inputs)
     outputs = keras.layers.Dense(1, use_bias=False, name="architecture")(x)
     model = keras.Model(inputs, outputs)
-    optimizer = JointOptimizer(SGD(0.1, momentum=0.9, l2=0.01), Adam(0.02, beta_1=0.5))
+    optimizer = JointOptimizer(
+        SGD(0.1, momentum=0.9, l2=0.01), {"architecture": Adam(0.02, beta_1=0.5)}
+    )
     optimizer.build(model.trainable_variables)
     model.compile(optimizer, "mse", jit_compile=False)
     return model
@@ -84,10 +91,24 @@ def test_scope_is_a_whole_part_of_the_path():
         layer = keras.layers.Dense(1, use_bias=False, name=name)
         layer.build((None, 2))
         variables += layer.trainable_variables
-    optimizer = JointOptimizer(SGD(0.1), Adam(0.1))
+    optimizer = JointOptimizer(SGD(0.1), {"architecture": Adam(0.1)})
     optimizer.build(variables)
     names = [v.path for v in optimizer.inner["architecture"]._trainable_variables]
     assert names == ["architecture/kernel"]
+
+
+def test_the_innermost_scope_counts():
+    layer = keras.layers.Dense(2, name="communication")
+    with keras.name_scope("architecture"):
+        layer.build((None, 2))
+    other = keras.layers.Dense(2, name="weights")
+    with keras.name_scope("architecture"):
+        other.build((None, 2))
+    scopes = {"architecture": Adam(0.1), "communication": Adam(0.01)}
+    optimizer = JointOptimizer(SGD(0.1), scopes)
+    optimizer.build([*layer.trainable_variables, *other.trainable_variables])
+    counts = {n: len(o._trainable_variables) for n, o in optimizer.inner.items()}
+    assert counts == {"weights": 0, "architecture": 2, "communication": 2}
 
 
 def test_saved_and_loaded_with_the_model(model, tmp_path):
@@ -112,12 +133,12 @@ def test_saved_and_loaded_with_the_model(model, tmp_path):
 
 def test_checkpoint_holds_both_states(model, tmp_path):
     model.train_on_batch(*batch())
-    save_checkpoint(model, tmp_path, 1, {})
+    save_checkpoint(tmp_path, snapshot(model), {}, epoch=1)
     model.train_on_batch(*batch())
     expected = values(model.variables + model.optimizer.variables)
     for variable in model.variables + model.optimizer.variables:
         variable.assign(keras.ops.zeros_like(variable))
-    restore_checkpoint(model, tmp_path)
+    restore(model, load_checkpoint(tmp_path))
     assert [int(o.iterations) for o in model.optimizer.inner.values()] == [1, 1]
     model.train_on_batch(*batch())
     for a, b in zip(values(model.variables + model.optimizer.variables), expected):

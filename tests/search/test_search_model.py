@@ -29,14 +29,19 @@ class Step:
         self.network = [v.path for v in model.network.trainable_variables]
         self.architecture = [v.path for v in model.architecture.trainable_variables]
         inner = model.optimizer.inner
-        sgd, adam = inner["weights"], inner["architecture"]
-        self.sgd = [v.path for v in sgd._trainable_variables]
-        self.adam = [v.path for v in adam._trainable_variables]
+        sgd, adam, guidance = (
+            inner[name] for name in ("weights", "architecture", "communication")
+        )
+        self.paths = {
+            name: [v.path for v in optimizer._trainable_variables]
+            for name, optimizer in inner.items()
+        }
         self.gradients = {
             path: np.asarray(slot) / factor
             for paths, slots, factor in (
-                (self.sgd, sgd.momentums, -0.025),
-                (self.adam, adam._momentums, 1 - 0.5),
+                (self.paths["weights"], sgd.momentums, -0.025),
+                (self.paths["architecture"], adam._momentums, 1 - 0.5),
+                (self.paths["communication"], guidance._momentums, 1 - 0.5),
             )
             for path, slot in zip(paths, slots, strict=True)
         }
@@ -62,8 +67,11 @@ def step(make_options, make_table, batch):
 
 def test_each_optimiser_has_its_own_variables(step):
     assert step.architecture
-    assert set(step.adam) == set(step.architecture)
-    assert set(step.sgd) == set(step.network)
+    alpha, guidance = step.paths["architecture"], step.paths["communication"]
+    assert set(alpha) | set(guidance) == set(step.architecture)
+    assert all("alpha_" in path for path in alpha)
+    assert all("ggm_" in path for path in guidance)
+    assert set(step.paths["weights"]) == set(step.network)
 
 
 @pytest.mark.parametrize(
@@ -105,15 +113,16 @@ def test_weights_move_by_their_gradient(step):
 def test_architecture_moves_by_adams_first_step(step):
     for path in step.architecture:
         gradient = step.gradients[path]
+        rate = 1e-3 / (6 if "ggm_" in path else 1)  # of the modules, by their width
         root = np.sqrt(1 - 0.999)  # of the bias correction; 1e-7 is Keras' epsilon
-        expected = -1e-3 * root * gradient / (root * np.abs(gradient) + 1e-7)
+        expected = -rate * root * gradient / (root * np.abs(gradient) + 1e-7)
         moved = step.after[path] - step.before[path]
         np.testing.assert_allclose(moved, expected, atol=2e-6)
 
 
 def test_both_optimisers_step_once(step):
     joint = step.model.optimizer
-    assert [int(o.iterations) for o in (joint, *joint.inner.values())] == [1, 1, 1]
+    assert [int(o.iterations) for o in (joint, *joint.inner.values())] == [1] * 4
 
 
 def test_loss_is_cross_entropy_and_latency(step, batch):
