@@ -1,23 +1,16 @@
-"""The mixed operation, the cell made of it, and the fusion cell."""
+"""The mixed operation and the cell made of it."""
 
 from keras import ops
 
 from lgcnet_tf.model.operations import build_operation
-from lgcnet_tf.model.units import Composite
-from lgcnet_tf.space.fusion import (
-    FUSION_EDGES,
-    FUSION_INPUTS,
-    FUSION_NODES,
-    FUSION_OUTPUTS,
-    edges_into,
-)
+from lgcnet_tf.model.sampling import OneOf
+from lgcnet_tf.model.units import Composite, Unit
 from lgcnet_tf.space.pruning import CellLiveness
 from lgcnet_tf.space.skeleton import (
     CELL_EDGE_NAMES,
     CELL_EDGES,
     NODES,
     CellSpec,
-    Skeleton,
     size_at,
 )
 
@@ -28,6 +21,9 @@ class MixedOp(Composite):
     Args:
         operations: candidates' names; a single one is the derived network's.
         channels, stride, size, normalization: as for `build_operation`.
+
+    Once `sample_one` was called, one of several candidates is evaluated, the
+    one of largest Z; the others cost neither time nor memory.
 
     Call arguments:
         x: (batch, height, width, channels).
@@ -43,10 +39,29 @@ class MixedOp(Composite):
             build_operation(name, channels, stride, size, normalization, name=name)
             for name in self.operations
         ]
+        self.one_of = None
+        self.key = (self.operations, channels, stride, size)
+
+    def sample_one(self, one_of: OneOf) -> None:
+        """From now on evaluates the candidate of largest Z alone, times its Z.
+
+        Candidates then normalise by the batch's statistics, at inference too: a
+        variable cannot change inside a branch, so moving ones are not kept.
+        """
+        if len(self.candidates) == 1:
+            return
+        self.one_of = one_of
+        for candidate in self.candidates:
+            if isinstance(candidate, Unit) and not candidate.folded:
+                candidate.norm.by_batch = True
 
     def call(self, x, weights=None, training=None):
         if len(self.candidates) == 1:
             return self.candidates[0](x, training=training)
+        if self.one_of is not None:
+            index = ops.argmax(weights)
+            weight = ops.take(weights, index)
+            return self.one_of(self.key, self.candidates, index, x, weight)
         return sum(
             candidate(x, weights[index], training=training)
             for index, candidate in enumerate(self.candidates)
@@ -127,78 +142,3 @@ class Cell(Composite):
             maps[target] = maps[target] + y if target in maps else y
         outputs = [maps[node] for node in self.nodes]
         return ops.concatenate(outputs, axis=-1) if outputs else None
-
-
-class FusionCell(Composite):
-    """The dense-connected fusion cell (III-C, Fig. 5) of `space.fusion`.
-
-    Args:
-        skeleton: taps and width.
-        operations: for each edge's name its candidates, or the one chosen.
-        sources: for each tap whether the map is there at all.
-        input_size: (height, width) of the image.
-        normalization: as in `units`.
-
-    Call arguments:
-        inputs: the taps' maps, finest first, None where absent.
-        weights: Z by the edge's name, each (candidates,); None if derived.
-
-    Returns:
-        (batch, height / 4, width / 4, 3 * fusion_channels).
-    """
-
-    def __init__(
-        self, skeleton: Skeleton, operations, sources, input_size, normalization, **kwargs
-    ):
-        super().__init__(**kwargs)
-        width = skeleton.fusion_channels
-        strides = [skeleton.cells[tap].stride for tap in skeleton.fusion_taps]
-        self.sources = dict(zip(FUSION_INPUTS, sources))
-        self.sizes = {n.name: size_at(input_size, strides[n.level]) for n in FUSION_NODES}
-        self.width = width
-        reduced = [name for name, present in self.sources.items() if present]
-        reduced += [node.name for node in FUSION_NODES if node.project]
-        self.reduce = {
-            name: build_operation(
-                "fusion_reduce_1x1",
-                width,
-                normalization=normalization,
-                name=f"reduce_{name}",
-            )
-            for name in reduced
-        }
-        self.edges = {
-            edge.name: MixedOp(
-                operations[edge.name],
-                width,
-                1,
-                self.sizes[edge.target],
-                normalization,
-                name=f"edge_{edge.source}_{edge.target}",
-            )
-            for edge in FUSION_EDGES
-        }
-
-    def call(self, inputs, weights=None, training=None):
-        batch = ops.shape(next(x for x in inputs if x is not None))[0]
-        maps = {}
-        for name, x in zip(FUSION_INPUTS, inputs):
-            if self.sources[name]:
-                maps[name] = self.reduce[name](x, training=training)
-            else:
-                shape = (batch, *self.sizes[name], self.width)
-                maps[name] = ops.zeros(shape, self.compute_dtype)
-        for node in FUSION_NODES[len(FUSION_INPUTS) :]:
-            parts = [
-                self.edges[edge.name](
-                    maps[edge.source],
-                    None if weights is None else weights[edge.name],
-                    training=training,
-                )
-                for edge in edges_into(node.name)
-            ]
-            x = ops.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
-            if node.project:
-                x = self.reduce[node.name](x, training=training)
-            maps[node.name] = x
-        return sum(maps[name] for name in FUSION_OUTPUTS)

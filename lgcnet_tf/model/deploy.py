@@ -3,7 +3,6 @@
 import numpy as np
 
 from lgcnet_tf.model.network import Network
-from lgcnet_tf.space.fusion import FUSION_INPUTS
 
 
 def deploy(network: Network) -> Network:
@@ -47,34 +46,33 @@ def _transfer(source, target, read):
     units = source.units
     for path, unit in target.units.items():
         weights = read(units[path])
-        channels = _kept_channels(path, source, target)
-        if channels is not None:
+        cell = _cell_read(path, target)
+        if cell is not None:
             kernel = next(i for i, w in enumerate(weights) if np.ndim(w) == 4)
-            weights[kernel] = weights[kernel][:, :, channels]
+            weights[kernel] = _kept(weights[kernel], source, target, cell)
         unit.set_weights(weights)
     weights = source.classifier.get_weights()
     if target.fusion is None:
-        last = target.skeleton.last_cell
-        weights[0] = weights[0][:, :, _node_channels(source, target, last)]
+        weights[0] = _kept(weights[0], source, target, target.skeleton.last_cell)
     target.classifier.set_weights(weights)
 
 
-def _kept_channels(path, source, target):
-    """Input channels of a unit that reads a cell's output; None for the others."""
+def _cell_read(path, target):
+    """The cell whose output a unit reads; None for the others."""
     owner, _, name = path.partition("/")
     if owner.startswith("cell_") and name.startswith("preprocess_"):
         cell = int(owner.removeprefix("cell_")) - (2 if name.endswith("s0") else 1)
-    elif owner == "fusion" and name.removeprefix("reduce_") in FUSION_INPUTS:
-        tap = FUSION_INPUTS.index(name.removeprefix("reduce_"))
-        cell = target.skeleton.fusion_taps[tap]
+    elif owner == "fusion" and name in target.fusion.readers:
+        cell = target.skeleton.taps[target.fusion.readers[name]]
     else:
         return None
-    return None if cell < 0 else _node_channels(source, target, cell)
+    return None if cell < 0 else cell
 
 
-def _node_channels(source, target, cell):
+def _kept(kernel, source, target, cell):
+    """A kernel that reads `cell`'s output first, without the nodes `target` lacks."""
     width = target.skeleton.cells[cell].channels
     before, after = (network.cells[str(cell)].nodes for network in (source, target))
-    return np.concatenate(
-        [np.arange(width) + before.index(node) * width for node in after]
-    )
+    kept = [np.arange(width) + before.index(node) * width for node in after]
+    rest = np.arange(len(before) * width, kernel.shape[2])  # of other maps
+    return kernel[:, :, np.concatenate([*kept, rest])]

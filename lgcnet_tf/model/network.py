@@ -6,8 +6,11 @@ import keras
 from keras import ops
 
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.model.cell import Cell, FusionCell
+from lgcnet_tf.model.cell import Cell, MixedOp
+from lgcnet_tf.model.fusion import build_fusion
 from lgcnet_tf.model.operations import build_operation
+from lgcnet_tf.model.remat import recomputed
+from lgcnet_tf.model.sampling import OneOf
 from lgcnet_tf.model.units import NORMALIZATIONS, Unit
 from lgcnet_tf.space.genotype import Genotype, fusion_candidates
 from lgcnet_tf.space.operations import CELL_OPERATIONS
@@ -17,7 +20,7 @@ from lgcnet_tf.space.skeleton import CELL_EDGES, Size, Skeleton
 
 @keras.saving.register_keras_serializable("lgcnet_tf")
 class Network(keras.Model):
-    """Stem, cells, fusion cell, classifier, resize (Fig. 3).
+    """Stem, cells, fusion, classifier, resize (Fig. 3).
 
     With a genotype this is the derived network, pruned of what does nothing;
     without one the supernet, in which every edge is a `MixedOp` over all its
@@ -33,6 +36,10 @@ class Network(keras.Model):
         normalization: one of `units.NORMALIZATIONS`; by default `"affine"` for
             a derived network and `"plain"` for the supernet.
         prune: False keeps dead parts of a derived network, times zero.
+        sampling: of a supernet; `"hard"` evaluates on each edge only the
+            candidate of largest Z, see `MixedOp.sample_one`.
+        remat: in training, recomputes each cell for the gradients instead of
+            keeping its activations.
 
     Call arguments:
         images: RGB in 0…255, uint8 or float, (batch, height, width, 3).
@@ -53,9 +60,11 @@ class Network(keras.Model):
         genotype: Genotype | None = None,
         normalization: str | None = None,
         prune: bool = True,
+        sampling: str = "soft",
+        remat: bool = False,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         if genotype is not None and genotype.skeleton != skeleton:
             raise InputError("network: the genotype belongs to another skeleton.")
         self.skeleton = skeleton
@@ -94,32 +103,33 @@ class Network(keras.Model):
             for spec in skeleton.cells[: skeleton.last_cell + 1]
             if self.live[spec.index].needed or not prune
         }
-        taps = (
-            (skeleton.last_cell,)
-            if skeleton.fusion == "none"
-            else skeleton.fusion_taps
-        )
-        present = [bool(self.live[tap].nodes) for tap in taps]
+        present = [bool(self.live[tap].nodes) for tap in skeleton.taps]
         if not any(present):
             raise InputError(
                 "genotype: no path leads from the image to the output; all that "
-                f"cells {', '.join(map(str, taps))} read is `none`."
+                f"cells {', '.join(map(str, skeleton.taps))} read is `none`."
             )
-        self.fusion = None
-        if skeleton.fusion == "dense":
-            self.fusion = FusionCell(
-                skeleton,
-                fusion,
-                present,
-                self.input_size,
-                self.normalization,
-                name="fusion",
-            )
+        self.fusion = build_fusion(
+            skeleton,
+            fusion,
+            present,
+            self.input_size,
+            self.normalization,
+            name="fusion",
+        )
         self.classifier = build_operation(
             "classifier", skeleton.num_classes, name="classifier"
         )
-        self.resize = build_operation("resize", 0, size=self.input_size)
+        self.resize = build_operation(
+            "resize", 0, size=self.input_size, dtype="float32"
+        )
+        self.remat = remat
         self._create_variables()
+        if sampling == "hard":
+            one_of = OneOf()
+            for layer in self._flatten_layers():
+                if isinstance(layer, MixedOp):
+                    layer.sample_one(one_of)
 
     def build(self, input_shape):
         """Nothing is left to build: the constructor did."""
@@ -143,20 +153,27 @@ class Network(keras.Model):
         maps = {-2: x, -1: x}
         for index in range(self.skeleton.last_cell + 1):
             cell = self.cells.get(str(index))
-            maps[index] = cell and cell(
+            maps[index] = cell and self._run(
+                cell,
                 (maps[index - 2], maps[index - 1]),
                 None if weights is None else weights["cells"][index],
-                training=training,
+                training,
             )
         if self.fusion is None:
             x = maps[self.skeleton.last_cell]
         else:
-            x = self.fusion(
-                [maps[tap] for tap in self.skeleton.fusion_taps],
+            x = self._run(
+                self.fusion,
+                [maps[tap] for tap in self.skeleton.taps],
                 None if weights is None else weights["fusion"],
-                training=training,
+                training,
             )
         return self.resize(ops.cast(self.classifier(x), "float32"))
+
+    def _run(self, layer, inputs, weights, training):
+        if self.remat and training:
+            return recomputed(layer, inputs, weights, training=training)
+        return layer(inputs, weights, training=training)
 
     @property
     def units(self) -> dict[str, Unit]:

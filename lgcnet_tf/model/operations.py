@@ -8,6 +8,10 @@ _DILATIONS = {"sep_conv_3x3": 1} | {
     f"dil_sep_conv_3x3_d{dilation}": dilation for dilation in (2, 4, 8, 12)
 }
 _BINS = {f"global_pool_{bins}x{bins}": bins for bins in (1, 2, 5)}
+_HEAD_DILATIONS = {"fusion_conv_3x3": 1} | {
+    f"fusion_conv_3x3_d{dilation}": dilation for dilation in (6, 12, 18)
+}
+_HEAD_BINS = {f"fusion_pool_{bins}x{bins}": bins for bins in (1, 2, 3, 6)}
 
 
 def build_operation(
@@ -22,7 +26,7 @@ def build_operation(
 
     Args:
         operation: a name of Table II or III, of the `Up2` edges, or of
-            `lgcnet_tf.space.workloads.FIXED_OPERATIONS`.
+            `FIXED_OPERATIONS` or `HEAD_OPERATIONS` of `space.workloads`.
         channels: output channels.
         stride: 1 or 2.
         size: (height, width) of the output; used by operations that resize.
@@ -38,6 +42,12 @@ def build_operation(
         return units.SeparableConvUnit(channels, stride, dilation, **style)
     if operation in _BINS:
         return units.GlobalPoolUnit(channels, _BINS[operation], size, **style)
+    after = {"pre_relu": False, "post_relu": True, **style}  # conv-BN-ReLU
+    if operation in _HEAD_DILATIONS:
+        dilation = _HEAD_DILATIONS[operation]
+        return units.ConvUnit(channels, 3, dilation=dilation, **after)
+    if operation in _HEAD_BINS:
+        return units.GlobalPoolUnit(channels, _HEAD_BINS[operation], size, **after)
     match operation:
         case "none":
             return units.Zero(stride, **kwargs)
@@ -56,11 +66,9 @@ def build_operation(
         case "bilinear" | "resize":
             return units.Resize(size, **kwargs)
         case "stem_conv_3x3":
-            return units.ConvUnit(
-                channels, 3, stride, pre_relu=False, post_relu=True, **style
-            )
+            return units.ConvUnit(channels, 3, stride, **after)
         case "fusion_reduce_1x1":
-            return units.ConvUnit(channels, 1, pre_relu=False, post_relu=True, **style)
+            return units.ConvUnit(channels, 1, **after)
         case "avg_pool_2x2":
             return keras.layers.AveragePooling2D(2, padding="same", **kwargs)
         case "classifier":

@@ -21,6 +21,9 @@ NORMALIZATIONS = ("plain", "affine", "folded")
 class Composite(keras.layers.Layer):
     """A layer whose parts build themselves when it is first called."""
 
+    def __init__(self, **kwargs):
+        super().__init__(autocast=False, **kwargs)  # Z stays float32
+
     def build(self, input_shape):
         """Nothing of its own to build; Keras would trace `call` to find out."""
 
@@ -42,7 +45,7 @@ class Unit(keras.layers.Layer):
     def __init__(
         self, channels, normalization="affine", pre_relu=True, post_relu=False, **kwargs
     ):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # Z stays float32
         if normalization not in NORMALIZATIONS:
             raise ValueError(
                 f"normalization must be one of {NORMALIZATIONS}. "
@@ -71,7 +74,7 @@ class Unit(keras.layers.Layer):
         if self.norm is not None:
             x = self.norm(x, weight, training=training)
         elif weight is not None:
-            x = x * weight
+            x = x * ops.cast(weight, x.dtype)
         return ops.relu(x) if self.post_relu else x
 
     def build_linear(self, input_shape):
@@ -90,7 +93,15 @@ class Unit(keras.layers.Layer):
 class ConvUnit(Unit):
     """A k×k convolution, or with `transpose` one that doubles the resolution."""
 
-    def __init__(self, channels, kernel_size=1, stride=1, transpose=False, **kwargs):
+    def __init__(
+        self,
+        channels,
+        kernel_size=1,
+        stride=1,
+        transpose=False,
+        dilation=1,
+        **kwargs,
+    ):
         super().__init__(channels, **kwargs)
         kind = keras.layers.Conv2DTranspose if transpose else keras.layers.Conv2D
         self.transpose = transpose
@@ -99,6 +110,7 @@ class ConvUnit(Unit):
             kernel_size,
             strides=2 if transpose else stride,
             padding="same",
+            dilation_rate=dilation,
             use_bias=self.folded,
             kernel_initializer="he_normal",
             name="conv",
@@ -227,7 +239,7 @@ class UpConvUnit(ConvUnit):
 class GlobalPoolUnit(ConvUnit):
     """Adaptive average pooling to bins × bins → 1×1 conv → bilinear resize.
 
-    The last three rows of Table III.
+    The last three rows of Table III, and the pooled branches of ASPP and PPM.
     """
 
     def __init__(self, channels, bins, size, **kwargs):
@@ -292,5 +304,5 @@ class Zero(keras.layers.Layer):
         super().__init__(**kwargs)
         self.stride = stride
 
-    def call(self, x):
+    def call(self, x, weight=None):
         return ops.zeros_like(x[:, :: self.stride, :: self.stride, :])

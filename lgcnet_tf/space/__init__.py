@@ -1,10 +1,13 @@
 """What can be chosen: operations, skeleton, fusion cell, genotype."""
 
 from lgcnet_tf.space.fusion import (
-    FUSION_EDGES,
-    FUSION_KEEP_EDGES,
-    FUSION_NODES,
-    FUSION_UP_EDGES,
+    CAS,
+    DENSE,
+    FUSION_CELLS,
+    FUSION_HEADS,
+    FUSIONS,
+    FusionHead,
+    FusionTable,
 )
 from lgcnet_tf.space.genotype import Genotype, random_genotype, uniform
 from lgcnet_tf.space.operations import (

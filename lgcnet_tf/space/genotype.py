@@ -9,7 +9,6 @@ import numpy as np
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import read_json, write_json
-from lgcnet_tf.space.fusion import FUSION_EDGES
 from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES, Skeleton
 
@@ -123,9 +122,31 @@ class Genotype:
 
 def fusion_candidates(skeleton: Skeleton) -> dict[str, tuple[str, ...]]:
     """Candidates of each edge of the fusion cell; empty without one."""
-    if skeleton.fusion == "none":
-        return {}
-    return {edge.name: edge.candidates for edge in FUSION_EDGES}
+    table = skeleton.fusion_cell
+    return {edge.name: edge.candidates for edge in table.edges} if table else {}
+
+
+def indices_of(genotype: Genotype) -> tuple[np.ndarray, np.ndarray]:
+    """Places of a genotype's operations among the candidates.
+
+    Returns:
+        (K, 5) ints of the cells and (edges,) ints of the fusion cell in the
+        order of `fusion_candidates`, empty without one.
+    """
+    cells = [[CELL_OPERATIONS.index(op) for op in cell] for cell in genotype.cells]
+    candidates = fusion_candidates(genotype.skeleton)
+    fusion = [names.index(genotype.fusion[edge]) for edge, names in candidates.items()]
+    return np.array(cells), np.array(fusion, int)
+
+
+def genotype_at(skeleton: Skeleton, cells: np.ndarray, fusion: np.ndarray) -> Genotype:
+    """`indices_of`'s inverse."""
+    candidates = fusion_candidates(skeleton).items()
+    return Genotype(
+        skeleton,
+        tuple(tuple(CELL_OPERATIONS[i] for i in cell) for cell in cells),
+        {edge: names[i] for (edge, names), i in zip(candidates, fusion)},
+    )
 
 
 def uniform(skeleton: Skeleton, operation: str) -> Genotype:

@@ -3,7 +3,8 @@
 import dataclasses
 
 from lgcnet_tf.config import TaskOptions, option
-from lgcnet_tf.space.skeleton import FUSIONS, Skeleton
+from lgcnet_tf.space.fusion import FUSIONS
+from lgcnet_tf.space.skeleton import Skeleton
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -19,10 +20,10 @@ class SpaceOptions(TaskOptions):
     )
     fusion: str = option(Skeleton.fusion, "Aggregation of features.", FUSIONS)
     fusion_taps: tuple[int, ...] = option(
-        Skeleton.fusion_taps, "Cells the fusion cell reads, finest first."
+        Skeleton.fusion_taps, "Cells that dense and cas read, finest first."
     )
     fusion_channels: int = option(
-        Skeleton.fusion_channels, "Width to which the taps are reduced."
+        Skeleton.fusion_channels, "Width to which the taps are reduced, or of the head."
     )
 
     def skeleton(self, num_classes: int) -> Skeleton:

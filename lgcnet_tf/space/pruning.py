@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Sequence
 
+import numpy as np
+
 from lgcnet_tf.space.skeleton import CELL_EDGES, NODES, Skeleton
 
 
@@ -15,8 +17,8 @@ class CellLiveness:
             operation is not `none` and the map it leaves is there.
         nodes: the nodes that have at least one live edge, in order; the
             cell's output is their concatenation.
-        needed: something that is read by the fusion cell or the classifier
-            depends on this cell.
+        needed: something that is read by the fusion or the classifier depends on
+            this cell.
     """
 
     edges: tuple[bool, ...]
@@ -38,25 +40,72 @@ def liveness(
         cells: [cell][edge] → names of the operations on the edge, all the
             candidates in a supernet or a single one in a derived network.
     """
-    found: list[CellLiveness] = []
-    for index, cell in enumerate(cells):
-        older, newer = (
-            k < 0 or bool(found[k].nodes) for k in (index - 2, index - 1)
+    carries = [[tuple(names) != ("none",) for names in cell] for cell in cells]
+    found = liveness_of(skeleton, np.array(carries))
+    return tuple(
+        CellLiveness(
+            tuple(bool(edge) for edge in edges),
+            tuple(name for name, live in zip(NODES, nodes) if live),
+            bool(needed),
         )
-        present = {"s0": older, "s1": newer}
-        edges = []
-        for (source, target), names in zip(CELL_EDGES, cell):
-            live = tuple(names) != ("none",) and present.get(source, False)
-            present[target] = present.get(target, False) or live
-            edges.append(live)
-        nodes = tuple(node for node in NODES if present[node])
-        found.append(CellLiveness(tuple(edges), nodes, False))
+        for edges, nodes, needed in zip(found.edges, found.nodes, found.needed)
+    )
 
-    taps = (skeleton.last_cell,)
-    needed = set(skeleton.fusion_taps if skeleton.fusion != "none" else taps)
-    for index in reversed(range(len(found))):
-        if index in needed:
-            found[index] = dataclasses.replace(found[index], needed=True)
-            needed |= {index - 2} if found[index].reads("s0") else set()
-            needed |= {index - 1} if found[index].reads("s1") else set()
-    return tuple(found)
+
+@dataclasses.dataclass(frozen=True)
+class Liveness:
+    """The live parts of many networks at once; fields as in `CellLiveness`.
+
+    Attributes:
+        edges: (..., K, 5) bool.
+        nodes: (..., K, 2) bool.
+        needed: (..., K) bool.
+        has_path: (...,) bool, whether anything leads from the image to what
+            the network's end reads; without it there is no network.
+    """
+
+    edges: np.ndarray
+    nodes: np.ndarray
+    needed: np.ndarray
+    has_path: np.ndarray
+
+
+def liveness_of(skeleton: Skeleton, carries: np.ndarray) -> Liveness:
+    """`liveness` of many networks at once.
+
+    Args:
+        skeleton: the frame.
+        carries: (..., K, 5) bool, whether the edge's operation is not `none`.
+    """
+    edges = np.array(carries, bool)
+    *batch, cells, _ = edges.shape
+    nodes = np.zeros((*batch, cells, len(NODES)), bool)
+    present = [np.ones(batch, bool)] * 2  # of the stem, then of each cell
+    for cell in range(cells):
+        maps = dict.fromkeys(NODES, np.zeros(batch, bool))
+        maps |= {"s0": present[-2], "s1": present[-1]}
+        for edge, (source, target) in enumerate(CELL_EDGES):
+            edges[..., cell, edge] &= maps[source]
+            maps[target] = maps[target] | edges[..., cell, edge]
+        for index, node in enumerate(NODES):
+            nodes[..., cell, index] = maps[node]
+        present.append(nodes[..., cell, :].any(-1))
+
+    taps = list(skeleton.taps)
+    needed = np.zeros((*batch, cells), bool)
+    needed[..., taps] = True
+    read = reads(edges)
+    for cell in reversed(range(cells)):
+        for source, before in enumerate((cell - 2, cell - 1)):
+            if before >= 0:
+                needed[..., before] |= needed[..., cell] & read[..., cell, source]
+    return Liveness(edges, nodes, needed, nodes[..., taps, :].any((-2, -1)))
+
+
+def reads(edges: np.ndarray) -> np.ndarray:
+    """Which inputs live edges leave: (..., K, 5) bool → (..., K, 2), s0 and s1."""
+    leaving = [
+        [index for index, edge in enumerate(CELL_EDGES) if edge[0] == source]
+        for source in ("s0", "s1")
+    ]
+    return np.stack([edges[..., indices].any(-1) for indices in leaving], -1)

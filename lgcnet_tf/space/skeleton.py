@@ -4,15 +4,19 @@ import dataclasses
 from typing import Any
 
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.space.fusion import (
+    FUSION_CELLS,
+    FUSION_HEADS,
+    FUSIONS,
+    FusionHead,
+    FusionTable,
+)
 
 CELL_EDGES = (("s0", "n0"), ("s1", "n0"), ("s0", "n1"), ("s1", "n1"), ("n0", "n1"))
 """The p = 5 edges of a cell: two inputs s0 (older) and s1, two nodes n0 and n1."""
 
 CELL_EDGE_NAMES = tuple(f"{source}->{target}" for source, target in CELL_EDGES)
 NODES = ("n0", "n1")
-
-FUSIONS = ("dense", "none")
-"""How features are aggregated: the dense-connected fusion cell, or not at all."""
 
 Size = tuple[int, int]
 
@@ -61,8 +65,9 @@ class Skeleton:
         num_cells: K.
         reduction_cells: indices of the cells that halve the resolution.
         fusion: one of `FUSIONS`.
-        fusion_taps: the cells whose outputs enter the fusion cell, finest first.
-        fusion_channels: width to which each tap is reduced.
+        fusion_taps: the cells whose outputs enter a searched fusion cell, finest
+            first; `cas` takes the last two. The other fusions read the last cell.
+        fusion_channels: width to which each tap is reduced, or that of the head.
 
     Raises:
         InputError: the parts do not fit together.
@@ -84,7 +89,7 @@ class Skeleton:
                     f"skeleton: {name} must be a whole number of at least 1. "
                     f"Received: {value!r}"
                 )
-        taps = ("fusion_taps",) if self.fusion != "none" else ()
+        taps = ("fusion_taps",) if self.fusion in FUSION_CELLS else ()
         for name in ("reduction_cells", *taps):
             cells = getattr(self, name)
             indices = isinstance(cells, (tuple, list)) and all(
@@ -100,16 +105,40 @@ class Skeleton:
                 f"skeleton: fusion must be one of {', '.join(FUSIONS)}. "
                 f"Received: {self.fusion!r}"
             )
-        if self.fusion == "dense":
-            strides = [self.cells[tap].stride for tap in self.fusion_taps]
-            if len(strides) != 3 or any(
-                2 * fine != coarse for fine, coarse in zip(strides, strides[1:])
-            ):
-                raise InputError(
-                    "skeleton: the dense-connected fusion cell takes three "
-                    "fusion_taps, each at twice the stride of the one before. "
-                    f"Received: fusion_taps={self.fusion_taps}, strides={strides}"
-                )
+        if self.fusion_cell:
+            self._check_taps(self.fusion_cell)
+
+    def _check_taps(self, table: FusionTable):
+        strides = [self.cells[tap].stride for tap in self.fusion_taps]
+        wanted = len(table.inputs)
+        read = strides[-wanted:]
+        if not wanted <= len(strides) <= 3 or any(
+            2 * fine != coarse for fine, coarse in zip(read, read[1:])
+        ):
+            count = {2: "two or three", 3: "three"}[wanted]
+            last = "" if wanted == 3 else ", of which it reads the last two"
+            raise InputError(
+                f"skeleton: the {table.title} takes {count} fusion_taps{last}, "
+                "each at twice the stride of the one before. "
+                f"Received: fusion_taps={self.fusion_taps}, strides={strides}"
+            )
+
+    @property
+    def fusion_cell(self) -> FusionTable | None:
+        """The searched fusion cell, if there is one."""
+        return FUSION_CELLS.get(self.fusion)
+
+    @property
+    def fusion_head(self) -> FusionHead | None:
+        """The fixed head, if there is one."""
+        return FUSION_HEADS.get(self.fusion)
+
+    @property
+    def taps(self) -> tuple[int, ...]:
+        """The cells that the fusion reads, or the classifier; finest first."""
+        if self.fusion_cell:
+            return tuple(self.fusion_taps[-len(self.fusion_cell.inputs) :])
+        return (self.num_cells - 1,)
 
     @property
     def stem_channels(self) -> tuple[int, int, int]:
@@ -139,7 +168,7 @@ class Skeleton:
     @property
     def last_cell(self) -> int:
         """The last cell that anything reads: later ones are never built."""
-        return self.fusion_taps[-1] if self.fusion != "none" else self.num_cells - 1
+        return self.taps[-1]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form; `from_dict` is its inverse."""

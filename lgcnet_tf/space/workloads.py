@@ -4,11 +4,7 @@ import dataclasses
 import hashlib
 import json
 
-from lgcnet_tf.space.fusion import (
-    FUSION_EDGES,
-    FUSION_NODES,
-    FusionEdge,
-)
+from lgcnet_tf.space.fusion import FUSION_HEADS
 from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.skeleton import CELL_EDGES, Size, Skeleton, size_at
 
@@ -20,7 +16,16 @@ FIXED_OPERATIONS = (
     "classifier",
     "resize",
 )
-"""Parts of every network, beside its edges."""
+"""Parts of every network with a searched fusion cell, beside its edges."""
+
+HEAD_OPERATIONS = tuple(
+    dict.fromkeys(
+        operation
+        for head in FUSION_HEADS.values()
+        for operation in (*head.branches, head.project)
+    )
+)
+"""Parts of the fixed heads."""
 
 Shape = tuple[int, int, int]
 
@@ -48,12 +53,27 @@ class Workloads:
     Attributes:
         cells: [cell][edge][candidate], for the cells that anything reads.
         fusion: candidates of each edge of the fusion cell, by the edge's name.
-        fixed: what every network of the space does besides.
+        stem: what every network does before the cells.
+        inputs: [cell][s0 or s1] → what brings the input to the cell's size and
+            width; pruned where no live edge reads the input.
+        taps: [tap] → what brings the tap to the fusion cell's width; pruned
+            where the tap's cell is empty.
+        head: what every network does after the cells.
     """
 
     cells: tuple[tuple[tuple[Workload, ...], ...], ...]
     fusion: dict[str, tuple[Workload, ...]]
-    fixed: tuple[Workload, ...]
+    stem: tuple[Workload, ...]
+    inputs: tuple[tuple[tuple[Workload, ...], ...], ...]
+    taps: tuple[tuple[Workload, ...], ...]
+    head: tuple[Workload, ...]
+
+    @property
+    def fixed(self) -> tuple[Workload, ...]:
+        """All but the edges: what a network does of which nothing is pruned."""
+        inputs = (work for cell in self.inputs for source in cell for work in source)
+        taps = (work for tap in self.taps for work in tap)
+        return (*self.stem, *inputs, *taps, *self.head)
 
     def distinct(self) -> tuple[Workload, ...]:
         """Every different workload once, in a stable order."""
@@ -69,23 +89,25 @@ def workloads(skeleton: Skeleton, input_size: Size) -> Workloads:
     def shape(stride, channels):
         return (*size_at(input_size, stride), channels)
 
-    fixed = []
+    stem, inputs, taps, head = [], [], [], []
     channels, stride = 3, 1
     for out, step in zip(skeleton.stem_channels, (2, 1, 2)):
         before, stride = shape(stride, channels), stride * step
-        fixed.append(Workload("stem_conv_3x3", before, shape(stride, out), step))
+        stem.append(Workload("stem_conv_3x3", before, shape(stride, out), step))
         channels = out
 
     cells = []
     for spec in skeleton.cells[: skeleton.last_cell + 1]:
+        sources = []
         for source_stride, channels in zip(spec.source_strides, spec.source_channels):
             before, after = (
                 shape(s, channels) for s in (source_stride, spec.input_stride)
             )
-            if before != after:
-                fixed.append(Workload("avg_pool_2x2", before, after, 2))
+            pool = (Workload("avg_pool_2x2", before, after, 2),)
             reduced = shape(spec.input_stride, spec.channels)
-            fixed.append(Workload("preprocess_1x1", after, reduced))
+            preprocess = Workload("preprocess_1x1", after, reduced)
+            sources.append((*(pool if before != after else ()), preprocess))
+        inputs.append(tuple(sources))
         after = shape(spec.stride, spec.channels)
         cells.append(
             tuple(
@@ -104,26 +126,17 @@ def workloads(skeleton: Skeleton, input_size: Size) -> Workloads:
 
     fusion = {}
     last = skeleton.cells[skeleton.last_cell]
-    stride, channels = last.stride, last.output_channels
-    if skeleton.fusion == "dense":
-        width = skeleton.fusion_channels
-        strides = [skeleton.cells[tap].stride for tap in skeleton.fusion_taps]
-        for tap, tap_stride in zip(skeleton.fusion_taps, strides):
-            before = shape(tap_stride, skeleton.cells[tap].output_channels)
-            after = shape(tap_stride, width)
-            fixed.append(Workload("fusion_reduce_1x1", before, after))
-        for edge in FUSION_EDGES:
-            fusion[edge.name] = _fusion_edge(edge, strides, width, shape)
-        for node in FUSION_NODES:
-            if node.project:
-                before = shape(strides[node.level], 2 * width)
-                after = shape(strides[node.level], width)
-                fixed.append(Workload("fusion_reduce_1x1", before, after))
-        stride, channels = strides[0], 3 * width
-    small = shape(stride, skeleton.num_classes)
-    fixed.append(Workload("classifier", shape(stride, channels), small))
-    fixed.append(Workload("resize", small, (*input_size, skeleton.num_classes)))
-    return Workloads(tuple(cells), fusion, tuple(fixed))
+    output = shape(last.stride, last.output_channels)
+    if skeleton.fusion_cell:
+        fusion, taps, head, output = _fusion_cell(skeleton, shape)
+    elif skeleton.fusion_head:
+        head, output = _fusion_head(skeleton, output)
+    small = (*output[:2], skeleton.num_classes)
+    head.append(Workload("classifier", output, small))
+    head.append(Workload("resize", small, (*input_size, skeleton.num_classes)))
+    return Workloads(
+        tuple(cells), fusion, tuple(stem), tuple(inputs), tuple(taps), tuple(head)
+    )
 
 
 def space_id(skeleton: Skeleton, input_size: Size) -> str:
@@ -132,11 +145,38 @@ def space_id(skeleton: Skeleton, input_size: Size) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _fusion_edge(edge: FusionEdge, strides, width, shape) -> tuple[Workload, ...]:
-    levels = {node.name: node.level for node in FUSION_NODES}
-    before, after = (
-        shape(strides[levels[name]], width) for name in (edge.source, edge.target)
-    )
-    return tuple(Workload(op, before, after) for op in edge.candidates)
+def _fusion_cell(skeleton: Skeleton, shape):
+    """Work on every edge, every tap and every projection; the output's shape."""
+    table, width = skeleton.fusion_cell, skeleton.fusion_channels
+    specs = [skeleton.cells[tap] for tap in skeleton.taps]
+    maps = {name: shape(specs[level].stride, width) for name, level in table.levels.items()}
+    edges = {
+        edge.name: tuple(
+            Workload(operation, maps[edge.source], maps[edge.target])
+            for operation in edge.candidates
+        )
+        for edge in table.edges
+    }
+    taps = []
+    for name, spec in zip(table.inputs, specs):
+        before = shape(spec.stride, spec.output_channels)
+        taps.append((Workload("fusion_reduce_1x1", before, maps[name]),))
+    projections = []
+    for node in table.nodes:
+        if node.project:
+            after = maps[node.name]
+            before = (*after[:2], len(table.edges_into(node.name)) * width)
+            projections.append(Workload("fusion_reduce_1x1", before, after))
+    output = (*maps[table.outputs[0]][:2], table.output_maps * width)
+    return edges, taps, projections, output
 
 
+def _fusion_head(skeleton: Skeleton, before: Shape):
+    """Work of the branches and the projection; the output's shape."""
+    head, width = skeleton.fusion_head, skeleton.fusion_channels
+    branch = (*before[:2], head.branch_channels(width))
+    parts = [Workload(operation, before, branch) for operation in head.branches]
+    channels = head.keeps_input * before[-1] + len(parts) * branch[-1]
+    output = (*before[:2], width)
+    parts.append(Workload(head.project, (*before[:2], channels), output))
+    return parts, output

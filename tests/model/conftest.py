@@ -35,8 +35,8 @@ class Oracle:
         return np.maximum(x, 0.0)
 
     @staticmethod
-    def conv(x, kernel, stride=1):
-        taps = windows(x, kernel.shape[0], stride)
+    def conv(x, kernel, stride=1, dilation=1):
+        taps = windows(x, kernel.shape[0], stride, dilation)
         return sum(tap @ kernel[i, j] for i, j, tap in taps)
 
     @staticmethod
@@ -128,6 +128,13 @@ class Oracle:
             pooled = cls.adaptive_pool(x, int(name[-1]))
             y = cls.conv(cls.relu(pooled), kernel("conv"))
             return cls.bilinear(cls.norm(y, layer.norm), size)
+        elif name.startswith("fusion_pool"):
+            y = cls.conv(cls.adaptive_pool(x, int(name[-1])), kernel("conv"))
+            return cls.bilinear(cls.relu(cls.norm(y, layer.norm)), size)
+        elif name.startswith("fusion_"):
+            dilation = int(name.split("_d")[-1]) if "_d" in name else 1
+            y = cls.conv(x, kernel("conv"), 1, dilation)
+            return cls.relu(cls.norm(y, layer.norm))
         else:
             dilation = int(name.split("_d")[-1]) if "dil" in name else 1
             y = cls.depthwise(cls.relu(x), kernel("depthwise"), stride, dilation)

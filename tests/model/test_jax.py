@@ -17,7 +17,7 @@ from keras import ops
 from lgcnet_tf.guidance import Communication
 from lgcnet_tf.model.deploy import copy_weights, deploy
 from lgcnet_tf.model.network import Network
-from lgcnet_tf.space import CELL_OPERATIONS, FUSION_EDGES, Genotype, Skeleton
+from lgcnet_tf.space import CELL_OPERATIONS, DENSE, Genotype, Skeleton, uniform
 
 assert keras.backend.backend() == "jax"
 skeleton = Skeleton(
@@ -28,7 +28,7 @@ cells = tuple(
     tuple(CELL_OPERATIONS[(1 + 5 * k + e) % 8] for e in range(5)) for k in range(3)
 )
 fusion = {
-    e.name: e.candidates[i % len(e.candidates)] for i, e in enumerate(FUSION_EDGES)
+    e.name: e.candidates[i % len(e.candidates)] for i, e in enumerate(DENSE.edges)
 }
 genotype = Genotype(skeleton, cells, fusion)
 images = np.random.default_rng(0).integers(0, 256, (2, 33, 48, 3), np.uint8)
@@ -42,12 +42,12 @@ for k, cell in enumerate(cells):
     for e, name in enumerate(cell):
         alpha[k, e, CELL_OPERATIONS.index(name)] = 50.0
 one_hot = {
-    "cells": ops.softmax(Communication("none")(alpha)),
+    "cells": ops.softmax(alpha),
     "fusion": {
         e.name: np.eye(len(e.candidates), dtype="float32")[
             e.candidates.index(fusion[e.name])
         ]
-        for e in FUSION_EDGES
+        for e in DENSE.edges
     },
 }
 pairs = {
@@ -61,11 +61,20 @@ for found, expected in pairs.values():
     assert found.shape == expected.shape == (2, 33, 48, 3)
     np.testing.assert_allclose(found, expected, atol=2e-3)
 
-updated = Communication()(alpha / 50.0)
+updated = Communication("ggm", [False] * 3)(alpha / 50.0)
 assert updated.shape == (3, 5, 8)
 np.testing.assert_allclose(
     deploy(derived)(images), derived(images, training=False), atol=1e-4
 )
+for fusion in ("aspp", "cas"):
+    skeleton = Skeleton(
+        num_classes=3, initial_channels=2, num_cells=2, reduction_cells=(1,),
+        fusion=fusion, fusion_taps=(0, 1), fusion_channels=4,
+    )
+    network = Network(skeleton, (33, 48), uniform(skeleton, "conv_3x3"))
+    np.testing.assert_allclose(
+        deploy(network)(images), network(images, training=False), atol=1e-4
+    )
 assert "tensorflow" not in sys.modules
 print("ran on", keras.backend.backend())
 """

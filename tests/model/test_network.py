@@ -11,7 +11,7 @@ from lgcnet_tf.model.deploy import copy_weights
 from lgcnet_tf.model.network import ClassMap, Network, at_size
 from lgcnet_tf.space import (
     CELL_OPERATIONS,
-    FUSION_EDGES,
+    DENSE,
     Skeleton,
     random_genotype,
     uniform,
@@ -226,7 +226,7 @@ def _one_hot(supernet, genotype):
         edge.name: np.eye(len(edge.candidates), dtype="float32")[
             edge.candidates.index(genotype.fusion[edge.name])
         ]
-        for edge in FUSION_EDGES
+        for edge in DENSE.edges
     }
     return {"cells": cells, "fusion": fusion}
 

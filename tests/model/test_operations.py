@@ -16,6 +16,7 @@ from lgcnet_tf.space.operations import (
     UP_OPERATIONS,
 )
 from lgcnet_tf.space.skeleton import size_at
+from lgcnet_tf.space.workloads import HEAD_OPERATIONS
 
 CHANNELS = 6
 CASES = [(name, stride) for name in CELL_OPERATIONS for stride in (1, 2)]
@@ -24,7 +25,7 @@ FIXED = [
     ("stem_conv_3x3", 1),
     ("stem_conv_3x3", 2),
     ("preprocess_1x1", 1),
-    ("fusion_reduce_1x1", 1),
+    *((name, 1) for name in HEAD_OPERATIONS),
 ]
 UNITS = [case for case in CASES if case not in (("none", 1), ("none", 2))]
 FOLDABLE = [case for case in UNITS if case != ("skip_connect", 1)]
@@ -58,6 +59,18 @@ def test_definition(name, stride, size, normalization, oracle, randomise):
     expected = oracle.operation(name, layer, x.astype("float64"), stride, out_size)
 
     assert expected.shape == (2, *out_size, CHANNELS)
+    np.testing.assert_allclose(call(layer, x), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(13, 9), (3, 2), (40, 38)])
+@pytest.mark.parametrize("name", HEAD_OPERATIONS)
+def test_parts_of_the_heads(name, size, oracle, randomise):
+    layer = build(name, 1, size, size, randomise)
+    x = maps(size)
+
+    expected = oracle.operation(name, layer, x.astype("float64"), size=size)
+
+    assert expected.shape == (2, *size, CHANNELS) and expected.min() >= 0.0
     np.testing.assert_allclose(call(layer, x), expected, rtol=1e-4, atol=1e-4)
 
 
@@ -116,7 +129,7 @@ def test_dilations_reach_as_far_as_their_names_say(name, dilation, randomise):
     assert list(rows) == [15 - dilation, 15, 15 + dilation]
 
 
-@pytest.mark.parametrize("bins", [1, 2, 5])
+@pytest.mark.parametrize("bins", [1, 2, 3, 5, 6])
 @pytest.mark.parametrize("size", [(10, 15), (7, 9), (5, 5), (3, 4), (1, 2), (23, 30)])
 def test_adaptive_average_pool(bins, size, oracle):
     x = maps(size)

@@ -1,52 +1,69 @@
 import collections
 
-from lgcnet_tf.space.fusion import (
-    FUSION_EDGES,
-    FUSION_INPUTS,
-    FUSION_NODES,
-    FUSION_OUTPUTS,
-    edges_into,
-)
+import pytest
+
+from lgcnet_tf.space import Skeleton
+from lgcnet_tf.space.fusion import CAS, DENSE, FUSION_CELLS, FUSION_HEADS, FUSIONS
 from lgcnet_tf.space.operations import (
     CELL_OPERATIONS,
     FUSION_OPERATIONS,
     UP_OPERATIONS,
 )
 
+CELLS = pytest.mark.parametrize("table", FUSION_CELLS.values(), ids=FUSION_CELLS)
 
-def test_the_papers_counts():
+
+def test_counts_of_the_paper():
     assert len(CELL_OPERATIONS) == len(set(CELL_OPERATIONS)) == 8
     assert len(FUSION_OPERATIONS) == len(set(FUSION_OPERATIONS)) == 10
-    assert len(UP_OPERATIONS) == len(set(UP_OPERATIONS)) == 2
-    assert len(FUSION_NODES) == 9
-    assert len({edge.name for edge in FUSION_EDGES}) == 13
+    assert len(UP_OPERATIONS) == 2
+    assert len(DENSE.nodes) == 9
+    assert len({edge.name for edge in DENSE.edges}) == 13
 
 
-def test_up_edges_double_the_resolution_and_others_keep_it():
-    level = {node.name: node.level for node in FUSION_NODES}
-    for edge in FUSION_EDGES:
-        assert level[edge.source] - level[edge.target] == (1 if edge.up else 0)
+def test_every_fusion_is_a_cell_a_head_or_none():
+    assert set(FUSIONS) == {*FUSION_CELLS, *FUSION_HEADS, "none"}
 
 
-def test_nodes_stand_in_an_order_in_which_they_can_be_computed():
-    position = {node.name: i for i, node in enumerate(FUSION_NODES)}
-    assert tuple(position)[:3] == FUSION_INPUTS
-    assert all(position[e.source] < position[e.target] for e in FUSION_EDGES)
+@CELLS
+def test_up_edges_double_the_resolution_once(table):
+    for edge in table.edges:
+        assert table.levels[edge.source] - table.levels[edge.target] == edge.up
+    assert set(table.keep_edges) | set(table.up_edges) == set(table.edges)
 
 
-def test_every_node_is_fed_and_read():
-    for node in FUSION_NODES:
-        assert edges_into(node.name) or node.name in FUSION_INPUTS
-        read = any(edge.source == node.name for edge in FUSION_EDGES)
-        assert read or node.name in FUSION_OUTPUTS
+@CELLS
+def test_nodes_are_in_an_order_in_which_they_can_be_computed(table):
+    position = {node.name: i for i, node in enumerate(table.nodes)}
+    assert tuple(position)[: len(table.inputs)] == table.inputs
+    assert all(position[e.source] < position[e.target] for e in table.edges)
 
 
-def test_the_outputs_can_be_added():
-    level = {node.name: node.level for node in FUSION_NODES}
-    widths = collections.Counter(edge.target for edge in FUSION_EDGES)
-    assert {level[name] for name in FUSION_OUTPUTS} == {0}
-    assert {widths[name] for name in FUSION_OUTPUTS} == {3}
-    concatenated = {n.name for n in FUSION_NODES if n.project}
+@CELLS
+def test_every_node_is_fed_and_read(table):
+    for node in table.nodes:
+        assert table.edges_into(node.name) or node.name in table.inputs
+        read = any(edge.source == node.name for edge in table.edges)
+        assert read or node.name in table.outputs
+
+
+@CELLS
+def test_output_maps_share_size_and_width(table):
+    widths = collections.Counter(edge.target for edge in table.edges)
+    assert {table.levels[name] for name in table.outputs} == {0}
+    assert {widths[name] for name in table.outputs} == {table.output_maps} == {3}
+    concatenated = {n.name for n in table.nodes if n.project}
     assert concatenated == {
-        name for name, width in widths.items() if width > 1
-    } - set(FUSION_OUTPUTS)
+        name for name, count in widths.items() if count > 1
+    } - set(table.outputs)
+
+
+def test_the_multi_scale_cell_reads_strides_8_and_16_alone():
+    skeleton = Skeleton(fusion="cas")
+    assert len(CAS.inputs) == 2
+    assert [skeleton.cells[tap].stride for tap in skeleton.taps] == [8, 16]
+
+
+def test_a_branch_has_its_share_of_the_width():
+    assert [FUSION_HEADS["ppm"].branch_channels(w) for w in (48, 6)] == [12, 2]
+    assert FUSION_HEADS["aspp"].branch_channels(48) == 48

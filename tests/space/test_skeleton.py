@@ -61,6 +61,15 @@ def test_last_cell():
     assert Skeleton(fusion_taps=(0, 7, 12), fusion="none").last_cell == 13
 
 
+def test_taps_are_what_the_fusion_reads():
+    taps = (0, 7, 12)
+    assert Skeleton(fusion_taps=taps).taps == taps
+    assert Skeleton(fusion_taps=taps, fusion="cas").taps == (7, 12)
+    assert Skeleton(fusion_taps=(7, 12), fusion="cas").taps == (7, 12)
+    for fusion in ("none", "aspp", "ppm"):
+        assert Skeleton(fusion_taps=taps, fusion=fusion).taps == (13,)
+
+
 def test_dict_and_json_and_back():
     skeleton = Skeleton(num_classes=11, reduction_cells=(1, 5), fusion_taps=(0, 3, 9))
     config = json.loads(json.dumps(skeleton.to_dict()))
@@ -85,6 +94,8 @@ def test_dict_and_json_and_back():
         ({"fusion_taps": (0, 7)}, "three fusion_taps"),
         ({"fusion_taps": (0, 1, 2)}, "twice the stride"),
         ({"reduction_cells": (1,)}, "twice the stride"),
+        ({"fusion": "cas", "fusion_taps": (13,)}, "two or three fusion_taps"),
+        ({"fusion": "cas", "fusion_taps": (0, 8, 13)}, "twice the stride"),
         ({"fusion": "aspp?"}, "fusion"),
     ],
 )
@@ -95,7 +106,8 @@ def test_what_does_not_fit_is_one_line_with_the_field(change, message):
 
 
 def test_without_fusion_cell_taps_are_free():
-    Skeleton(fusion="none", reduction_cells=(1,))
+    for fusion in ("none", "aspp", "ppm"):
+        Skeleton(fusion=fusion, reduction_cells=(1,))
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,15 @@ import keras
 import numpy as np
 import pytest
 
+from lgcnet_tf.space.fusion import FUSIONS
 from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.skeleton import Skeleton
-from lgcnet_tf.space.workloads import FIXED_OPERATIONS, space_id, workloads
+from lgcnet_tf.space.workloads import (
+    FIXED_OPERATIONS,
+    HEAD_OPERATIONS,
+    space_id,
+    workloads,
+)
 
 SIZE = (37, 66)  # odd and even at every stride
 
@@ -37,12 +43,14 @@ def traced(network, images, monkeypatch):
     return seen
 
 
-@pytest.fixture(params=["dense", "none"])
+@pytest.fixture(params=FUSIONS)
 def skeleton(request, small_skeleton):
+    """No larger than the fusion needs."""
+    cells = {"dense": 3, "none": 3, "cas": 2}.get(request.param, 1)
     return small_skeleton(
-        num_cells=3,
-        reduction_cells=(1, 2),
-        fusion_taps=(0, 1, 2),
+        num_cells=cells,
+        reduction_cells=tuple(range(1, cells)),
+        fusion_taps=tuple(range(cells)),
         fusion=request.param,
     )
 
@@ -72,7 +80,12 @@ def test_shapes_are_those_of_the_built_network(skeleton, images, monkeypatch):
         "classifier": [network.classifier],
         "resize": [network.resize],
     }
-    if skeleton.fusion == "dense":
+    if skeleton.fusion_head:
+        branches = {layer.name: [layer] for layer in network.fusion.branches}
+        fixed |= branches
+        head = skeleton.fusion_head
+        fixed[head.project] = [*fixed.get(head.project, ()), network.fusion.project]
+    if skeleton.fusion_cell:
         fixed["fusion_reduce_1x1"] = network.fusion.reduce.values()
         assert list(work.fusion) == list(network.fusion.edges)
         for name, candidates in work.fusion.items():
@@ -105,6 +118,19 @@ def test_the_papers_space():
     assert {w.operation for w in work.fixed} == set(FIXED_OPERATIONS)
 
 
+def test_the_heads_at_the_papers_size():
+    found = set()
+    for fusion in ("aspp", "ppm"):
+        work = workloads(Skeleton(fusion=fusion), (769, 1537))
+        assert work.fusion == {} and work.taps == ()
+        found |= {w.operation for w in work.head}
+    assert found == {*HEAD_OPERATIONS, "classifier", "resize"}
+    keys = [w.key for w in work.head]
+    assert keys[1] == "fusion_pool_2x2 49x97x256 49x97x12 s1"
+    assert keys[4] == "fusion_conv_3x3 49x97x304 49x97x48 s1"
+    assert keys[5] == "classifier 49x97x48 49x97x19 s1"
+
+
 def test_distinct_has_everything_once():
     work = workloads(Skeleton(), (64, 96))
     keys = [w.key for w in work.distinct()]
@@ -114,8 +140,16 @@ def test_distinct_has_everything_once():
     assert set(keys) == {w.key for w in every}
 
 
-def test_cells_that_nothing_reads_are_no_work():
-    assert len(workloads(Skeleton(fusion_taps=(0, 7, 12)), (64, 96)).cells) == 13
+@pytest.mark.parametrize("fusion", ["dense", "cas"])
+@pytest.mark.parametrize(
+    "taps", [(0, 5, 13), (0, 6, 13), (0, 7, 13), (0, 7, 10), (0, 7, 11), (0, 7, 12)]
+)
+def test_cells_after_the_last_tap_are_no_work(taps, fusion):
+    """The rows of Table XI."""
+    work = workloads(Skeleton(fusion=fusion, fusion_taps=taps), (64, 96))
+    assert len(work.cells) == len(work.inputs) == taps[-1] + 1
+    strides = [64 // reduction.output_shape[0] for (reduction,) in work.taps]
+    assert strides == ([4, 8, 16] if fusion == "dense" else [8, 16])
 
 
 def test_space_id_tells_spaces_and_sizes_apart():
@@ -124,7 +158,11 @@ def test_space_id_tells_spaces_and_sizes_apart():
         space_id(Skeleton(), (64, 128)),
         space_id(Skeleton(num_classes=11), (64, 96)),
         space_id(Skeleton(initial_channels=16), (64, 96)),
-        space_id(Skeleton(fusion="none"), (64, 96)),
+        *(space_id(Skeleton(fusion=f), (64, 96)) for f in FUSIONS if f != "dense"),
     ]
     assert len(set(ids)) == len(ids)
     assert ids[0] == space_id(Skeleton(), (64, 96))
+
+
+def test_tables_measured_before_still_belong_to_their_space():
+    assert space_id(Skeleton(num_classes=11), (120, 160)) == "1de144f3edae6d30"
