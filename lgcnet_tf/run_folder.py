@@ -5,19 +5,20 @@ import logging
 import os
 import pathlib
 import sys
-import time
+from collections.abc import Mapping
 from typing import Any
 
-from tensorboard.compat.proto import event_pb2, summary_pb2
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
+import numpy as np
 
 from lgcnet_tf.config import RunOptions, format_size
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.events import Events
 from lgcnet_tf.files import atomic_write, write_json
 
 RESULTS = "results.json"
 FLAGS = "flags.txt"
 LOG = "log.txt"
+WORKER_LOG = "log_worker{}.txt"
 EVENTS = "events"
 
 
@@ -43,15 +44,20 @@ def flag_lines(options: RunOptions) -> list[str]:
 class RunFolder:
     """Opens `options.output_dir` for one run, or for the rest of a broken one.
 
+    Args:
+        worker: number of this process among those of a distributed run. All
+            but the first write only a log of their own there.
+
     Raises:
         InputError: there is no such option, or the folder holds a finished run
             or one with other flags.
     """
 
-    def __init__(self, options: RunOptions, command: str):
+    def __init__(self, options: RunOptions, command: str, worker: int = 0):
         if not options.output_dir:
             raise InputError("--output_dir is missing: name a folder for the results.")
         self.path = pathlib.Path(options.output_dir)
+        self.writes = worker == 0
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"{self.path}: not a folder; name one with --output_dir.")
         if (self.path / RESULTS).exists():
@@ -69,7 +75,7 @@ class RunFolder:
                     f"{self.path} already holds another run; choose another "
                     f"--output_dir. Different flags: {' '.join(changed)}"
                 )
-        else:
+        elif self.writes:
             try:
                 with atomic_write(flags) as temporary:
                     temporary.write_text("\n".join(lines) + "\n")
@@ -77,8 +83,11 @@ class RunFolder:
                 raise InputError(
                     f"{self.path}: cannot write there: {error.strerror}."
                 ) from None
-        self._events: EventFileWriter | None = None
-        self.log = _logger(self.path / LOG)
+        self._events = Events(self.path / EVENTS)
+        if not self.writes:
+            self.path.mkdir(parents=True, exist_ok=True)
+        log = LOG if self.writes else WORKER_LOG.format(worker)
+        self.log = _logger(self.path / log)
         self.log.info("lgcnet-%s %s", command, "goes on" if self.resumed else "starts")
 
     def __truediv__(self, name: str) -> pathlib.Path:
@@ -86,21 +95,18 @@ class RunFolder:
 
     def write_scalars(self, step: int, figures: dict[str, Any]) -> None:
         """Adds the numbers among `figures` to the run's TensorBoard events."""
-        if self._events is None:
-            self._events = EventFileWriter(str(self.path / EVENTS))
-        values = [
-            summary_pb2.Summary.Value(tag=name, simple_value=float(value))
-            for name, value in figures.items()
-            if isinstance(value, (int, float)) and not isinstance(value, bool)
-        ]
-        self._events.add_event(
-            event_pb2.Event(
-                wall_time=time.time(),
-                step=step,
-                summary=summary_pb2.Summary(value=values),
-            )
-        )
-        self._events.flush()
+        if self.writes:
+            self._events.scalars(step, figures)
+
+    def write_images(self, step: int, pictures: Mapping[str, np.ndarray | bytes]) -> None:
+        """Adds pictures to the events: uint8 (height, width, 3), or PNG bytes."""
+        if self.writes:
+            self._events.images(step, pictures)
+
+    def restart_events(self, step: int) -> None:
+        """Voids the events from `step` on, which a resumed run writes again."""
+        if self.writes:
+            self._events.restart(step)
 
     def finish(self, results: dict[str, Any]) -> dict[str, Any]:
         """Writes `results.json`: from then on the run counts as finished."""
@@ -122,7 +128,9 @@ def _logger(path: os.PathLike) -> logging.Logger:
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     to_terminal = logging.StreamHandler(sys.stderr)
     to_terminal.setLevel(logging.INFO)
-    to_terminal.setFormatter(logging.Formatter("%(message)s"))
+    # A line takes the place of an unfinished bar.
+    erase = "\r\x1b[K" if sys.stderr.isatty() else ""
+    to_terminal.setFormatter(logging.Formatter(f"{erase}%(message)s"))
     logger.addHandler(to_file)
     logger.addHandler(to_terminal)
     return logger

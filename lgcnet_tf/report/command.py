@@ -6,6 +6,7 @@ from lgcnet_tf.config import RunOptions
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.report.run import plot_run, read_run
 from lgcnet_tf.report.summary import headline, summary_table
+from lgcnet_tf.space.choices import choice_lines
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,3 +27,5 @@ def plot(options: PlotOptions) -> None:
     results = read_run(options.output_dir).results
     if results and headline(results):
         print(summary_table(results, str(options.output_dir)))
+    for line in choice_lines(results or {}):
+        print(line)

@@ -9,6 +9,7 @@ from typing import Any
 
 from lgcnet_tf.files import atomic_write
 from lgcnet_tf.report.summary import class_rows, headline
+from lgcnet_tf.space.choices import choice_lines
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES
 
@@ -66,6 +67,9 @@ def write_html(
         parts.append(
             _section("IoU per class", _table(("class", "IoU"), class_rows(results)))
         )
+    if results and choice_lines(results):
+        lines = "".join(f"<p>{_text(line)}</p>" for line in choice_lines(results))
+        parts.append(_section("Choice", lines))
     parts += [_section(caption, _image(file, caption)) for caption, file in pictures]
     if history:
         rows = [(name, _figure(value)) for name, value in history[-1].items()]

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import pathlib
 import zipfile
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,19 @@ import numpy as np
 from lgcnet_tf.data import dataset_info
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.examples import read_examples
-from lgcnet_tf.files import read_json
-from lgcnet_tf.latency.table import LatencyTable
-from lgcnet_tf.report.charts import (
+from lgcnet_tf.figures.charts import (
     alpha_heatmap,
+    choices_course,
     latency_bars,
     per_class_iou,
     training_curves,
 )
-from lgcnet_tf.report.graphs import draw_fusion_cell, draw_genotype
+from lgcnet_tf.figures.graphs import draw_fusion_cell, draw_genotype
+from lgcnet_tf.figures.pictures import side_by_side
+from lgcnet_tf.files import read_json
+from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.report.html import write_html
-from lgcnet_tf.report.pictures import side_by_side
+from lgcnet_tf.space.choices import changes, margins
 from lgcnet_tf.space.genotype import Genotype
 
 REPORT = "report.html"
@@ -32,6 +35,7 @@ CAPTIONS = {
     "cells.png": "Searched cells",
     "fusion_cell.png": "Fusion cell",
     "alphas.png": "Architecture parameters",
+    "choices.png": "How the choice was made",
     "latency.png": "Latency table",
 }
 """The figures `plot_run` draws, in the report's order, and their captions."""
@@ -46,6 +50,7 @@ class RunFiles:
         genotype: `genotype.json`.
         history: `history.json`, a dict per epoch.
         alphas: `alphas.npz`, its array `cells` (K, 5, 8).
+        alphas_history: `alphas_history.npz`, arrays by name, (epochs, ...).
         table: the latency table among its JSON files.
         examples: pictures of the folder `examples`: images, labels, predictions.
         flags: text of `flags.txt`.
@@ -55,6 +60,7 @@ class RunFiles:
     genotype: Genotype | None
     history: list[dict[str, Any]] | None
     alphas: np.ndarray | None
+    alphas_history: dict[str, np.ndarray] | None
     table: LatencyTable | None
     examples: tuple[list[np.ndarray], ...] | None
     flags: str | None
@@ -74,7 +80,8 @@ def read_run(run_dir: str | os.PathLike) -> RunFiles:
         results=_json(folder / "results.json", dict),
         genotype=Genotype.load(genotype) if genotype.exists() else None,
         history=_json(folder / "history.json", list),
-        alphas=_alphas(folder / "alphas.npz"),
+        alphas=_arrays(folder / "alphas.npz", lambda arrays: arrays["cells"]),
+        alphas_history=_arrays(folder / "alphas_history.npz", dict),
         table=_table(folder),
         examples=_examples(folder / "examples"),
         flags=flags.read_text() if flags.exists() else None,
@@ -106,6 +113,9 @@ def plot_run(run_dir: str | os.PathLike) -> list[pathlib.Path]:
         "cells.png": genotype and (draw_genotype, genotype),
         "fusion_cell.png": genotype and genotype.fusion and (draw_fusion_cell, genotype),
         "alphas.png": None if found.alphas is None else (alpha_heatmap, found.alphas),
+        "choices.png": genotype
+        and found.alphas_history
+        and (_draw_choices, (found.alphas_history, genotype.skeleton)),
         "latency.png": found.table and (latency_bars, found.table),
     }
     others = {path.name for path in folder.glob("*.png")} - CAPTIONS.keys()
@@ -152,12 +162,12 @@ def _json(path: pathlib.Path, kind: type):
     return value
 
 
-def _alphas(path: pathlib.Path) -> np.ndarray | None:
+def _arrays(path: pathlib.Path, read: Callable):
     if not path.exists():
         return None
     try:
         with np.load(path) as arrays:
-            return arrays["cells"]
+            return read(arrays)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: no archive of alphas ({error}).") from None
 
@@ -181,6 +191,10 @@ def _draw_examples(job, path: pathlib.Path) -> pathlib.Path:
         if row[0].shape == images[0].shape
     ]
     return side_by_side(*zip(*rows), dataset_info(dataset), path)
+
+
+def _draw_choices(job, path: pathlib.Path) -> pathlib.Path:
+    return choices_course(margins(*job), changes(*job), path)
 
 
 def _table(folder: pathlib.Path) -> LatencyTable | None:

@@ -1,43 +1,16 @@
 """A search run's folder, written by the code that writes real ones."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
 from lgcnet_tf.files import write_json
-from lgcnet_tf.space import Skeleton, random_genotype
 
 SIZE = (64, 96)
 
 
 @pytest.fixture(scope="session")
-def genotype():
-    skeleton = Skeleton(num_classes=8)
-    found = random_genotype(skeleton, np.random.default_rng(4))
-    provenance = {"dataset": "toy_streets", "predicted_latency_ms": 12.5}
-    return dataclasses.replace(found, provenance=provenance)
-
-
-@pytest.fixture(scope="session")
 def table(genotype, make_table):
     return make_table(genotype.skeleton, SIZE)
-
-
-@pytest.fixture
-def history():
-    return [
-        {
-            "epoch": epoch,
-            "loss": 2.0 / epoch,
-            "miou": 0.1 * epoch,
-            "learning_rate": 0.025 / epoch,
-            "expected_latency_ms": 30.0 - epoch,
-            "temperature": 1.0 / epoch,
-            "alpha_entropy": 2.0 - 0.1 * epoch,
-        }
-        for epoch in (1, 2, 3)
-    ]
 
 
 @pytest.fixture
@@ -50,6 +23,11 @@ def results():
         "params": 2_090_000,
         "macs": 5_250_000_000,
         "latency_ms": {"median": 25.0, "spread": 1.0},
+        "last_change": {
+            "epoch": 3,
+            "edges": [{"edge": "cell 4 s0->n1", "from": "none", "to": "conv_3x3"}],
+        },
+        "margin": {"minimum": 0.015, "median": 0.42, "least_sure": []},
     }
 
 
@@ -63,5 +41,12 @@ def run_dir(tmp_path, genotype, table, history, results):
     write_json(folder / "results.json", results)
     alphas = np.random.default_rng(0).dirichlet(np.ones(8), (14, 5))
     np.savez(folder / "alphas.npz", cells=alphas)
+    generator = np.random.default_rng(1)
+    np.savez(
+        folder / "alphas_history.npz",
+        cells=generator.dirichlet(np.ones(8), (3, 14, 5)),
+        keep=generator.dirichlet(np.ones(10), (3, 5)),
+        up=generator.dirichlet(np.ones(2), (3, 8)),
+    )
     (folder / "flags.txt").write_text("# lgcnet-search\n--dataset=toy_streets\n")
     return folder

@@ -56,6 +56,7 @@ def test_everything_a_search_leaves_is_drawn_and_embedded(run_dir):
         "cells.png",
         "fusion_cell.png",
         "alphas.png",
+        "choices.png",
         "latency.png",
         "report.html",
     ]
@@ -64,7 +65,7 @@ def test_everything_a_search_leaves_is_drawn_and_embedded(run_dir):
     for path, picture in zip(written[:-1], page.pictures.values()):
         assert picture == path.read_bytes()
         assert Image.open(io.BytesIO(picture)).format == "PNG"
-    assert len(page.pictures) == 7
+    assert len(page.pictures) == 8
     assert Image.open(io.BytesIO(page.pictures["Val predictions"])).size == (6, 4)
     for words in (
         "61.25 %",
@@ -73,6 +74,8 @@ def test_everything_a_search_leaves_is_drawn_and_embedded(run_dir):
         "<cat>",
         "--dataset=toy_streets",
         "P16->Q16",
+        "last change: epoch 3, cell 4 s0->n1 from none to conv_3x3",
+        "margin of the choice: minimum 0.015, median 0.42",
         "0.666667",  # the last epoch's loss
     ):
         assert words in page.text, words
@@ -126,6 +129,7 @@ def test_what_is_not_there_is_left_out(tmp_path, history):
         ("results.json", "[1]", "results.json: must hold an object"),
         ("results.json", "{", "results.json: not a JSON file"),
         ("alphas.npz", "no archive", "alphas.npz"),
+        ("alphas_history.npz", "no archive", "alphas_history.npz"),
     ],
 )
 def test_a_damaged_file_is_named_and_nothing_is_written(tmp_path, name, content, message):

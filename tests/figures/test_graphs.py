@@ -6,9 +6,11 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.report import draw_fusion_cell, draw_genotype, style
+from lgcnet_tf.figures import draw_fusion_cell, draw_genotype, style
+from lgcnet_tf.figures.fusion_layouts import FUSION_LAYOUTS
 from lgcnet_tf.space import (
     CELL_OPERATIONS,
+    FUSION_CELLS,
     FUSION_OPERATIONS,
     UP_OPERATIONS,
     Genotype,
@@ -64,8 +66,29 @@ def test_fusion_cell_has_the_colours_of_its_operations(genotype, tmp_path):
     assert families_in(path) == {style.family(op) for op in genotype.fusion.values()}
 
 
-def test_a_genotype_without_fusion_cell_is_refused(tmp_path):
-    skeleton = Skeleton(fusion="none")
+def test_the_multi_scale_cell_is_drawn(tmp_path):
+    genotype = uniform(Skeleton(fusion="cas", fusion_taps=(0, 6, 11)), "conv_3x3")
+    changed = dict(genotype.fusion, **{"P8->Q8": "sep_conv_3x3", "R16->Q8": "bilinear"})
+    path = draw_fusion_cell(
+        Genotype(genotype.skeleton, genotype.cells, changed), tmp_path / "cell.png"
+    )
+    assert families_in(path) == {style.family(op) for op in changed.values()}
+
+
+@pytest.mark.parametrize("name, table", FUSION_CELLS.items())
+def test_every_node_and_edge_of_a_fusion_cell_has_its_place(name, table):
+    layout = FUSION_LAYOUTS[name]
+    assert set(layout.places) == {"out", *(node.name for node in table.nodes)}
+    assert {*layout.curves, *layout.labels} <= {edge.name for edge in table.edges}
+    assert len(layout.bands) == len(table.inputs)
+    for node in table.nodes:
+        bottom, top = layout.bands[node.level]
+        assert bottom < layout.places[node.name][1] < top
+
+
+@pytest.mark.parametrize("fusion", ["none", "aspp", "ppm"])
+def test_a_genotype_without_fusion_cell_is_refused(fusion, tmp_path):
+    skeleton = Skeleton(fusion=fusion)
     with pytest.raises(InputError, match="no fusion cell"):
         draw_fusion_cell(uniform(skeleton, "conv_3x3"), tmp_path / "fusion.png")
     assert not any(tmp_path.iterdir())

@@ -1,7 +1,9 @@
 """What the figures share: colours and short names of operations, saving."""
 
+import io
 import os
 import pathlib
+from collections.abc import Callable
 
 from matplotlib.figure import Figure
 
@@ -68,8 +70,20 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), dpi=DPI, facecolor="white")
 
 
-def save_figure(figure: Figure, path: str | os.PathLike) -> pathlib.Path:
-    """Writes the figure as PNG, whole or not at all; returns its path."""
+def png_bytes(draw: Callable, *what) -> bytes:
+    """The PNG file that `draw(*what, path)` would write, for any figure here."""
+    buffer = io.BytesIO()
+    draw(*what, buffer)
+    return buffer.getvalue()
+
+
+def save_figure(
+    figure: Figure, path: str | os.PathLike | io.BytesIO
+) -> pathlib.Path | io.BytesIO:
+    """Writes the figure as PNG, whole or not at all; returns `path`."""
+    if isinstance(path, io.BytesIO):
+        figure.savefig(path, format="png", facecolor="white")
+        return path
     path = pathlib.Path(path)
     with atomic_write(path) as temporary:
         figure.savefig(temporary, format="png", facecolor="white")

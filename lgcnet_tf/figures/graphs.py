@@ -10,8 +10,8 @@ import matplotlib.path
 import numpy as np
 
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.report import style
-from lgcnet_tf.space.fusion import FUSION_EDGES, FUSION_NODES, FUSION_OUTPUTS
+from lgcnet_tf.figures import style
+from lgcnet_tf.figures.fusion_layouts import FUSION_LAYOUTS
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.pruning import CellLiveness, liveness
 from lgcnet_tf.space.skeleton import CELL_EDGES, CellSpec
@@ -36,35 +36,6 @@ _CELL_LABELS = {
     ("n0", "n1"): 0.5,
 }
 _COLUMNS = 4
-
-_FUSION_PLACES = {
-    "P4": (0.0, 6.0),
-    "P8": (0.0, 2.75),
-    "P16": (0.0, 0.4),
-    "Q16": (2.3, 0.4),
-    "Q8": (4.2, 2.9),
-    "R16": (6.6, 1.95),
-    "S16": (6.6, 6.0),
-    "R8": (8.9, 6.0),
-    "Q4": (11.2, 6.0),
-    "sum": (13.2, 6.0),
-}
-"""Rows are strides, finest on top; columns follow the depth from the taps."""
-
-_FUSION_BANDS = ((4.02, 8.15), (1.25, 3.88), (-0.25, 1.11))
-_FUSION_CURVES = {"P4->R8": (5.4, 8.0), "P4->Q4": (5.9, 9.6)}
-_FUSION_LABELS = {
-    "P4->S16": 0.45,
-    "P4->R8": 0.47,
-    "P4->Q4": 0.49,
-    "Q8->S16": 0.50,
-    "R16->S16": 0.36,
-    "Q8->R8": 0.75,
-    "R16->R8": 0.51,
-    "Q8->Q4": 0.78,
-    "R16->Q4": 0.55,
-}
-"""Where on an edge its name stands, so that no two names meet."""
 
 
 def draw_genotype(genotype: Genotype, path: str | os.PathLike) -> pathlib.Path:
@@ -99,25 +70,27 @@ def draw_genotype(genotype: Genotype, path: str | os.PathLike) -> pathlib.Path:
 
 
 def draw_fusion_cell(genotype: Genotype, path: str | os.PathLike) -> pathlib.Path:
-    """Draws the fusion cell: strides are rows, depths columns.
+    """Draws the searched fusion cell: strides are rows, depths columns.
 
     Args:
-        genotype: has a fusion cell.
+        genotype: has a searched fusion cell.
         path: PNG file to write.
 
     Raises:
-        InputError: the genotype's skeleton has no fusion cell.
+        InputError: the genotype's skeleton has none.
     """
     skeleton = genotype.skeleton
-    if skeleton.fusion != "dense":
+    table = skeleton.fusion_cell
+    if table is None:
         raise InputError("The genotype has no fusion cell to draw.")
-    strides = [skeleton.cells[tap].stride for tap in skeleton.fusion_taps]
-    height = 8.4
+    layout = FUSION_LAYOUTS[skeleton.fusion]
+    places, height = layout.places, layout.height
+    strides = [skeleton.cells[tap].stride for tap in skeleton.taps]
     figure = style.new_figure(14.2, height)
-    axes = figure.add_axes((0.005, 0.075, 0.99, 0.84))
-    axes.set(xlim=(-2.1, 14.6), ylim=(-0.35, 8.25), aspect="auto")
+    axes = figure.add_axes((0.005, 0.63 / height, 0.99, 1 - 1.344 / height))
+    axes.set(xlim=(-2.1, 14.6), ylim=layout.limits, aspect="auto")
     axes.set_axis_off()
-    for stride, (bottom, top) in zip(strides, _FUSION_BANDS):
+    for stride, (bottom, top) in zip(strides, layout.bands):
         band = matplotlib.patches.FancyBboxPatch(
             (-2.0, bottom), 16.5, top - bottom, facecolor="#f3f5f8", linewidth=0,
             boxstyle="round,pad=0,rounding_size=0.12", zorder=0,
@@ -127,45 +100,45 @@ def draw_fusion_cell(genotype: Genotype, path: str | os.PathLike) -> pathlib.Pat
             -1.85, (bottom + top) / 2, f"stride {stride}", rotation=90, ha="center",
             va="center", fontsize=11, color=style.MUTED, weight="bold",
         )  # fmt: skip
-    outputs = np.array([_FUSION_PLACES[name] for name in FUSION_OUTPUTS])
+    outputs = np.array([places[name] for name in table.outputs])
     (left, bottom), (right, top) = outputs.min(0) - 0.52, outputs.max(0) + 0.52
     together = matplotlib.patches.FancyBboxPatch(
         (left, bottom), right - left, top - bottom, facecolor="#e6eaf0",
         edgecolor="#b9c0cb", boxstyle="round,pad=0,rounding_size=0.2", zorder=1,
     )  # fmt: skip
     axes.add_patch(together)
-    _arrow(axes, (right - 0.3, outputs[-1, 1]), _FUSION_PLACES["sum"], style.INK, 19)
-    for edge in FUSION_EDGES:
-        places = _FUSION_PLACES[edge.source], _FUSION_PLACES[edge.target]
+    _arrow(axes, (right - 0.3, outputs[-1, 1]), places["out"], style.INK, 19)
+    for edge in table.edges:
         _edge(
-            axes, *places, genotype.fusion[edge.name],
-            _FUSION_LABELS.get(edge.name, 0.5), 10, shrink=19,
-            control=_FUSION_CURVES.get(edge.name),
+            axes, places[edge.source], places[edge.target], genotype.fusion[edge.name],
+            layout.labels.get(edge.name, 0.5), 10, shrink=19,
+            control=layout.curves.get(edge.name),
         )  # fmt: skip
-    for node in FUSION_NODES:
-        _node(axes, _FUSION_PLACES[node.name], node.name, 19, 11, boxed=node.project)
-    for name, tap in zip(("P4", "P8", "P16"), skeleton.fusion_taps):
-        x, y = _FUSION_PLACES[name]
+    for node in table.nodes:
+        x, y = places[node.name]
+        _node(axes, (x, y), node.name, 19, 11, boxed=node.project)
+        if node.project:
+            axes.text(
+                x - 0.1, y + 0.42, "1×1 projection", ha="right", va="bottom",
+                fontsize=9, color=style.MUTED,
+            )  # fmt: skip
+    for name, tap in zip(table.inputs, skeleton.taps):
+        x, y = places[name]
         axes.text(
             x - 0.5, y, f"cell {tap}", ha="right", va="center", fontsize=10,
             color=style.MUTED,
         )  # fmt: skip
-    x, y = _FUSION_PLACES["sum"]
-    _node(axes, (x, y), "sum", 19, 11)
+    x, y = places["out"]
+    _node(axes, (x, y), "sum" if len(table.outputs) > 1 else "out", 19, 11)
     axes.text(
         x, y - 0.62, "1×1 classifier,\nresize to input", ha="center", va="top",
         fontsize=10, color=style.MUTED,
-    )  # fmt: skip
-    x, y = _FUSION_PLACES["Q8"]
-    axes.text(
-        x - 0.1, y + 0.42, "1×1 projection", ha="right", va="bottom", fontsize=9,
-        color=style.MUTED,
     )  # fmt: skip
     note = (
         "Several edges into a node are concatenated; arrows between rows double "
         "the resolution."
     )
-    _title(figure, "Dense-connected fusion cell", note, height)
+    _title(figure, table.title.capitalize(), note, height)
     _legend(figure, genotype.fusion.values(), height)
     return style.save_figure(figure, path)
 
@@ -254,12 +227,12 @@ def _arrow(axes, start, end, ink, shrink, control=None, dashed=False, bold=False
         mutation_scale=11, color=ink, linewidth=1.9 if bold else 1.1,
         linestyle=(0, (3, 2.4)) if dashed else "solid", zorder=2,
     )  # fmt: skip
-    axes.add_patch(arrow)
+    axes.add_artist(arrow)  # `add_patch` looks for the limits of the axes, slowly
 
 
 def _shortened(axes, curve, shrink):
     """The curve without what lies within `shrink` points of its ends."""
-    t = np.linspace(0, 1, 400)[:, None]
+    t = np.linspace(0, 1, 100)[:, None]
     start, control, end = curve.vertices
     points = (1 - t) ** 2 * start + 2 * t * (1 - t) * control + t**2 * end
     shown = axes.transData.transform(points)

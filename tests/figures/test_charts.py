@@ -6,10 +6,12 @@ from PIL import Image
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation import ConfusionMatrix, EvaluationResult
-from lgcnet_tf.report import (
+from lgcnet_tf.figures import (
     alpha_heatmap,
+    choices_course,
     latency_bars,
     per_class_iou,
+    png_bytes,
     style,
     training_curves,
 )
@@ -79,3 +81,18 @@ def test_alphas_as_logits_or_probabilities_are_one_picture(tmp_path):
     assert count(path, "#08306b") > 15 * 300  # the darkest blue, on every edge
     with pytest.raises(InputError, match=r"\(cells, 5, 8\)"):
         alpha_heatmap(np.zeros((5, 8)), tmp_path / "bad.png")
+
+
+def test_epochs_that_are_not_known_are_no_obstacle(tmp_path):
+    margins = np.linspace(0.1, 0.9, 12).reshape(4, 3)
+    margins[1] = np.nan
+    changes = np.array([np.nan, np.nan, np.nan, 3])
+    path = choices_course(margins, changes, tmp_path / "choices.png")
+    one = count(path, style.ACCENT)
+    changes[2] = 3
+    assert count(choices_course(margins, changes, path), style.ACCENT) > 1.5 * one
+
+
+def test_a_figure_as_bytes_is_the_file(history, tmp_path):
+    path = training_curves(history, tmp_path / "curves.png")
+    assert png_bytes(training_curves, history) == path.read_bytes()

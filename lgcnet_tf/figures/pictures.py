@@ -9,7 +9,7 @@ import numpy as np
 
 from lgcnet_tf.data import DatasetInfo
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.report import style
+from lgcnet_tf.figures import style
 
 _WIDTH = 480  # pixels a picture is brought near to, by a whole factor
 _GAP = 12

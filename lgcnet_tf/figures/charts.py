@@ -6,18 +6,19 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import matplotlib.patches
 import numpy as np
 
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.figures import style
 from lgcnet_tf.latency.table import LatencyTable
-from lgcnet_tf.report import style
 from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES
 
 _PANELS = {
-    "Loss": ("loss", "val_loss", "cross_entropy"),
+    "Loss": ("loss", "cross_entropy", "latency_loss", "val_loss"),
     "mIoU (%)": ("miou", "val_miou"),
-    "Learning rate": ("learning_rate", "lr", "weight_lr"),
+    "Learning rate": ("learning_rate", "alpha_lr", "guidance_lr"),
     "Latency (ms)": (
         "expected_latency_ms", "derived_latency_ms", "latency_ms", "target_latency_ms",
     ),
@@ -177,33 +178,90 @@ def alpha_heatmap(alphas: np.ndarray, path: str | os.PathLike) -> pathlib.Path:
     if alphas.min() < 0 or not np.allclose(alphas.sum(-1), 1.0, atol=1e-3):
         alphas = np.exp(alphas - alphas.max(-1, keepdims=True))
         alphas /= alphas.sum(-1, keepdims=True)
-    columns = min(7, len(alphas))
-    rows = math.ceil(len(alphas) / columns)
-    figure = style.new_figure(2.1 * columns + 1.3, 1.75 * rows + 1.0)
-    _layout(figure)
-    grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
-    for axes in grid.flat[len(alphas) :]:
-        axes.set_axis_off()
-    for index, (axes, cell) in enumerate(zip(grid.flat, alphas)):
-        image = axes.imshow(cell, vmin=0, vmax=1, cmap="Blues", aspect="auto")
-        axes.set_title(f"Cell {index}", fontsize=9, weight="bold", loc="left", pad=3)
-        edge_names = [name.replace("->", " → ") for name in CELL_EDGE_NAMES]
-        axes.set_yticks(range(edges), edge_names)
-        axes.tick_params(labelsize=7, length=0)
-        lowest = index + columns >= len(alphas)
-        names = [style.short_name(name) for name in CELL_OPERATIONS] if lowest else []
-        axes.set_xticks(range(operations) if lowest else [], names, rotation=90)
-        axes.spines[:].set_color(style.FAINT)
-        for edge, best in enumerate(cell.argmax(-1)):
-            ink = "white" if cell[edge, best] > 0.55 else style.INK
-            axes.plot(
-                best, edge, marker="o", markersize=5, markerfacecolor="none",
-                markeredgecolor=ink, markeredgewidth=1.1,
-            )  # fmt: skip
-    bar = figure.colorbar(image, ax=grid, shrink=0.6, aspect=30, pad=0.01)
+    # One axes for all cells: one for each takes four times as long to draw.
+    rows = math.ceil(len(alphas) / 7)
+    columns = math.ceil(len(alphas) / rows)
+    high, wide = edges + 1.1, operations + 1.0  # a panel with its margin
+    width, height = 2.1 * columns + 1.5, 1.75 * rows + 0.9
+    figure = style.new_figure(width, height)
+    axes = figure.add_axes(
+        (0.75 / width, 0.7 / height, 1 - 1.5 / width, 1 - 0.75 / height)
+    )
+    corners = [((i % columns) * wide, (i // columns) * high) for i in range(len(alphas))]
+    for index, ((x, y), cell) in enumerate(zip(corners, alphas)):
+        image = axes.imshow(
+            cell, vmin=0, vmax=1, cmap="Blues", aspect="auto",
+            extent=(x, x + operations, y + edges, y),
+        )  # fmt: skip
+        axes.text(x, y - 0.2, f"Cell {index}", fontsize=9, weight="bold")
+        axes.add_artist(
+            matplotlib.patches.Rectangle(
+                (x, y), operations, edges, fill=False, edgecolor=style.FAINT
+            )
+        )
+    corners = np.array(corners)
+    best = alphas.argmax(-1)
+    axes.scatter(
+        corners[:, :1] + best + 0.5, corners[:, 1:] + np.arange(edges) + 0.5, s=25,
+        facecolors="none", linewidths=1.1,
+        edgecolors=np.where(alphas.max(-1).ravel() > 0.55, "white", style.INK),
+    )  # fmt: skip
+    edge_names = [name.replace("->", " → ") for name in CELL_EDGE_NAMES]
+    names = [style.short_name(name) for name in CELL_OPERATIONS]
+    axes.set(xlim=(0, columns * wide - 1.0), ylim=(rows * high - 1.1, -0.9))
+    axes.set_yticks(_places(corners[:, 1], edges), edge_names * rows)
+    axes.set_xticks(_places(corners[:, 0], operations), names * columns, rotation=90)
+    axes.tick_params(labelsize=7, length=0)
+    axes.spines[:].set_visible(False)
+    bar = figure.colorbar(
+        image, cax=figure.add_axes((1 - 0.6 / width, 0.3, 0.1 / width, 0.4))
+    )
     bar.set_label("probability", fontsize=8)
     bar.ax.tick_params(labelsize=7)
     bar.outline.set_visible(False)
+    return style.save_figure(figure, path)
+
+
+def _places(corners, count):
+    return (np.unique(corners)[:, None] + np.arange(count) + 0.5).ravel()
+
+
+def choices_course(
+    margins: np.ndarray, changes: np.ndarray, path: str | os.PathLike
+) -> pathlib.Path:
+    """Draws how sure the choices became and how many still changed.
+
+    Args:
+        margins: (epochs, edges), p(first) - p(second); NaN where not known.
+        changes: (epochs,), edges with another choice than an epoch before.
+        path: PNG file to write.
+    """
+    figure = style.new_figure(8.8, 3.2)
+    _layout(figure)
+    left, right = figure.subplots(1, 2)
+    epochs = np.arange(1, len(margins) + 1)
+    low, middle, high = np.quantile(margins, (0.1, 0.5, 0.9), axis=1)
+    left.fill_between(
+        epochs, low, high, color=style.ACCENT, alpha=0.18, linewidth=0,
+        label="80 % of the edges",
+    )  # fmt: skip
+    left.plot(epochs, middle, color=style.ACCENT, linewidth=1.6, label="median")
+    left.plot(epochs, margins.min(1), color=_LINES[1], linewidth=1.6, label="minimum")
+    left.set_title("Margin of the choice", fontsize=10.5, weight="bold", loc="left")
+    left.set_ylim(-0.02, 1.02)
+    left.legend(frameon=False, fontsize=8)
+    right.bar(epochs, np.nan_to_num(changes), color=style.ACCENT)
+    right.set_title(
+        "Edges that changed their choice", fontsize=10.5, weight="bold", loc="left"
+    )
+    right.yaxis.get_major_locator().set_params(integer=True)
+    for axes in (left, right):
+        style.plain_axes(axes)
+        axes.set_xlabel("epoch", fontsize=8.5, color=style.MUTED)
+        axes.grid(axis="y", color="#e6e6e6", linewidth=0.7)
+        axes.set_axisbelow(True)
+        axes.set_xlim(0.5, len(margins) + 0.5)
+        axes.xaxis.get_major_locator().set_params(integer=True)
     return style.save_figure(figure, path)
 
 

@@ -6,7 +6,7 @@ from PIL import Image
 
 from lgcnet_tf.data import dataset_info
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.report import side_by_side
+from lgcnet_tf.figures import side_by_side
 
 INFO = dataset_info("toy_streets")
 
