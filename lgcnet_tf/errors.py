@@ -1,8 +1,16 @@
-"""The one exception that stands for a mistake the user can mend."""
+"""The exceptions that the binaries know."""
 
 
 class InputError(ValueError):
     """Bad input: one line that says what is wrong, where, and what is right.
 
     The binaries print its text alone, without a traceback, and exit with 1.
+    """
+
+
+class WorkerLost(RuntimeError):
+    """Another machine of a distributed run is gone, and the step with it.
+
+    TensorFlow cannot go on in this process: the binaries say so in one line and
+    start themselves again, to meet the others at the last checkpoint.
     """

@@ -1,14 +1,20 @@
 """Files that are either whole or absent."""
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
+import re
 import tempfile
 from collections.abc import Iterator
 from typing import Any
 
 from lgcnet_tf.errors import InputError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+_TEMPORARY = re.compile(r"\..+-[a-z0-9_]{8}(\.\w+)*")
 
 
 @contextlib.contextmanager
@@ -17,25 +23,71 @@ def atomic_write(path: str | os.PathLike) -> Iterator[pathlib.Path]:
 
     The temporary file lies in the target's own folder, which is created, and
     keeps the target's suffix, since some writers (Keras) choose the format by
-    it. It is removed when the block raises.
+    it. It is removed when the block raises, and reaches the disk before it
+    takes the target's name, so that not even a power cut leaves half a file.
+
+    Raises:
+        InputError: the disk is full; names `path`.
     """
     path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        prefix=f".{path.name.split('.')[0]}-",
-        suffix="".join(path.suffixes),
-        dir=path.parent,
-    )
-    os.close(handle)
-    temporary = pathlib.Path(name)
+    with naming_when_full(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{path.name.split('.')[0]}-",
+            suffix="".join(path.suffixes),
+            dir=path.parent,
+        )
+        os.close(handle)
+        temporary = pathlib.Path(name)
+        try:
+            yield temporary
+            mask = os.umask(0)
+            os.umask(mask)
+            temporary.chmod(0o666 & ~mask)
+            _to_disk(temporary)
+            os.replace(temporary, path)
+            with contextlib.suppress(OSError):  # not every file system can
+                _to_disk(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _to_disk(path):
+    handle = os.open(path, os.O_RDONLY)
     try:
-        yield temporary
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        os.replace(temporary, path)
+        os.fsync(handle)
     finally:
-        temporary.unlink(missing_ok=True)
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def naming_when_full(path: str | os.PathLike) -> Iterator[None]:
+    """Turns the error for a full disk into an InputError that names `path`."""
+    try:
+        yield
+    except Exception as error:
+        reason = full_disk(error)
+        if not reason:
+            raise
+        raise InputError(
+            f"{path}: not written: {reason}. Make room and give the same command again."
+        ) from error
+
+
+def full_disk(error: BaseException) -> str:
+    """The reason, if an error says that a disk, quota or file size is used up."""
+    if isinstance(error, OSError):
+        return os.strerror(error.errno) if error.errno in FULL else ""
+    if type(error).__module__.startswith("tensorflow"):  # its own have only words
+        return next((s for s in map(os.strerror, FULL) if s in str(error)), "")
+    return ""
+
+
+def remove_leftovers(folder: str | os.PathLike) -> None:
+    """Removes what a killed process left of `atomic_write` in `folder` itself."""
+    for path in pathlib.Path(folder).glob(".*"):
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:

@@ -1,10 +1,11 @@
+import errno
 import os
 import stat
 
 import pytest
 
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.files import atomic_write, read_json, write_json
+from lgcnet_tf.files import atomic_write, read_json, remove_leftovers, write_json
 
 
 def test_appears_when_whole(tmp_path):
@@ -41,6 +42,42 @@ def test_a_broken_write_leaves_nothing(tmp_path, error):
             raise error
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_is_told_of_in_one_line(tmp_path, number):
+    path = tmp_path / "file.txt"
+    with pytest.raises(InputError, match=r"file\.txt: not written: .*same command"):
+        with atomic_write(path) as temporary:
+            temporary.write_text("half")
+            raise OSError(number, "full")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    synced = []
+
+    def fsync(handle):
+        synced.append((os.fstat(handle).st_ino, path.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    path = tmp_path / "file.txt"
+    write_json(path, 1)
+    assert synced == [(path.stat().st_ino, False), (tmp_path.stat().st_ino, True)]
+
+
+def test_only_leftovers_are_removed(tmp_path):
+    with atomic_write(tmp_path / "a.weights.h5") as temporary:
+        temporary.write_text("")
+        left = temporary.rename(tmp_path / temporary.name.replace(".a", ".b"))
+        temporary.write_text("")
+    kept = [tmp_path / name for name in ("a.weights.h5", ".hidden", "b-abcdefgh.npz")]
+    for path in kept:
+        path.touch()
+    remove_leftovers(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted(kept)
+    assert left.name.startswith(".b-")
+    remove_leftovers(tmp_path / "absent")
 
 
 @pytest.mark.parametrize("name", ["model.keras", "a.weights.h5", "plain"])

@@ -2,8 +2,11 @@
 
 import contextlib
 import dataclasses
+import logging as standard_logging
 import os
 import sys
+import threading
+import time
 import typing
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,7 +14,9 @@ from typing import Any
 from absl import app, flags, logging
 
 from lgcnet_tf.config import Options, Size, format_size, parse_size
-from lgcnet_tf.errors import InputError
+from lgcnet_tf.errors import InputError, WorkerLost
+from lgcnet_tf.files import full_disk
+from lgcnet_tf.interruption import INTERRUPTION, Interrupted
 
 
 @contextlib.contextmanager
@@ -21,7 +26,8 @@ def quiet_start() -> Iterator[None]:
     They come from C++ and bypass Python, so standard error itself is turned
     away while the block runs. Exceptions are raised as ever.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    together = "TF_CONFIG" in os.environ  # a lost worker is told of in one line
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3" if together else "2")
     saved = os.dup(2)
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
@@ -32,6 +38,22 @@ def quiet_start() -> Iterator[None]:
     finally:
         os.dup2(saved, 2)
         os.close(saved)
+
+
+@contextlib.contextmanager
+def resumable() -> Iterator[None]:
+    """Lets SIGTERM and SIGINT end the block as soon as what is new is saved.
+
+    The process then exits with 0 (SIGTERM) or 130 (SIGINT), after one line.
+    """
+    with INTERRUPTION.installed():
+        try:
+            yield
+        except Interrupted as stop:
+            print(f"{_program()}: {stop}", file=sys.stderr, flush=True)
+            sys.stdout.flush()
+            # Threads that read data would hold up the usual way out.
+            os._exit(INTERRUPTION.status)
 
 
 _DEFINE = {
@@ -111,19 +133,51 @@ def run(options: type[Options], command: Callable[[Any], Any]) -> None:
         if len(argv) > 1:
             fail(f"unknown argument {argv[1]!r}; every option is a --flag.")
         logging.set_verbosity(logging.WARNING)  # of TensorFlow and TFDS
+        _hush_full_disk()
         try:
             command(options_from_flags(options))
         except InputError as error:
             fail(str(error))
+        except OSError as error:
+            if not full_disk(error):
+                raise
+            what = f"{error.filename}: " if error.filename else ""
+            fail(f"{what}{error.strerror}. Make room and give the same command again.")
+        except WorkerLost as error:
+            INTERRUPTION.allow()  # one that was asked to stop does
+            start_again(str(error))
         except KeyboardInterrupt:
             fail("interrupted.", 130)
 
     app.run(main)
 
 
+def start_again(message: str) -> None:
+    """Prints one line and becomes the same command anew."""
+    text = " ".join(message.split())
+    print(f"{_program()}: {text} Starting again.", file=sys.stderr, flush=True)
+    time.sleep(1.0)  # others may have to notice first
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
 def fail(message: str, status: int = 1) -> None:
     """Prints one line and leaves."""
     text = " ".join(message.split())
-    program = os.path.basename(sys.argv[0]).removesuffix(".py")
-    print(f"{program}: {text}", file=sys.stderr)
+    print(f"{_program()}: {text}", file=sys.stderr)
     sys.exit(status)
+
+
+def _hush_full_disk():
+    """Keeps back what logs and TensorBoard's thread say of it: the run says it."""
+    standard_logging.raiseExceptions = False
+    shown = threading.excepthook
+
+    def hook(failed):
+        if not full_disk(failed.exc_value):
+            shown(failed)
+
+    threading.excepthook = hook
+
+
+def _program():
+    return os.path.basename(sys.argv[0]).removesuffix(".py")

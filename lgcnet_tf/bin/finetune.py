@@ -4,10 +4,11 @@ from lgcnet_tf.bin import common
 
 
 def main():
-    with common.quiet_start():
-        from lgcnet_tf.training.finetune import FinetuneOptions, finetune
+    with common.resumable():
+        with common.quiet_start():
+            from lgcnet_tf.training.finetune import FinetuneOptions, finetune
 
-    common.run(FinetuneOptions, finetune)
+        common.run(FinetuneOptions, finetune)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,11 @@ from lgcnet_tf.bin import common
 
 
 def main():
-    with common.quiet_start():
-        from lgcnet_tf.search.search import SearchOptions, search
+    with common.resumable():
+        with common.quiet_start():
+            from lgcnet_tf.search.search import SearchOptions, search
 
-    common.run(SearchOptions, search)
+        common.run(SearchOptions, search)
 
 
 if __name__ == "__main__":

@@ -23,10 +23,20 @@ def steps_per_epoch(samples: Samples, batch_size: int) -> int:
     return max(1, len(samples) // batch_size)
 
 
-def _indices(samples: Samples, batch_size: int, seed: int, epoch: int) -> np.ndarray:
-    """Indices of an epoch's samples, `(steps * batch_size,)`."""
+def _indices(
+    samples: Samples,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    part: tuple[int, int],
+    first_step: int,
+) -> np.ndarray:
+    """Indices of an epoch's samples, or of this part of each batch, in order."""
     order = augment.epoch_order(len(samples), seed, epoch)
-    return np.resize(order, steps_per_epoch(samples, batch_size) * batch_size)
+    steps = steps_per_epoch(samples, batch_size)
+    number, parts = part
+    batches = np.resize(order, steps * batch_size).reshape(steps, parts, -1)
+    return batches[first_step:, number].reshape(-1)
 
 
 def _make_sample(samples, index, epoch, seed, crop_size, scale_range, flip):
@@ -50,6 +60,8 @@ def training_batches(
     epochs: int = 1,
     scale_range: tuple[float, float] = (0.5, 2.0),
     flip: bool = True,
+    part: tuple[int, int] = (0, 1),
+    first_step: int = 0,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yields augmented batches; threads prepare the next ones meanwhile.
 
@@ -62,6 +74,10 @@ def training_batches(
         epochs: count of epochs.
         scale_range: limits of the random scale.
         flip: mirror half of the images.
+        part: `(number, parts)`: every batch is cut into equal parts, of which
+            this one is made.
+        first_step: batches of the first epoch to leave out, for a run that
+            goes on inside of it.
 
     Yields:
         Images, uint8 `(batch, height, width, 3)`, and labels, int32
@@ -73,9 +89,11 @@ def training_batches(
 
     def jobs():
         for epoch in range(first_epoch, first_epoch + epochs):
-            for index in _indices(samples, batch_size, seed, epoch):
+            skip = first_step if epoch == first_epoch else 0
+            for index in _indices(samples, batch_size, seed, epoch, part, skip):
                 yield int(index), epoch
 
+    size = batch_size // part[1]
     pool = concurrent.futures.ThreadPoolExecutor(
         os.cpu_count(), thread_name_prefix="training_batches"
     )
@@ -96,11 +114,11 @@ def training_batches(
                         flip,
                     )
                 )
-                if len(pending) >= (_LOOK_AHEAD_BATCHES + 1) * batch_size:
+                if len(pending) >= (_LOOK_AHEAD_BATCHES + 1) * size:
                     break
             if not pending:
                 return
-            batch = [pending.popleft().result() for _ in range(batch_size)]
+            batch = [pending.popleft().result() for _ in range(size)]
             images, labels = zip(*batch)
             yield np.stack(images), np.stack(labels).astype(np.int32)
     finally:
@@ -116,6 +134,8 @@ def training_dataset(
     epochs: int = 1,
     scale_range: tuple[float, float] = (0.5, 2.0),
     flip: bool = True,
+    part: tuple[int, int] = (0, 1),
+    first_step: int = 0,
 ):
     """The batches of `training_batches` as a `tf.data.Dataset`.
 
@@ -133,9 +153,12 @@ def training_dataset(
 
     def epoch_jobs(epoch):
         def order(epoch):
-            return _indices(samples, batch_size, seed, int(epoch)).astype(np.int64)
+            skip = first_step if epoch == first_epoch else 0
+            indices = _indices(samples, batch_size, seed, int(epoch), part, skip)
+            return indices.astype(np.int64)
 
-        indices = tf.numpy_function(order, [epoch], tf.int64)
+        # Functions of their arguments alone: else determinism runs them in series.
+        indices = tf.numpy_function(order, [epoch], tf.int64, stateful=False)
         indices.set_shape([None])
         return tf.data.Dataset.from_tensor_slices(indices).map(lambda i: (i, epoch))
 
@@ -145,7 +168,9 @@ def training_dataset(
                 samples, int(index), int(epoch), seed, crop_size, scale_range, flip
             )
 
-        image, label = tf.numpy_function(draw, [index, epoch], [tf.uint8, tf.uint8])
+        image, label = tf.numpy_function(
+            draw, [index, epoch], [tf.uint8, tf.uint8], stateful=False
+        )
         image.set_shape([*crop_size, 3])
         label.set_shape(crop_size)
         return image, label
@@ -153,11 +178,11 @@ def training_dataset(
     dataset = tf.data.Dataset.range(first_epoch, first_epoch + epochs)
     dataset = dataset.flat_map(epoch_jobs)
     dataset = dataset.map(make, num_parallel_calls=os.cpu_count(), deterministic=True)
-    dataset = dataset.batch(batch_size, drop_remainder=True)
+    dataset = dataset.batch(batch_size // part[1], drop_remainder=True)
     dataset = dataset.map(lambda image, label: (image, tf.cast(label, tf.int32)))
     dataset = dataset.apply(
         tf.data.experimental.assert_cardinality(
-            epochs * steps_per_epoch(samples, batch_size)
+            epochs * steps_per_epoch(samples, batch_size) - first_step
         )
     )
     options = tf.data.Options()

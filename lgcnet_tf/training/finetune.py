@@ -10,13 +10,16 @@ from lgcnet_tf.data import load_samples, steps_per_epoch
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
 from lgcnet_tf.model.network import Network, at_size
+from lgcnet_tf.model.precision import precision
 from lgcnet_tf.model.zoo import load_genotype, load_network
 from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.training.determinism import make_deterministic
 from lgcnet_tf.training.fit import compile_for_segmentation, fit
 from lgcnet_tf.training.losses import CrossEntropy
 from lgcnet_tf.training.options import TrainingOptions
 from lgcnet_tf.training.optimizers import SGD
 from lgcnet_tf.training.strategy import make_strategy
+from lgcnet_tf.training.workers import last_words, this_worker, watch
 from lgcnet_tf.training.validation import Validation
 
 MODEL = "model.keras"
@@ -30,7 +33,6 @@ class FinetuneOptions(TrainingOptions):
     initial_model: str = option(
         "", "Saved network of the same genotype to start from; else from scratch."
     )
-    validation_split: str = option("val", "Split for the mIoU; empty for none.")
     validate_every: int = option(5, "Epochs from one to the next.", minimum=1)
     epochs: int = option(200, "Epochs of training.", minimum=1)
     batch_size: int = option(8, "Global batch size.", minimum=1)
@@ -47,6 +49,7 @@ class FinetuneOptions(TrainingOptions):
             raise InputError(f"--hardest must be at most 1. Received: {self.hardest}")
 
 
+@watch()
 def finetune(options: FinetuneOptions) -> dict[str, Any]:
     """Trains a network; writes `model.keras` at `input_size`, history, results.
 
@@ -55,8 +58,12 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
 
     Raises:
         InputError: bad options, data or genotype; a loss that became NaN.
+        WorkerLost: another machine of a distributed training is gone.
     """
     options.check()
+    if options.deterministic:
+        make_deterministic()
+    strategy, worker = make_strategy(options.devices, options.batch_size), this_worker()
     samples = load_samples(options.dataset, options.split, options.data_dir or None)
     samples.check()
     genotype = load_genotype(options.model)
@@ -74,9 +81,12 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
             options.dataset, options.validation_split, options.data_dir or None
         )
     steps = options.epochs * steps_per_epoch(samples, options.batch_size)
-    with make_strategy().scope():
+    with strategy.scope():
         keras.utils.set_random_seed(options.seed)
-        network = Network(genotype.skeleton, options.crop_size, genotype)
+        with precision(options.mixed_precision):
+            network = Network(
+                genotype.skeleton, options.crop_size, genotype, remat=options.remat
+            )
         if options.initial_model:
             _start_from(network, options.initial_model)
         poly = keras.optimizers.schedules.PolynomialDecay(
@@ -84,39 +94,46 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         )
         compile_for_segmentation(
             network,
-            SGD(poly, momentum=0.9, l2=options.l2),
+            SGD(
+                poly,
+                momentum=0.9,
+                l2=options.l2,
+                global_clipnorm=options.clip_norm or None,
+            ),
             CrossEntropy(samples.info.void_label, options.hardest),
             classes,
         )
-    folder = RunFolder(options, "finetune")
+    folder = RunFolder(options, "finetune", worker.index)
     history = fit(
         network,
         samples,
         folder,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        crop_size=options.crop_size,
-        seed=options.seed,
-        scale_range=options.scale_range,
+        options,
+        strategy=strategy,
         on_epoch_end=Validation(
             network,
-            validation,
+            validation if worker.chief else None,
             options.input_size,
             options.validate_every,
             options.epochs,
+            options.pictures_every,
+            folder,
         ),
     )
-    trained = at_size(network, options.input_size)
-    with atomic_write(folder / MODEL) as temporary:
-        trained.save(temporary)
-    return folder.finish(
-        {
-            "model": MODEL,
-            "params": trained.count_params(),
-            "epochs": len(history),
-            "last_epoch": history[-1],
-        }
-    )
+    with last_words(strategy, worker, options.epochs):
+        if not worker.chief:
+            return history[-1]
+        trained = at_size(network, options.input_size)
+        with atomic_write(folder / MODEL) as temporary:
+            trained.save(temporary)
+        return folder.finish(
+            {
+                "model": MODEL,
+                "params": trained.count_params(),
+                "epochs": len(history),
+                "last_epoch": history[-1],
+            }
+        )
 
 
 def _start_from(network: Network, model: str) -> None:

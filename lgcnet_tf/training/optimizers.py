@@ -1,4 +1,4 @@
-"""Keras' optimisers with PyTorch's weight decay."""
+"""Keras' optimisers with PyTorch's weight decay and clipping of the whole batch."""
 
 import keras
 from keras import ops
@@ -9,6 +9,10 @@ class CoupledDecay:
 
     This is PyTorch's weight decay, which the paper used. Keras' `weight_decay`
     is decoupled: with momentum 0.9 it decays ten times less.
+
+    `global_clipnorm` limits the norm of the sum over replicas too, before the
+    decay; Keras limits each replica's gradients on their own, so that a batch
+    on two replicas would take another step than on one.
     """
 
     def __init__(self, *args, l2=0.0, **kwargs):
@@ -18,6 +22,26 @@ class CoupledDecay:
     def update_step(self, gradient, variable, learning_rate):
         decay = ops.cast(self.l2, gradient.dtype) * variable
         super().update_step(gradient + decay, variable, learning_rate)
+
+    def _clip_gradients(self, grads):
+        if self.global_clipnorm and keras.backend.backend() == "tensorflow":
+            return grads  # only below are they summed
+        return super()._clip_gradients(grads)
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        summed = super()._all_reduce_sum_gradients(grads_and_vars)
+        if not self.global_clipnorm:
+            return summed
+        squares = [
+            ops.sum(ops.square(ops.cast(gradient, "float32")))
+            for gradient, _ in summed
+            if gradient is not None
+        ]
+        norm = ops.sqrt(sum(squares))
+        factor = self.global_clipnorm / ops.maximum(norm, self.global_clipnorm)
+        return [
+            (g if g is None else g * ops.cast(factor, g.dtype), v) for g, v in summed
+        ]
 
     def get_config(self):
         return super().get_config() | {"l2": self.l2}

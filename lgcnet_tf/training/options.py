@@ -14,11 +14,40 @@ class TrainingOptions(DataOptions):
     crop_size: Size = option((96, 160), "Size of the training crops, HxW.")
     scale_min: float = option(0.5, "Smallest scale of the random resize.", above=0)
     scale_max: float = option(2.0, "Largest scale of the random resize.", above=0)
+    validation_split: str = option(
+        "val", "Split for the mIoU and pictures of predictions; empty for none."
+    )
+    pictures_every: int = option(
+        1, "Epochs from one set of pictures in the events to the next; 0 for none.", minimum=0
+    )
+    devices: tuple[str, ...] = option(
+        (), "Devices of this machine, e.g. GPU:0,GPU:1; none for all GPUs."
+    )
+    clip_norm: float = option(
+        0.0, "Largest global norm of the weights' gradients; 0 for any.", minimum=0
+    )
+    mixed_precision: bool = option(False, "Compute in bfloat16; weights stay float32.")
+    remat: bool = option(
+        False, "Compute each cell again for the gradients, to save memory."
+    )
+    deterministic: bool = option(
+        False,
+        "Same seed, same bits, also after interruptions; slower. Every operation has "
+        "a deterministic kernel on CPUs and GPUs.",
+    )
 
     @property
     def scale_range(self) -> tuple[float, float]:
         """The limits of the random resize."""
         return self.scale_min, self.scale_max
+
+    def draws_pictures(self, epoch: int) -> bool:
+        """Whether pictures are due at the end of `epoch`, from 0: at the last one too.
+
+        For options that have `epochs`.
+        """
+        done, every = epoch + 1, self.pictures_every
+        return every > 0 and (done % every == 0 or done == self.epochs)
 
     def check(self) -> None:
         super().check()

@@ -1,9 +1,11 @@
-"""The mIoU of a split at full size, now and then while training."""
+"""The mIoU of a split at full size, now and then while training, and pictures."""
 
 from lgcnet_tf.data import Samples
 from lgcnet_tf.evaluation import evaluate, mask_function
 from lgcnet_tf.model.network import Network
+from lgcnet_tf.run_folder import RunFolder
 from lgcnet_tf.space.skeleton import Size
+from lgcnet_tf.training.fixed_images import FixedImages
 
 
 class Validation:
@@ -15,6 +17,9 @@ class Validation:
         input_size: (height, width) of evaluation.
         every: epochs from one evaluation to the next.
         epochs: epochs of the whole run.
+        pictures_every: epochs from one picture of predictions to the next; 0
+            for none.
+        folder: gets the pictures into its events.
     """
 
     def __init__(
@@ -24,21 +29,36 @@ class Validation:
         input_size: Size,
         every: int,
         epochs: int,
+        pictures_every: int = 0,
+        folder: RunFolder | None = None,
     ):
         self.samples = samples
         self.every = every
         self.epochs = epochs
         self.network = network
+        self.pictures_every = pictures_every
+        self.folder = folder
         if samples is not None:
             config = network.get_config() | {"input_size": input_size}
             self.full_size = Network.from_config(config)
             self.predict_mask = mask_function(self.full_size)
+            if pictures_every:
+                self.fixed_images = FixedImages(samples, input_size)
 
     def __call__(self, epoch: int) -> dict[str, float]:
         """Figures of `epoch`, counted from 0: `val_miou`, a fraction, or none."""
         done = epoch + 1
-        if self.samples is None or (done % self.every and done != self.epochs):
+        evaluates = self.samples is not None and self._due(done, self.every)
+        draws = self.samples is not None and self._due(done, self.pictures_every)
+        if evaluates or draws:
+            self.full_size.set_weights(self.network.get_weights())
+        if draws:
+            picture = self.fixed_images.draw(self.predict_mask)
+            self.folder.write_images(done, {"predictions": picture})
+        if not evaluates:
             return {}
-        self.full_size.set_weights(self.network.get_weights())
         result = evaluate(self.predict_mask, self.samples, progress=False)
         return {"val_miou": result.miou}
+
+    def _due(self, done, every):
+        return every and (done % every == 0 or done == self.epochs)

@@ -55,6 +55,19 @@ def test_a_later_epoch_is_what_an_uninterrupted_run_sees(streets):
     assert (whole[0][0] != whole[4][0]).any()
 
 
+@pytest.mark.parametrize("part", [(0, 1), (1, 2)])
+def test_first_step_leaves_out_batches_of_the_first_epoch_alone(streets, part):
+    pytest.importorskip("tensorflow")
+    arguments = dict(
+        batch_size=2, crop_size=(32, 32), seed=1, first_epoch=1, epochs=2, part=part
+    )
+    whole = list(training_batches(streets, **arguments))
+    assert_same(whole[3:], list(training_batches(streets, **arguments, first_step=3)))
+    dataset = training_dataset(streets, **arguments, first_step=3)
+    assert dataset.cardinality() == 2 * 5 - 3
+    assert_same(whole[3:], list(dataset.as_numpy_iterator()))
+
+
 def test_a_batch_holds_the_augmented_samples_of_its_epoch(streets):
     (images, labels), _ = training_batches(streets, 4, (32, 40), seed=5, first_epoch=7)
     for row, index in enumerate(pipeline.augment.epoch_order(11, 5, 7)[:4]):

@@ -37,7 +37,7 @@ def make_small_model():
                 keras.layers.Rescaling(1 / 255),
                 keras.layers.Dropout(0.2, seed=1),
                 keras.layers.Conv2D(CLASSES, 1, name="conv"),
-                keras.layers.BatchNormalization(),
+                keras.layers.BatchNormalization(name="norm"),
             ]
         )
         model.compile(

@@ -6,6 +6,7 @@ import json
 import keras
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lgcnet_tf.data import load_samples
 from lgcnet_tf.errors import InputError
@@ -67,8 +68,9 @@ def test_saved_network_is_the_trained_one(finished):
     assert network.num_classes == 8  # the genotype's 19 gave way to the data's
     assert network.count_params() == results["params"]
     with np.load(folder / "checkpoints" / f"epoch_{EPOCHS:04d}.npz") as data:
-        stem = data["0"]
-    np.testing.assert_array_equal(network.trainable_variables[0], stem)
+        for variable in network.variables:
+            _, _, path = variable.path.partition("/")
+            np.testing.assert_array_equal(variable, data[f"network/{path}"])
     val = load_samples("toy_streets", "val")
     found = evaluate(mask_function(network), val, progress=False).miou
     assert found == pytest.approx(results["last_epoch"]["val_miou"], abs=1e-6)
@@ -145,3 +147,12 @@ def test_starts_from_the_same_genotype_only(finished, tmp_path):
     with pytest.raises(InputError, match="its genotype or classes"):
         finetune(options)
     assert not (tmp_path / "run").exists()
+
+
+def test_events_have_pictures_of_predictions(finished):
+    options, _, folder = finished
+    events = EventAccumulator(str(folder / "events"), {"images": 0}).Reload()
+    assert [e.step for e in events.Images("predictions")] == [1, 2, 3]
+    assert [e.step for e in events.Scalars("val_miou")] == [2, 3]
+    for tag in ("loss", "learning_rate", "miou"):
+        assert [e.step for e in events.Scalars(tag)] == [1, 2, 3]

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from lgcnet_tf.config import RunOptions
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.training.finetune import FinetuneOptions
 from lgcnet_tf.training.fit import fit
 
 
@@ -16,16 +16,20 @@ def start(small_samples, make_small_model, tmp_path):
 
     def start(name="run", epochs=3, model=None, **hooks):
         model = model or make_small_model()
-        folder = RunFolder(RunOptions(output_dir=str(tmp_path / name)), "finetune")
+        options = FinetuneOptions(
+            output_dir=str(tmp_path / name),
+            epochs=epochs,
+            batch_size=2,
+            crop_size=(16, 16),
+            scale_min=0.8,
+            scale_max=1.2,
+        )
+        folder = RunFolder(options, "finetune")
         history = fit(
             model,
             small_samples,
             folder,
-            epochs=epochs,
-            batch_size=2,
-            crop_size=(16, 16),
-            seed=0,
-            scale_range=(0.8, 1.2),
+            options,
             **hooks,
         )
         return model, history
@@ -59,7 +63,7 @@ def test_an_entry_for_each_epoch(start, tmp_path):
     names = sorted(path.name for path in (tmp_path / "run/checkpoints").iterdir())
     assert names == ["epoch_0002.npz", "epoch_0003.npz"]
     log = (tmp_path / "run/log.txt").read_text()
-    assert "epoch 3/3 " in log
+    assert "epoch 3/3: " in log
 
 
 def test_epochs_are_counted_from_0(start):
@@ -126,7 +130,7 @@ def test_loss_that_became_nan(start, make_small_model, tmp_path):
     assert "\n" not in message
     assert [path.name for path in good.parent.iterdir()] == [good.name]
     with np.load(good) as data:
-        for name in set(data.files) - {"meta"}:
+        for name in set(data.files) - {"meta.json"}:
             assert np.isfinite(data[name]).all()
     assert len(json.loads((tmp_path / "run/history.json").read_text())) == 1
 
