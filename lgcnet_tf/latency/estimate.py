@@ -7,8 +7,9 @@ from keras import ops
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.table import LatencyTable
-from lgcnet_tf.space.genotype import Genotype, fusion_candidates
+from lgcnet_tf.space.genotype import Genotype, fusion_candidates, indices_of
 from lgcnet_tf.space.operations import CELL_OPERATIONS
+from lgcnet_tf.space.pruning import liveness_of, reads
 from lgcnet_tf.space.skeleton import Size, Skeleton
 from lgcnet_tf.space.workloads import workloads
 
@@ -19,11 +20,13 @@ FORMS = ("log", "linear")
 
 
 class CostModel:
-    """Latency as a linear function of the weights Z on the edges (Eq. 8, 9).
+    """What the networks of a search space take, by a table.
 
-    One function serves search and final network: the derived network's
-    prediction is the expected latency at one-hot weights. It adds up every
-    edge, also those that pruning leaves out because nothing reads them.
+    The search differentiates `expected_latency`, linear in the weights Z on
+    the edges (Eq. 8, 9): it adds up every edge and every fixed part, for in a
+    mixture nothing is dead. `predicted_latency` is a derived network's, of
+    what pruning leaves of it. Both are the same number for a genotype in
+    which nothing is dead; with dead parts the prediction is smaller.
 
     Args:
         table: times of the workloads; must belong to the search space.
@@ -33,7 +36,11 @@ class CostModel:
         cells: (K', 5, 8) µs of each candidate of each edge; K' counts the cells
             up to `skeleton.last_cell`, those after it cost nothing.
         fusion: for each edge of the fusion cell (candidates,) µs.
-        fixed: µs of what every network of the space does.
+        inputs: (K', 2) µs of bringing s0 and s1 to each cell's size and width.
+        taps: for each tap µs of bringing it to the fusion cell's width.
+        always: µs of what every network does: stem, projections, classifier.
+        fixed: µs of what every network of which nothing is dead does besides
+            its edges; `inputs` and `taps` included.
 
     Raises:
         InputError: the table is one of another search space or input size.
@@ -50,7 +57,12 @@ class CostModel:
             name: np.array([table[w] for w in edge])
             for name, edge in work.fusion.items()
         }
-        self.fixed = float(sum(table[w] for w in work.fixed))
+        self.inputs = np.array(
+            [[sum(table[w] for w in source) for source in cell] for cell in work.inputs]
+        )
+        self.taps = tuple(sum(table[w] for w in tap) for tap in work.taps)
+        self.always = sum(table[w] for w in (*work.stem, *work.head))
+        self.fixed = float(self.always + self.inputs.sum() + sum(self.taps))
 
     def expected_latency(self, weights: dict[str, Any]):
         """Σ Z · lat + fixed (Eq. 8 and 9), differentiable in Z.
@@ -70,7 +82,12 @@ class CostModel:
         return latency + self.fixed
 
     def predicted_latency(self, genotype: Genotype) -> float:
-        """A derived network's latency in µs: `expected_latency` at its one-hot Z.
+        """Latency in µs of the network that `Network` builds of `genotype`.
+
+        The sum of the table's times over what is built. Left out are edges
+        that carry nothing, cells that nothing reads, inputs that no live edge
+        of theirs reads, and empty taps. An input that lost one of its two
+        nodes counts in full: the table has no narrower ones.
 
         Raises:
             InputError: the genotype belongs to another skeleton.
@@ -79,7 +96,34 @@ class CostModel:
             raise InputError(
                 "latency: the genotype belongs to another skeleton than the table."
             )
-        return float(self.expected_latency(one_hot_weights(genotype)))
+        return float(self.predicted_latencies(*indices_of(genotype)))
+
+    def predicted_latencies(self, cells: np.ndarray, fusion: np.ndarray) -> np.ndarray:
+        """`predicted_latency` of many networks at once.
+
+        Args:
+            cells: (..., K, 5) ints, places in `CELL_OPERATIONS`.
+            fusion: (..., edges) ints, places in `fusion_candidates`.
+
+        Returns:
+            (...,) µs.
+        """
+        live = liveness_of(self.skeleton, cells != CELL_OPERATIONS.index("none"))
+        count = len(self.cells)
+        needed = live.needed[..., :count, None]
+        costs = np.take_along_axis(
+            np.broadcast_to(self.cells, (*cells.shape[:-2], *self.cells.shape)),
+            cells[..., :count, :, None],
+            axis=-1,
+        )[..., 0]
+        total = self.always + (costs * (live.edges[..., :count, :] & needed)).sum((-2, -1))
+        read = reads(live.edges)[..., :count, :] & needed
+        total = total + (self.inputs * read).sum((-2, -1))
+        for tap, cost in zip(self.skeleton.taps, self.taps):
+            total = total + cost * live.nodes[..., tap, :].any(-1)
+        for index, costs in enumerate(self.fusion.values()):
+            total = total + costs[fusion[..., index]]
+        return total
 
 
 def one_hot_weights(genotype: Genotype) -> dict[str, Any]:
@@ -108,12 +152,16 @@ class LatencyLoss:
     Args:
         weight: λ, a number or a scalar variable.
         form: `"log"`, λ · log(LAT in µs), or `"linear"`, λ · LAT in ms.
+        target_us: what LAT shall be, if λ is the multiplier of that constraint;
+            the loss is then 0 at the target, with the same gradient.
 
     Raises:
         InputError: there is no such form.
     """
 
-    def __init__(self, weight=LATENCY_WEIGHT, form: str = "log"):
+    def __init__(
+        self, weight=LATENCY_WEIGHT, form: str = "log", target_us: float | None = None
+    ):
         if form not in FORMS:
             raise InputError(
                 f"latency loss: form must be one of {', '.join(FORMS)}. "
@@ -121,9 +169,10 @@ class LatencyLoss:
             )
         self.weight = weight
         self.form = form
+        self.target_us = target_us
 
     def __call__(self, latency_us):
         """Scalar loss of a latency in µs."""
         if self.form == "log":
-            return self.weight * ops.log(latency_us)
-        return self.weight * latency_us / 1000.0
+            return self.weight * ops.log(latency_us / (self.target_us or 1.0))
+        return self.weight * (latency_us - (self.target_us or 0.0)) / 1000.0

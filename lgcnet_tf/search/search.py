@@ -10,49 +10,84 @@ from lgcnet_tf.config import option
 from lgcnet_tf.data import load_samples, steps_per_epoch
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
-from lgcnet_tf.guidance import COMMUNICATIONS, GAMMA, WIDTH
+from lgcnet_tf.guidance import COMMUNICATIONS, GAMMA, WIDTH, Communication, cell_kinds
 from lgcnet_tf.latency.estimate import FORMS, LATENCY_WEIGHT, CostModel, LatencyLoss
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.model.network import Network
+from lgcnet_tf.model.precision import precision
 from lgcnet_tf.run_folder import RunFolder
-from lgcnet_tf.search.architecture import Architecture
+from lgcnet_tf.search.architecture import SAMPLINGS, Architecture, check_sampling
+from lgcnet_tf.search.derive import derive_for_target
 from lgcnet_tf.search.joint_optimizer import JointOptimizer
+from lgcnet_tf.search.latency_target import LatencyTarget, check_reachable, steer
+from lgcnet_tf.search.observer import Observer
+from lgcnet_tf.search.random_search import check_strategy, random_search
 from lgcnet_tf.search.search_model import SearchModel
 from lgcnet_tf.search.temperature import FINAL, INITIAL, temperature_at
 from lgcnet_tf.space import Genotype, Skeleton
 from lgcnet_tf.space.genotype import operation_counts
 from lgcnet_tf.space.options import SpaceOptions
+from lgcnet_tf.training.determinism import make_deterministic
 from lgcnet_tf.training.fit import compile_for_segmentation, fit
 from lgcnet_tf.training.losses import CrossEntropy
 from lgcnet_tf.training.options import TrainingOptions
 from lgcnet_tf.training.optimizers import SGD, Adam
 from lgcnet_tf.training.strategy import make_strategy
+from lgcnet_tf.training.workers import last_words, this_worker, watch
 
 GENOTYPE = "genotype.json"
 ALPHAS = "alphas.npz"
+STRATEGIES = ("differentiable", "random")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SearchOptions(SpaceOptions, TrainingOptions):
     """Options of a search; the defaults are the paper's."""
 
+    search_strategy: str = option(
+        STRATEGIES[0], "Search by gradients, or draw a random network.", STRATEGIES
+    )
+    min_latency_ms: float = option(
+        0.0, "Predicted latency a random network has at least; 0 for any.", minimum=0
+    )
+    max_latency_ms: float = option(
+        0.0, "Predicted latency a random network has at most; 0 for any.", minimum=0
+    )
     latency_table: str = option("", "Latency table of the space at --input_size.")
     epochs: int = option(50, "Epochs of the search.", minimum=1)
     batch_size: int = option(16, "Global batch size.", minimum=1)
     communication: str = option("ggm", "Between cells.", COMMUNICATIONS)
     ggm_width: int = option(WIDTH, "d, width of the GCN-guided modules (Table VIII).", minimum=1)
     gamma: float = option(GAMMA, "γ of Eq. 5.")
+    sampling: str = option(
+        SAMPLINGS[0],
+        "Mix all operations of an edge, or draw one (in less memory and time).",
+        SAMPLINGS,
+    )
     latency_weight: float = option(LATENCY_WEIGHT, "λ of Eq. 10.", minimum=0)
     latency_form: str = option(
         FORMS[0], "λ·log(LAT in µs), or λ·LAT in ms.", FORMS
+    )
+    target_latency_ms: float = option(
+        0.0,
+        "Predicted latency of the network to be found, met within 5 %; λ is then "
+        "steered and --latency_weight is where it starts. 0 for none.",
+        minimum=0,
     )
     weight_lr: float = option(0.025, "Initial rate of the weights' SGD (cosine).", above=0)
     weight_lr_final: float = option(0.001, "Its final rate.", minimum=0)
     weight_l2: float = option(1e-3, "L2 of the weights, coupled.")
     alpha_lr: float = option(1e-3, "Rate of the architecture's Adam.", above=0)
+    guidance_lr: float = option(
+        0.0, "Rate of the modules between cells; 0 for alpha_lr / ggm_width.", minimum=0
+    )
     alpha_l2: float = option(1e-4, "L2 of the architecture, coupled.")
     temperature: float = option(INITIAL, "τ of Eq. 4 in the first epoch.", above=0)
     temperature_final: float = option(FINAL, "τ in the last epoch.", above=0)
+
+    def check(self) -> None:
+        super().check()
+        check_strategy(self)
 
 
 def build_search_model(
@@ -66,30 +101,53 @@ def build_search_model(
         steps: steps in the whole search, for the cosine.
     """
     keras.utils.set_random_seed(options.seed)
+    with precision(options.mixed_precision):
+        network = Network(
+            skeleton, options.crop_size, sampling=options.sampling, remat=options.remat
+        )
     model = SearchModel(
-        Network(skeleton, options.crop_size),
+        network,
         Architecture(
             skeleton,
             options.communication,
             options.ggm_width,
             options.gamma,
             options.seed,
+            options.sampling,
         ),
         cost_model,
-        LatencyLoss(options.latency_weight, options.latency_form),
+        LatencyLoss(
+            options.latency_weight,
+            options.latency_form,
+            1000.0 * options.target_latency_ms or None,
+        ),
     )
+
+    def architecture_adam(rate):
+        return Adam(rate, beta_1=0.5, beta_2=0.999, l2=options.alpha_l2)
+
     cosine = keras.optimizers.schedules.CosineDecay(
         options.weight_lr, steps, alpha=options.weight_lr_final / options.weight_lr
     )
     optimizer = JointOptimizer(
-        SGD(cosine, momentum=0.9, l2=options.weight_l2),
-        Adam(options.alpha_lr, beta_1=0.5, beta_2=0.999, l2=options.alpha_l2),
-        scope=Architecture.SCOPE,
+        SGD(
+            cosine,
+            momentum=0.9,
+            l2=options.weight_l2,
+            global_clipnorm=options.clip_norm or None,
+        ),
+        {
+            Architecture.SCOPE: architecture_adam(options.alpha_lr),
+            Communication.SCOPE: architecture_adam(
+                options.guidance_lr or options.alpha_lr / options.ggm_width
+            ),
+        },
     )
     compile_for_segmentation(model, optimizer, CrossEntropy(), skeleton.num_classes)
     return model
 
 
+@watch()
 def search(options: SearchOptions) -> dict[str, Any]:
     """Searches; writes genotype, α, history, events and results.
 
@@ -98,21 +156,42 @@ def search(options: SearchOptions) -> dict[str, Any]:
 
     Raises:
         InputError: bad options, data or table; a loss that became NaN.
+        WorkerLost: another machine of a distributed search is gone.
     """
     options.check()
     if not options.latency_table:
         raise InputError(
             "--latency_table is missing: make one with lgcnet-measure-latency."
         )
+    if options.search_strategy == "random":
+        return random_search(options, GENOTYPE)
+    if options.deterministic:
+        make_deterministic()
+    strategy, worker = make_strategy(options.devices, options.batch_size), this_worker()
+    check_sampling(options.sampling, strategy.num_replicas_in_sync)
+    target_us = 1000.0 * options.target_latency_ms
     samples = load_samples(options.dataset, options.split, options.data_dir or None)
     samples.check()
+    watched = None
+    if options.validation_split and options.pictures_every:
+        watched = load_samples(
+            options.dataset, options.validation_split, options.data_dir or None
+        )
     skeleton = options.skeleton(samples.info.num_classes)
     table = LatencyTable.load(options.latency_table)
     cost_model = CostModel(table, skeleton, options.input_size)
-    folder = RunFolder(options, "search")
+    if target_us:
+        reductions = [spec.reduction for spec in skeleton.cells]
+        check_reachable(
+            target_us, cost_model, cell_kinds(options.communication, reductions)
+        )
+    folder = RunFolder(options, "search", worker.index)
     steps = options.epochs * steps_per_epoch(samples, options.batch_size)
-    with make_strategy().scope():
+    with strategy.scope():
         model = build_search_model(options, skeleton, cost_model, steps)
+    target = target_us and LatencyTarget(target_us, steps, options.latency_form)
+    if target:
+        model.latency_multiplier.assign(target.start(options.latency_weight))
 
     def on_epoch_begin(epoch):
         model.temperature.assign(
@@ -121,48 +200,52 @@ def search(options: SearchOptions) -> dict[str, Any]:
             )
         )
 
-    def on_epoch_end(epoch):
-        probabilities = model.architecture.probabilities()
-        entropy = [-(p * np.log(p + 1e-12)).sum(-1).mean() for p in probabilities.values()]
-        return {
-            "temperature": float(model.temperature),
-            "derived_latency_ms": cost_model.predicted_latency(
-                model.architecture.derive()
-            )
-            / 1000.0,
-            "alpha_entropy": float(np.mean(entropy)),
-        }
-
+    observer = Observer(model, folder, options, watched)
     history = fit(
         model,
         samples,
         folder,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        crop_size=options.crop_size,
-        seed=options.seed,
-        scale_range=options.scale_range,
+        options,
+        strategy=strategy,
         on_epoch_begin=on_epoch_begin,
-        on_epoch_end=on_epoch_end,
+        on_step_end=lambda: target and steer(model, target),
+        on_epoch_end=observer,
     )
-    genotype = _derive(model, options, table, cost_model)
-    network = Network(skeleton, options.crop_size, genotype)  # refuses an empty one
-    genotype.save(folder / GENOTYPE)
-    with atomic_write(folder / ALPHAS) as temporary:
-        np.savez(temporary, **model.architecture.probabilities())
-    return folder.finish(
-        {
-            "predicted_latency_ms": genotype.provenance["predicted_latency_ms"],
-            "operations": operation_counts(genotype),
-            "params": network.count_params(),
-            "epochs": len(history),
-            "last_epoch": history[-1],
-        }
-    )
+    with last_words(strategy, worker, options.epochs):
+        if not worker.chief:
+            return history[-1]
+        genotype, edges_changed = _derive(model, options, table, cost_model)
+        if target:
+            folder.log.info(
+                "target %.4g ms: predicted %.4g ms, edges changed for it: %d",
+                options.target_latency_ms,
+                genotype.provenance["predicted_latency_ms"],
+                edges_changed,
+            )
+        network = Network(skeleton, options.crop_size, genotype)  # refuses an empty one
+        genotype.save(folder / GENOTYPE)
+        with atomic_write(folder / ALPHAS) as temporary:
+            np.savez(temporary, **model.architecture.probabilities())
+        return folder.finish(
+            {
+                "predicted_latency_ms": genotype.provenance["predicted_latency_ms"],
+                **({"edges_changed_for_target": edges_changed} if target else {}),
+                "operations": operation_counts(genotype),
+                "params": network.count_params(),
+                "epochs": len(history),
+                **observer.conclusion(),
+                "last_epoch": history[-1],
+            }
+        )
 
 
-def _derive(model, options, table, cost_model) -> Genotype:
-    genotype = model.architecture.derive()
+def _derive(model, options, table, cost_model) -> tuple[Genotype, int]:
+    genotype, edges_changed = model.architecture.derive(), 0
+    if options.target_latency_ms:
+        genotype, edges_changed = derive_for_target(
+            model.architecture, cost_model, 1000.0 * options.target_latency_ms
+        )
+    predicted_ms = cost_model.predicted_latency(genotype) / 1000.0
     provenance = {
         "dataset": options.dataset,
         "input_size": list(options.input_size),
@@ -171,6 +254,8 @@ def _derive(model, options, table, cost_model) -> Genotype:
         "communication": options.communication,
         "latency_table": table.table_id,
         "seed": options.seed,
-        "predicted_latency_ms": cost_model.predicted_latency(genotype) / 1000.0,
+        "predicted_latency_ms": predicted_ms,
     }
-    return dataclasses.replace(genotype, provenance=provenance)
+    if options.target_latency_ms:
+        provenance["target_latency_ms"] = options.target_latency_ms
+    return dataclasses.replace(genotype, provenance=provenance), edges_changed

@@ -1,3 +1,5 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -5,10 +7,11 @@ from keras import ops
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel, LatencyLoss, one_hot_weights
-from lgcnet_tf.space.fusion import FUSION_EDGES
-from lgcnet_tf.space.genotype import random_genotype, uniform
+from lgcnet_tf.space.fusion import DENSE
+from lgcnet_tf.model.network import Network
+from lgcnet_tf.space.genotype import indices_of, random_genotype, uniform
 from lgcnet_tf.space.operations import CELL_OPERATIONS
-from lgcnet_tf.space.skeleton import Skeleton
+from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES, Skeleton
 from lgcnet_tf.space.workloads import workloads
 
 PAPER = Skeleton()
@@ -32,8 +35,56 @@ def random_weights(skeleton, seed=0):
         z = generator.exponential(size=shape)
         return z / z.sum(-1, keepdims=True)
 
-    fusion = {e.name: simplex(len(e.candidates)) for e in FUSION_EDGES}
+    fusion = {e.name: simplex(len(e.candidates)) for e in DENSE.edges}
     return {"cells": simplex(skeleton.num_cells, 5, 8), "fusion": fusion}
+
+
+def dense_genotype(skeleton, seed):
+    """A random genotype in which nothing is dead."""
+    generator = np.random.default_rng(seed)
+    genotype = random_genotype(skeleton, generator)
+    cells = generator.choice(CELL_OPERATIONS[1:], (skeleton.num_cells, 5))
+    return dataclasses.replace(genotype, cells=tuple(tuple(map(str, c)) for c in cells))
+
+
+def sparse_genotype(skeleton, seed):
+    """A random genotype with `none` on two of three edges."""
+    generator = np.random.default_rng(seed)
+    genotype = random_genotype(skeleton, generator)
+    cells = tuple(
+        tuple("none" if generator.random() < 2 / 3 else op for op in cell)
+        for cell in genotype.cells
+    )
+    return dataclasses.replace(genotype, cells=cells)
+
+
+def built(table, network):
+    """The times of what a network is really made of, in µs, and its count of units."""
+    work = workloads(network.skeleton, network.input_size)
+    parts = [*work.stem, *work.head]
+    units = len(work.stem)
+    for index, cell in network.cells.items():
+        index = int(index)
+        for source, layers in zip(("s0", "s1"), work.inputs[index]):
+            reads = source in cell.preprocess
+            assert reads or source not in cell.pools
+            parts += layers if reads else ()
+            units += reads
+        for edge, candidates in zip(CELL_EDGE_NAMES, work.cells[index]):
+            if edge in cell.edges:
+                (operation,) = cell.edges[edge].operations
+                parts.append(candidates[CELL_OPERATIONS.index(operation)])
+                units += operation != "skip_connect" or candidates[1].stride > 1
+    if network.fusion:
+        inputs = network.skeleton.fusion_cell.inputs
+        for name, layers in zip(inputs, work.taps):
+            parts += layers if name in network.fusion.reduce else ()
+        units += len(network.fusion.reduce)
+        for edge, candidates in work.fusion.items():
+            (operation,) = network.fusion.edges[edge].operations
+            parts += [w for w in candidates if w.operation == operation]
+            units += operation != "bilinear"
+    return sum(table[part] for part in parts), units
 
 
 def by_hand(table, weights):
@@ -60,15 +111,19 @@ def test_expected_latency_is_eq_8_and_9(table, costs, seed):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_one_hot_gives_the_derived_prediction(table, costs, seed):
-    genotype = random_genotype(PAPER, np.random.default_rng(seed))
+    genotype = dense_genotype(PAPER, seed)
     predicted = costs.predicted_latency(genotype)
     weights = one_hot_weights(genotype)
-    assert float(costs.expected_latency(weights)) == predicted
+    np.testing.assert_allclose(
+        float(costs.expected_latency(weights)), predicted, rtol=1e-6
+    )
     variables = {
         "cells": keras.Variable(weights["cells"]),
         "fusion": {e: keras.Variable(z) for e, z in weights["fusion"].items()},
     }
-    assert float(costs.expected_latency(variables)) == predicted
+    np.testing.assert_allclose(
+        float(costs.expected_latency(variables)), predicted, rtol=1e-6
+    )
     np.testing.assert_allclose(predicted, by_hand(table, weights), rtol=1e-6)
 
 
@@ -78,19 +133,48 @@ def test_one_hot_weights_stand_at_the_operations():
     for cell, z in zip(genotype.cells, weights["cells"]):
         assert cell == tuple(CELL_OPERATIONS[i] for i in z.argmax(-1))
     assert (weights["cells"].sum(-1) == 1).all()
-    for edge in FUSION_EDGES:
+    for edge in DENSE.edges:
         z = weights["fusion"][edge.name]
         assert z.sum() == 1
         assert edge.candidates[z.argmax()] == genotype.fusion[edge.name]
 
 
-def test_none_costs_the_fixed_parts_alone(costs):
+@pytest.mark.parametrize("fusion", ["dense", "none", "cas"])
+@pytest.mark.parametrize("seed", range(3))
+def test_prediction_is_of_what_is_built(fusion, seed, small_skeleton, make_table):
+    skeleton = small_skeleton(fusion=fusion)
+    table = make_table(skeleton, (32, 64))
+    costs = CostModel(table, skeleton, (32, 64))
+    for number in range(10):
+        genotype = sparse_genotype(skeleton, 10 * seed + number)
+        try:
+            network = Network(skeleton, (32, 64), genotype)
+        except InputError:  # no path
+            continue
+        expected, units = built(table, network)
+        assert units == len([u for u in network.units if "avg_pool" not in u])
+        predicted = costs.predicted_latency(genotype)
+        np.testing.assert_allclose(predicted, expected, rtol=1e-12)
+        assert predicted < float(costs.expected_latency(one_hot_weights(genotype)))
+        return
+    pytest.fail("no network to look at")
+
+
+def test_predictions_of_many_networks_are_those_of_each(costs):
+    genotypes = [sparse_genotype(PAPER, seed) for seed in range(20)]
+    cells, fusion = zip(*map(indices_of, genotypes))
+    together = costs.predicted_latencies(np.stack(cells), np.stack(fusion))
+    alone = [costs.predicted_latency(genotype) for genotype in genotypes]
+    np.testing.assert_allclose(together, alone, rtol=1e-12)
+
+
+def test_none_costs_what_no_network_leaves_out(costs):
     bare = uniform(PAPER, "none")
     fusion = sum(
         costs.fusion[e.name][e.candidates.index(bare.fusion[e.name])]
-        for e in FUSION_EDGES
+        for e in DENSE.edges
     )
-    expected = costs.fixed + fusion
+    expected = costs.always + fusion
     np.testing.assert_allclose(costs.predicted_latency(bare), expected, rtol=1e-6)
 
 
@@ -106,12 +190,31 @@ def test_cells_after_the_last_tap_cost_nothing(make_table):
     assert float(costs.expected_latency(weights)) < before
 
 
+@pytest.mark.parametrize("fusion, taps", [("aspp", 0), ("ppm", 0), ("cas", 2)])
+def test_other_fusions_add_up(fusion, taps, make_table):
+    skeleton = Skeleton(fusion=fusion)
+    table = make_table(skeleton, SIZE)
+    costs = CostModel(table, skeleton, SIZE)
+    assert len(costs.taps) == taps
+    genotype = uniform(skeleton, "conv_3x3")  # nothing is dead
+    work = workloads(skeleton, SIZE)
+    chosen = [edge[CELL_OPERATIONS.index("conv_3x3")] for c in work.cells for edge in c]
+    for name, edge in work.fusion.items():
+        chosen += [w for w in edge if w.operation == genotype.fusion[name]]
+    expected = sum(table[workload] for workload in (*chosen, *work.fixed))
+    predicted = costs.predicted_latency(genotype)
+    np.testing.assert_allclose(predicted, expected, rtol=1e-6)
+    found = float(costs.expected_latency(one_hot_weights(genotype)))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
 def test_without_fusion_cell(make_table):
     skeleton = Skeleton(fusion="none")
     costs = CostModel(make_table(skeleton, SIZE), skeleton, SIZE)
-    genotype = random_genotype(skeleton, np.random.default_rng(0))
+    genotype = dense_genotype(skeleton, 0)
     weights = {"cells": one_hot_weights(genotype)["cells"]}
-    assert costs.predicted_latency(genotype) == float(costs.expected_latency(weights))
+    found = float(costs.expected_latency(weights))
+    np.testing.assert_allclose(costs.predicted_latency(genotype), found, rtol=1e-6)
 
 
 def test_gradient_reaches_every_weight(costs):

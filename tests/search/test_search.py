@@ -1,9 +1,11 @@
 """`search` from data set and table to genotype, at tiny size."""
 
 import json
+import pathlib
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel
@@ -48,7 +50,7 @@ def finished(options):
 def checkpoint(options):
     path = f"{options.output_dir}/checkpoints/epoch_{EPOCHS:04d}.npz"
     with np.load(path) as data:
-        return {name: data[name] for name in data.files if name != "meta"}
+        return {name: data[name] for name in data.files if name != "meta.json"}
 
 
 def read(options, name):
@@ -115,6 +117,56 @@ def test_history_has_the_schedules(finished):
         assert 0 < entry["alpha_entropy"] < np.log(8)
 
 
+def test_both_parts_of_the_loss(finished):
+    for entry in read(finished[0], "history.json"):
+        assert entry["loss"] == pytest.approx(
+            entry["cross_entropy"] + entry["latency_loss"], rel=1e-6
+        )
+        expected_us = 1000 * entry["expected_latency_ms"]
+        assert entry["latency_loss"] == pytest.approx(0.005 * np.log(expected_us), rel=0.01)
+
+
+def test_the_choice_in_the_results(finished):
+    run, results = finished
+    with np.load(f"{run.output_dir}/alphas_history.npz") as data:
+        course = data["cells"]
+    with np.load(f"{run.output_dir}/alphas.npz") as data:
+        np.testing.assert_array_equal(course[-1], data["cells"])
+    assert course.shape == (EPOCHS, 2, 5, 8)
+    changed = (course[0].argmax(-1) != course[1].argmax(-1)).sum()
+    found = results["last_change"]
+    assert changed == (len(found["edges"]) if found else 0)
+    ordered = np.sort(course[-1], -1)
+    margins = ordered[..., -1] - ordered[..., -2]
+    assert results["margin"]["minimum"] == pytest.approx(margins.min())
+    assert results["margin"]["median"] == pytest.approx(np.median(margins))
+    log = pathlib.Path(run.output_dir, "log.txt").read_text()
+    assert "margin of the choice" in log and "epoch 2/2: loss" in log
+
+
+def events(run):
+    return EventAccumulator(f"{run.output_dir}/events", {"images": 0}).Reload()
+
+
+def test_events(finished):
+    found = events(finished[0])
+    tags = {
+        "loss", "cross_entropy", "latency_loss", "miou", "learning_rate", "alpha_lr",
+        "guidance_lr", "temperature", "latency_weight", "expected_latency_ms",
+        "derived_latency_ms", "alpha_entropy", "alpha_entropy/cell_00",
+        "alpha_entropy/cell_01",
+    }  # fmt: skip
+    assert tags <= set(found.Tags()["scalars"])
+    for tag in tags:
+        assert [event.step for event in found.Scalars(tag)] == [1, 2]
+    assert set(found.Tags()["images"]) == {"alpha", "genotype/cells", "predictions"}
+    for tag in ("alpha", "predictions"):
+        assert [event.step for event in found.Images(tag)] == [1, 2]
+    changed = finished[1]["last_change"] is not None
+    drawn = [event.step for event in found.Images("genotype/cells")]
+    assert drawn == ([1, 2] if changed else [1])
+
+
 def test_stopped_and_started_again_ends_the_same(finished, options, monkeypatch):
     whole, results = finished
     run = options("stopped")
@@ -142,6 +194,9 @@ def test_stopped_and_started_again_ends_the_same(finished, options, monkeypatch)
     assert Genotype.load(f"{run.output_dir}/genotype.json") == Genotype.load(
         f"{whole.output_dir}/genotype.json"
     )
+    for name in ("last_change", "margin"):
+        assert read(run, "results.json")[name] == results[name]
+    assert [event.step for event in events(run).Images("alpha")] == [1, 2]
 
 
 def test_a_finished_search_is_not_repeated(finished):
@@ -170,5 +225,5 @@ def test_table_is_missing(make_options):
 
 
 def test_unknown_choice(make_options):
-    with pytest.raises(InputError, match="--communication must be one of ggm, none"):
+    with pytest.raises(InputError, match="--communication must be one of ggm, ggm_operation, fc"):
         search(make_options(communication="telepathy"))

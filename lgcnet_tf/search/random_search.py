@@ -1,0 +1,271 @@
+"""Random search: the baseline that draws a network instead of training one.
+
+Without a latency band every edge's operation is drawn uniformly (Table VII,
+setting a). With a band the draw is the uniform one, conditioned on the band: all
+networks whose predicted latency lies in it are equally likely, as far as a
+finite sample can tell (`draw_genotype`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lgcnet_tf.data import dataset_info
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.latency.estimate import CostModel
+from lgcnet_tf.latency.table import LatencyTable
+from lgcnet_tf.model.network import Network
+from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.space.genotype import (
+    Genotype,
+    fusion_candidates,
+    operation_counts,
+    random_genotype,
+)
+from lgcnet_tf.space.operations import CELL_OPERATIONS
+from lgcnet_tf.space.pruning import liveness_of
+from lgcnet_tf.space.skeleton import CELL_EDGES
+
+if TYPE_CHECKING:
+    from lgcnet_tf.search.search import SearchOptions
+
+CANDIDATES = 64
+"""Networks in the band of which one is picked."""
+
+MAX_DRAWS = 60_000
+_BATCH = 2_000
+_PILOT = 400
+
+
+def check_strategy(options: SearchOptions) -> None:
+    """Refuses options that the search strategy cannot heed.
+
+    Raises:
+        InputError: names the option and what it goes with.
+    """
+    low, high = options.min_latency_ms, options.max_latency_ms
+    if options.search_strategy != "random":
+        if low or high:
+            raise InputError(
+                "--min_latency_ms and --max_latency_ms go with "
+                "--search_strategy=random; a differentiable search has --latency_weight."
+            )
+        return
+    if options.target_latency_ms:
+        raise InputError(
+            "--target_latency_ms steers a differentiable search; --search_strategy=random "
+            "takes --min_latency_ms and --max_latency_ms."
+        )
+    if high and high < low:
+        raise InputError(f"--max_latency_ms={high} is below --min_latency_ms={low}.")
+    if options.communication == "shared":
+        raise InputError(
+            "--search_strategy=random draws every cell on its own; it cannot have "
+            "--communication=shared."
+        )
+
+
+def random_search(options: SearchOptions, genotype_file: str) -> dict[str, Any]:
+    """Draws a network; writes its genotype and results, as a search does.
+
+    Nothing is trained and no image is read.
+
+    Args:
+        genotype_file: its name in the run folder.
+
+    Returns:
+        What `results.json` holds.
+
+    Raises:
+        InputError: bad options or table, or no network in the band.
+    """
+    skeleton = options.skeleton(dataset_info(options.dataset).num_classes)
+    table = LatencyTable.load(options.latency_table)
+    cost_model = CostModel(table, skeleton, options.input_size)
+    low, high = options.min_latency_ms, options.max_latency_ms
+    genotype, draws = draw_genotype(
+        cost_model,
+        np.random.default_rng(options.seed),
+        low * 1000.0,
+        high * 1000.0 if high else np.inf,
+    )
+    predicted_ms = cost_model.predicted_latency(genotype) / 1000.0
+    provenance = {
+        "dataset": options.dataset,
+        "input_size": list(options.input_size),
+        "search_strategy": options.search_strategy,
+        "min_latency_ms": low,
+        "max_latency_ms": high,
+        "latency_table": table.table_id,
+        "seed": options.seed,
+        "predicted_latency_ms": predicted_ms,
+    }
+    genotype = dataclasses.replace(genotype, provenance=provenance)
+    folder = RunFolder(options, "search")
+    network = Network(skeleton, options.crop_size, genotype)
+    genotype.save(folder / genotype_file)
+    return folder.finish(
+        {
+            "predicted_latency_ms": predicted_ms,
+            "operations": operation_counts(genotype),
+            "params": network.count_params(),
+            "draws": draws,
+        }
+    )
+
+
+def draw_genotype(
+    cost_model: CostModel,
+    generator: np.random.Generator,
+    min_us: float = 0.0,
+    max_us: float = np.inf,
+) -> tuple[Genotype, int]:
+    """Draws a network that has a path from image to output, in a latency band.
+
+    In a band that uniform draws would rarely hit, every edge is drawn from
+    softmax(-β · latency of the operation), with β such that the mean of the
+    predicted latencies is at the band's nearest bound. A network's probability
+    is then proportional to exp(-β · S), S the sum over its edges, so one of the
+    `CANDIDATES` networks that hit the band is picked with the weight
+    exp(β · S): that takes the preference for fast or slow ones off again.
+
+    Args:
+        cost_model: gives the predicted latencies.
+        generator: source of randomness.
+        min_us, max_us: limits of the predicted latency in µs, inclusive.
+
+    Returns:
+        The genotype, and how many networks were drawn for it.
+
+    Raises:
+        InputError: the band is out of reach, or was never hit.
+    """
+    if min_us <= 0.0 and np.isinf(max_us):
+        for draws in range(1, MAX_DRAWS + 1):
+            genotype = random_genotype(cost_model.skeleton, generator)
+            if has_path(genotype):
+                return genotype, draws
+        raise InputError(f"random search: no network with a path in {draws} draws.")
+    draw = _Draw(cost_model)
+    beta = draw.tilt(min_us, max_us, generator)
+    found, weights, draws = [], [], 0
+    while draws < MAX_DRAWS and len(found) < CANDIDATES:
+        chosen, sums, latency = draw(beta, _BATCH, generator)
+        inside = np.flatnonzero((latency >= min_us) & (latency <= max_us))
+        found += list(chosen[inside])
+        weights += list(beta * sums[inside])
+        draws += _BATCH
+    if not found:
+        draw.look_around(generator)
+        raise InputError(
+            "random search: found no network with a predicted latency in "
+            f"{_milliseconds(min_us, max_us)}; the reachable range is about "
+            f"{_milliseconds(*draw.seen)}."
+        )
+    weights = np.exp(np.array(weights) - max(weights))
+    pick = generator.choice(len(found), p=weights / weights.sum())
+    return draw.genotype(found[pick]), draws
+
+
+def has_path(genotype: Genotype) -> bool:
+    """Whether anything leads from the image to what the network's end reads."""
+    carries = [[operation != "none" for operation in cell] for cell in genotype.cells]
+    return bool(liveness_of(genotype.skeleton, np.array(carries)).has_path)
+
+
+class _Draw:
+    """Draws networks from softmax(-β · latency) on every edge.
+
+    Attributes:
+        edges: (candidates,) µs for each edge: the cells' in order, then those
+            of the fusion cell.
+        seen: smallest and largest predicted latency so far, µs.
+    """
+
+    def __init__(self, cost_model: CostModel):
+        self.cost_model = cost_model
+        self.skeleton = cost_model.skeleton
+        self.fusion = fusion_candidates(self.skeleton)
+        cells = np.zeros(
+            (self.skeleton.num_cells, len(CELL_EDGES), len(CELL_OPERATIONS))
+        )
+        cells[: len(cost_model.cells)] = cost_model.cells  # nothing reads later ones
+        self.edges = [
+            *cells.reshape(-1, len(CELL_OPERATIONS)),
+            *(np.asarray(cost_model.fusion[name], float) for name in self.fusion),
+        ]
+        self.seen = (np.inf, -np.inf)
+        self._spread = np.sqrt(sum(costs.var() for costs in self.edges))
+
+    def __call__(self, beta: float, count: int, generator: np.random.Generator):
+        """Choices (count, edges), sums of the edges' µs (count,) and predicted
+        latencies (count,) in µs, NaN for a network without a path.
+        """
+        chosen = np.empty((count, len(self.edges)), int)
+        sums = np.zeros(count)
+        for index, costs in enumerate(self.edges):
+            logits = -beta * costs
+            steps = np.cumsum(np.exp(logits - logits.max()))
+            points = generator.random(count) * steps[-1]
+            picks = np.searchsorted(steps, points, "right")
+            chosen[:, index] = np.minimum(picks, len(costs) - 1)
+            sums += costs[chosen[:, index]]
+        cells, fusion = self._split(chosen)
+        latency = np.array(self.cost_model.predicted_latencies(cells, fusion))
+        carries = cells != CELL_OPERATIONS.index("none")
+        latency[~liveness_of(self.skeleton, carries).has_path] = np.nan
+        if not np.isnan(latency).all():
+            self.seen = (
+                min(self.seen[0], np.nanmin(latency)),
+                max(self.seen[1], np.nanmax(latency)),
+            )
+        return chosen, sums, latency
+
+    def tilt(self, min_us, max_us, generator) -> float:
+        """β in 1/µs at which the mean latency is in the band, 0 if it already is."""
+        seed = generator.integers(2**63)
+
+        def mean(beta):
+            # The same numbers for every β, so that it falls as β grows.
+            latency = self(beta, _PILOT, np.random.default_rng(seed))[2]
+            # So strongly tilted that `none` is everywhere: lower than anything.
+            return -np.inf if np.isnan(latency).all() else np.nanmean(latency)
+
+        middle = mean(0.0)
+        target = min(max(middle, min_us), max_us)
+        if target == middle:
+            return 0.0
+        low, high = (-1.0, 0.0) if target > middle else (0.0, 1.0)
+        low, high = 100.0 * low / self._spread, 100.0 * high / self._spread
+        for _ in range(25):
+            beta = (low + high) / 2
+            low, high = (beta, high) if mean(beta) > target else (low, beta)
+        return low if target < middle else high
+
+    def look_around(self, generator) -> None:
+        """Widens `seen` to about what the space has."""
+        for beta in np.outer((-1.0, 1.0), (1.0, 3.0, 10.0, 30.0)).ravel():
+            self(beta / self._spread, _BATCH, generator)
+
+    def genotype(self, chosen: np.ndarray) -> Genotype:
+        """The network of one row of choices."""
+        cells, fusion = self._split(chosen)
+        return Genotype(
+            self.skeleton,
+            tuple(tuple(CELL_OPERATIONS[i] for i in cell) for cell in cells),
+            {edge: names[i] for (edge, names), i in zip(self.fusion.items(), fusion)},
+        )
+
+    def _split(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        cells = self.skeleton.num_cells * len(CELL_EDGES)
+        shape = (*chosen.shape[:-1], self.skeleton.num_cells, len(CELL_EDGES))
+        return chosen[..., :cells].reshape(shape), chosen[..., cells:]
+
+
+def _milliseconds(low_us: float, high_us: float) -> str:
+    if np.isinf(high_us):
+        return f"{low_us / 1000:.4g} ms and more"
+    return f"{low_us / 1000:.4g}..{high_us / 1000:.4g} ms"
