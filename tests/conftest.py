@@ -4,6 +4,7 @@ Nothing heavy is imported here, so that collecting stays quick and the tests of
 another Keras backend can set it first.
 """
 
+import dataclasses
 import os
 
 import numpy as np
@@ -106,3 +107,31 @@ def make_table():
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def genotype():
+    """A searched network of the full size, random."""
+    from lgcnet_tf.space import Skeleton, random_genotype
+
+    skeleton = Skeleton(num_classes=8)
+    found = random_genotype(skeleton, np.random.default_rng(4))
+    provenance = {"dataset": "toy_streets", "predicted_latency_ms": 12.5}
+    return dataclasses.replace(found, provenance=provenance)
+
+
+@pytest.fixture
+def history():
+    """The figures of three epochs, as in `history.json`."""
+    return [
+        {
+            "epoch": epoch,
+            "loss": 2.0 / epoch,
+            "miou": 0.1 * epoch,
+            "learning_rate": 0.025 / epoch,
+            "expected_latency_ms": 30.0 - epoch,
+            "temperature": 1.0 / epoch,
+            "alpha_entropy": 2.0 - 0.1 * epoch,
+        }
+        for epoch in (1, 2, 3)
+    ]

@@ -14,8 +14,10 @@ PACKAGE = ROOT / "lgcnet_tf"
 
 ORDER = (
     "errors",
+    "interruption",
     "files",
     "config",
+    "events",
     "run_folder",
     "data",
     "space",
@@ -23,10 +25,12 @@ ORDER = (
     "guidance",
     "latency",
     "evaluation",
+    "figures",
     "training",
     "search",
     "serving",
     "report",
+    "sweep",
     "bin",
 )
 """Rooms and modules of the package; each imports only what stands before it."""

@@ -2,12 +2,12 @@
 
 import keras
 import numpy as np
+import pytest
 
 from lgcnet_tf.evaluation import count_macs
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.space import (
-    FUSION_KEEP_EDGES,
-    FUSION_UP_EDGES,
+    DENSE,
     Genotype,
     Skeleton,
     random_genotype,
@@ -63,8 +63,8 @@ def test_fusion_edges_count_with_their_own_shapes():
     skeleton = Skeleton(
         5, 2, num_cells=3, reduction_cells=(1, 2), fusion_taps=(0, 1, 2), fusion_channels=4
     )
-    pooled = dict.fromkeys((edge.name for edge in FUSION_KEEP_EDGES), "global_pool_1x1")
-    plain = pooled | dict.fromkeys((edge.name for edge in FUSION_UP_EDGES), "bilinear")
+    pooled = dict.fromkeys((edge.name for edge in DENSE.keep_edges), "global_pool_1x1")
+    plain = pooled | dict.fromkeys((edge.name for edge in DENSE.up_edges), "bilinear")
     changed = plain | {
         "P16->Q16": "dil_sep_conv_3x3_d12",
         "Q16->Q8": "deconv_3x3",
@@ -80,6 +80,26 @@ def test_fusion_edges_count_with_their_own_shapes():
     more = 4 * 6 * (9 * 4 + 16) + 4 * 6 * 9 * 16 + 8 * 12 * 9 * 16 + 25 * 16
     less = 3 * 16
     assert macs(changed, "folded") == macs(plain, "affine") + more - less
+
+
+@pytest.mark.parametrize(
+    "fusion, by_hand",
+    [
+        # 16 channels at 8 x 12; a width of 6. Pooled branches: 1, 4, 9, 36 positions.
+        ("aspp", 8 * 12 * (16 + 3 * 9 * 16) * 6 + 16 * 6 + 8 * 12 * 30 * 6),
+        ("ppm", (1 + 4 + 9 + 36) * 16 * 2 + 8 * 12 * 9 * (16 + 4 * 2) * 6),
+    ],
+)
+def test_heads_by_hand(fusion, by_hand):
+    def macs(fusion):
+        skeleton = Skeleton(
+            5, 2, num_cells=1, reduction_cells=(), fusion=fusion, fusion_channels=6
+        )
+        genotype = Genotype(skeleton, (("skip_connect",) * 5,), {})
+        return count_macs(Network(skeleton, (32, 48), genotype, "folded"))
+
+    classifiers = 8 * 12 * (16 - 6) * 5
+    assert macs(fusion) == macs("none") + by_hand - classifiers
 
 
 def test_agrees_with_the_sum_over_units_of_random_networks():

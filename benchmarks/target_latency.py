@@ -1,0 +1,187 @@
+"""Searches for a target latency: does the derived network's prediction land on it?
+
+    python benchmarks/target_latency.py --data_dir=../shared/camvid \
+        --latency_table=runs/latency/latency_table.json
+    python benchmarks/target_latency.py --quick
+
+One search for each of three targets, a quarter, half and three quarters of the
+way from the fastest to the slowest network of the space, with the same seed and
+schedule; only `--target_latency_ms` differs. The searches stand in
+`--output_dir`, and the same command goes on where it was stopped. For every
+target λ and the derived network's latency are printed by epoch.
+
+The last line is JSON: `target_ms`, `predicted_ms`, `edges_changed` (edges that
+are not the argmax of α', because it alone missed by more than 5 %), `argmax_ms`
+(what the argmax predicts), `latency_weight` (λ in the end), and `monotone`,
+whether a larger target found a slower network. `--latency_table` saves
+measuring one.
+"""
+
+import argparse
+import json
+import pathlib
+from typing import Any
+
+from lgcnet_tf.bin import common
+from lgcnet_tf.config import parse_size
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.files import read_json
+from lgcnet_tf.run_folder import RESULTS
+
+PLACES = (0.25, 0.5, 0.75)
+TINY_SPACE = {
+    "num_cells": 3,
+    "reduction_cells": (1, 2),
+    "fusion_taps": (0, 1, 2),
+    "initial_channels": 2,
+    "fusion_channels": 8,
+}
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The options; `--quick` changes the defaults of those not given."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--quick", action="store_true", help="toy streets and a tiny space")
+    add("--output_dir", default="")
+    add("--dataset", default="camvid")
+    add("--data_dir", default="../shared/camvid")
+    add("--latency_table", default="", help="of the space at --input_size")
+    add("--targets", default="", help="ms, with commas between")
+    add("--input_size", default="120x160")
+    add("--crop_size", default="96x128")
+    add("--scale_min", type=float, default=0.3)
+    add("--scale_max", type=float, default=0.6)
+    add("--batch_size", type=int, default=8)
+    add("--epochs", type=int, default=14)
+    add("--alpha_lr", type=float, default=0.01)
+    add("--communication", default="ggm")
+    add("--seed", type=int, default=0)
+    parser.set_defaults(space={})
+    if parser.parse_args(arguments).quick:
+        parser.set_defaults(
+            dataset="toy_streets", data_dir="", input_size="32x64", crop_size="32x64",
+            scale_min=0.75, scale_max=1.5, batch_size=16, epochs=12, alpha_lr=0.02,
+            space=TINY_SPACE,
+        )  # fmt: skip
+    options = parser.parse_args(arguments)
+    options.output_dir = options.output_dir or (
+        "runs/target_latency_quick" if options.quick else "runs/target_latency"
+    )
+    return options
+
+
+def measured_table(options: argparse.Namespace, folder: pathlib.Path) -> str:
+    """The table given, or one measured now."""
+    from lgcnet_tf.latency.command import TABLE, MeasureOptions, measure_latency
+
+    if options.latency_table:
+        return options.latency_table
+    if not (folder / RESULTS).exists():
+        measure_latency(
+            MeasureOptions(
+                dataset=options.dataset,
+                input_size=parse_size(options.input_size),
+                output_dir=str(folder),
+                repeats=20,
+                **options.space,
+            )
+        )
+    return str(folder / TABLE)
+
+
+def spread_targets(run: Any) -> list[float]:
+    """Targets in ms at `PLACES` of the range of the space of `run`, its options."""
+    from lgcnet_tf.data import dataset_info
+    from lgcnet_tf.guidance import cell_kinds
+    from lgcnet_tf.latency.estimate import CostModel
+    from lgcnet_tf.latency.table import LatencyTable
+    from lgcnet_tf.search.latency_target import latency_range
+
+    skeleton = run.skeleton(dataset_info(run.dataset).num_classes)
+    costs = CostModel(LatencyTable.load(run.latency_table), skeleton, run.input_size)
+    reductions = [spec.reduction for spec in skeleton.cells]
+    low, high = latency_range(costs, cell_kinds(run.communication, reductions))
+    print(f"the space reaches from {low / 1000:.4g} to {high / 1000:.4g} ms")
+    return [round((low + place * (high - low)) / 1000, 3) for place in PLACES]
+
+
+def main(options: argparse.Namespace) -> dict[str, Any]:
+    """Runs the searches, or what is left of them.
+
+    Returns:
+        What is printed as JSON.
+
+    Raises:
+        InputError: bad options, data or table.
+    """
+    import dataclasses
+
+    import keras
+
+    from lgcnet_tf.search.search import SearchOptions, search
+
+    folder = pathlib.Path(options.output_dir)
+    run = SearchOptions(
+        dataset=options.dataset,
+        data_dir=options.data_dir,
+        input_size=parse_size(options.input_size),
+        crop_size=parse_size(options.crop_size),
+        scale_min=options.scale_min,
+        scale_max=options.scale_max,
+        batch_size=options.batch_size,
+        epochs=options.epochs,
+        alpha_lr=options.alpha_lr,
+        communication=options.communication,
+        seed=options.seed,
+        latency_table=measured_table(options, folder / "latency"),
+        **options.space,
+    )
+    targets = sorted(map(float, filter(None, options.targets.split(","))))
+    targets = targets or spread_targets(run)
+    found = []
+    for target in targets:
+        path = folder / f"target_{target:g}"
+        if not (path / RESULTS).exists():
+            keras.utils.clear_session()
+            search(
+                dataclasses.replace(
+                    run, target_latency_ms=target, output_dir=str(path)
+                )
+            )
+        found.append(read_json(path / RESULTS))
+        print(f"target {target:g} ms")
+        for entry in read_json(path / "history.json"):
+            print(
+                f"  epoch {entry['epoch']:3}  λ {entry['latency_weight']:9.3f}  "
+                f"derived {entry['derived_latency_ms']:8.3f} ms  "
+                f"expected {entry['expected_latency_ms']:8.3f} ms"
+            )
+        results = found[-1]
+        print(
+            f"  predicted {results['predicted_latency_ms']:.3f} ms, "
+            f"{100 * (results['predicted_latency_ms'] / target - 1):+.1f} %, edges "
+            f"changed {results['edges_changed_for_target']}"
+        )
+    predicted = [results["predicted_latency_ms"] for results in found]
+    last = [results["last_epoch"] for results in found]
+    return {
+        "target_ms": targets,
+        "predicted_ms": predicted,
+        "edges_changed": [results["edges_changed_for_target"] for results in found],
+        "argmax_ms": [entry["derived_latency_ms"] for entry in last],
+        "latency_weight": [entry["latency_weight"] for entry in last],
+        "monotone": all(a < b for a, b in zip(predicted, predicted[1:])),
+    }
+
+
+if __name__ == "__main__":
+    with common.resumable():
+        with common.quiet_start():
+            import lgcnet_tf.search.search
+        try:
+            print(json.dumps(main(parse_arguments())))
+        except InputError as error:
+            common.fail(str(error))

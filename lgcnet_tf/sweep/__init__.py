@@ -1,0 +1,1 @@
+"""Many searches, finetunings and evaluations, and what comes out of them."""

@@ -1,0 +1,178 @@
+"""A sweep: settings times seeds, side by side, then a table and Figure 7."""
+
+import dataclasses
+import os
+import pathlib
+from typing import Any
+
+from lgcnet_tf.config import RunOptions, option
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.figures.pareto import accuracy_latency, pareto_front
+from lgcnet_tf.files import atomic_write
+from lgcnet_tf.interruption import INTERRUPTION
+from lgcnet_tf.latency.command import ProgressBars
+from lgcnet_tf.latency.measure import REPEATS
+from lgcnet_tf.latency.runtimes import RUNTIMES, get_runtime
+from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.sweep import table
+from lgcnet_tf.sweep.hparams import write_hparams
+from lgcnet_tf.sweep.launch import run_here
+from lgcnet_tf.sweep.measure import measure_models
+from lgcnet_tf.sweep.ray_launcher import import_ray, run_on_ray
+from lgcnet_tf.sweep.trial import STAGES, STOPPED, Trial
+from lgcnet_tf.sweep.vary import parse_vary, setting_name, settings, trial_name
+
+LAUNCHERS = ("processes", "ray")
+TRIALS = "trials"
+TABLE = "trials.csv"
+SUMMARY = "summary.csv"
+PARETO = "pareto.png"
+HPARAMS = "hparams"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SweepOptions(RunOptions):
+    """Options of a sweep."""
+
+    search_flags: str = option("", "Flagfile of lgcnet-search, for every trial.")
+    finetune_flags: str = option("", "Flagfile of lgcnet-finetune.")
+    evaluate_flags: str = option(
+        "", "Flagfile of lgcnet-evaluate; by default the finetuning's data, its "
+        "validation split."
+    )  # fmt: skip
+    data_dir: str = option("", "Folder of the data, in place of the flagfiles'.")
+    latency_table: str = option("", "Latency table, in place of the flagfiles'.")
+    vary: str = option(
+        "", "Flags and their values, as in communication=none,ggm;latency_weight="
+        "0.001,0.005: every combination is tried. finetune.lr is lgcnet-finetune's. "
+        "Values with commas stand apart by |."
+    )  # fmt: skip
+    seeds: tuple[int, ...] = option((0,), "Each setting is tried with each seed.")
+    parallel: int = option(
+        0, "Trials at a time; 0 for one on each GPU or, without any, for every four "
+        "CPUs. With ray: 0 for as many as the cluster has room for.", minimum=0
+    )  # fmt: skip
+    launcher: str = option(
+        LAUNCHERS[0], "Processes of this machine, or Ray Tune.", LAUNCHERS
+    )
+    runtime: str = option("tensorflow_graph", "What to time on.", tuple(RUNTIMES))
+    threads: int = option(
+        0, "CPU threads to time with; 0 leaves the choice to the runtime.", minimum=0
+    )
+    repeats: int = option(REPEATS, "Timed images of each network.", minimum=1)
+
+    def check(self) -> None:
+        super().check()
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise InputError(
+                f"--seeds must be one or more different numbers. Received: {self.seeds}"
+            )
+        if min(self.seeds) < 0:
+            raise InputError(f"--seeds must be at least 0. Received: {self.seeds}")
+        for stage in STAGES:
+            path = getattr(self, f"{stage}_flags")
+            if not path and stage != "evaluate":
+                raise InputError(f"--{stage}_flags is missing: a flagfile of lgcnet-{stage}.")
+            if path and not os.path.isfile(path):
+                raise InputError(f"--{stage}_flags: {path}: no such file.")
+
+
+def sweep(options: SweepOptions) -> dict[str, Any]:
+    """Runs every trial; writes table, summary, plot, events and results.
+
+    Finished stages of trials are skipped, so a broken sweep goes on.
+
+    Returns:
+        What `results.json` holds.
+
+    Raises:
+        InputError: bad options, or at the end that trials failed.
+        Interrupted: a signal came; the trials' processes have ended.
+    """
+    options.check()
+    axes = parse_vary(options.vary)
+    run = run_here
+    if options.launcher == "ray":
+        import_ray()
+        run = run_on_ray
+    runtime = get_runtime(options.runtime, options.threads or None)
+    folder = RunFolder(options, "sweep")
+    trials = _trials(options, axes, folder)
+    INTERRUPTION.defer()  # the trials' processes have to save and leave first
+    outcomes = run(
+        trials, options.parallel, lambda: INTERRUPTION.requested, folder.log.info
+    )
+    if INTERRUPTION.requested or STOPPED in outcomes.values():
+        INTERRUPTION.leave("stopped; the same command goes on.")
+    INTERRUPTION.allow()
+    failed = [trial.name for trial in trials if outcomes[trial.name]]
+    done = [trial for trial in trials if not outcomes[trial.name]]
+    models = {trial.name: trial.model for trial in done}
+    measured = measure_models(models, runtime, options.repeats, ProgressBars())
+    rows = [table.trial_row(trial, measured[trial.name]) for trial in done]
+    results = _write(folder, axes, rows) if rows else {}
+    if failed:
+        raise InputError(
+            f"{len(failed)} of {len(trials)} trials failed ({', '.join(failed)}); the "
+            "same command tries them again."
+        )
+    return folder.finish({**results, "device": runtime.device, "runtime": runtime.name})
+
+
+def _trials(options, axes, folder) -> list[Trial]:
+    flagfiles = {
+        stage: str(_kept(folder / f"{stage}_flags.txt", path))
+        for stage in STAGES
+        if (path := getattr(options, f"{stage}_flags"))
+    }
+    data = (f"--data_dir={options.data_dir}",) if options.data_dir else ()
+    given = dict.fromkeys(STAGES, data)
+    if options.latency_table:
+        given["search"] += (f"--latency_table={options.latency_table}",)
+    trials = []
+    for setting in settings(axes):
+        for seed in options.seeds:
+            name = trial_name(setting, seed)
+            place = str(folder / TRIALS / name)
+            trials.append(
+                Trial(name, setting, seed, place, flagfiles, os.getcwd(), given)
+            )
+    if len({trial.name for trial in trials}) < len(trials):
+        raise InputError("--vary: two settings would have the same folder name.")
+    return trials
+
+
+def _kept(copy: pathlib.Path, path: str) -> pathlib.Path:
+    """The sweep's own copy of a flagfile: all its trials get the same flags."""
+    text = pathlib.Path(path).read_text()
+    if not copy.exists():
+        with atomic_write(copy) as temporary:
+            temporary.write_text(text)
+    elif copy.read_text() != text:
+        raise InputError(
+            f"{path} has changed since this sweep began ({copy}); choose another "
+            "--output_dir."
+        )
+    return copy
+
+
+def _write(folder, axes, rows) -> dict[str, Any]:
+    summary = table.summarize(rows, settings(axes))
+    for name, content in ((TABLE, rows), (SUMMARY, summary)):
+        with atomic_write(folder / name) as temporary:
+            temporary.write_text(table.to_csv(content))
+    write_hparams(folder / HPARAMS, axes, rows)
+    print(table.format_rows(rows, list(axes)))
+    print()
+    print(table.format_summary(summary, list(axes)))
+    drawn = [row for row in rows if row["miou"] is not None]
+    front = []
+    if drawn:
+        points: dict[str, list[tuple[float, float]]] = {}
+        for row in drawn:
+            name = setting_name({axis: row[axis] for axis in axes})
+            points.setdefault(name, []).append((row["measured_ms"], row["miou"]))
+        accuracy_latency(points, folder / PARETO)
+        pairs = [(row["measured_ms"], row["miou"]) for row in drawn]
+        front = [drawn[i]["trial"] for i in pareto_front(*zip(*pairs))]
+    return {"trials": rows, "summary": summary, "pareto_front": front}

@@ -1,0 +1,124 @@
+"""What a sweep varies: axes of flags, their Cartesian product, names of trials."""
+
+import dataclasses
+import itertools
+import re
+import typing
+
+from lgcnet_tf.config import Options, Size, parse_size
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.search.search import SearchOptions
+from lgcnet_tf.training.finetune import FinetuneOptions
+
+FINETUNE = "finetune."
+OWN = ("seed", "output_dir", "model", "initial_model")
+"""Flags that the sweep itself sets."""
+
+
+def parse_vary(text: str) -> dict[str, tuple[str, ...]]:
+    """Reads `communication=none,ggm;latency_weight=0.001,0.005`.
+
+    Axes stand apart by `;`, their values by `,`. Values that contain commas,
+    as of `fusion_taps`, stand apart by `|`. An axis is a flag of
+    `lgcnet-search`, or `finetune.` and one of `lgcnet-finetune`.
+
+    Returns:
+        Values, as texts, by axis, in the order given; empty for an empty text.
+
+    Raises:
+        InputError: an axis that is no flag, or a value that it does not take.
+    """
+    axes: dict[str, tuple[str, ...]] = {}
+    for part in filter(None, (part.strip() for part in text.split(";"))):
+        axis, equals, values = part.partition("=")
+        axis = axis.strip()
+        field = _field(axis)
+        if axis in axes:
+            raise InputError(f"--vary: {axis} stands there twice.")
+        separator = "|" if _listed(field.type) else ","
+        found = tuple(value.strip() for value in values.split(separator))
+        if not equals or not all(found):
+            raise InputError(
+                f"--vary: {axis} needs values, as in {axis}=a{separator}b. "
+                f"Received: {part!r}"
+            )
+        if len(set(found)) < len(found):
+            raise InputError(f"--vary: {axis} has a value twice. Received: {part!r}")
+        for value in found:
+            _check(axis, field, value)
+        axes[axis] = found
+    return axes
+
+
+def settings(axes: dict[str, tuple[str, ...]]) -> list[dict[str, str]]:
+    """Every combination of the axes' values; one empty one without axes."""
+    return [dict(zip(axes, values)) for values in itertools.product(*axes.values())]
+
+
+def setting_name(setting: dict[str, str]) -> str:
+    """For people: `communication=ggm latency_weight=0.005`."""
+    return " ".join(f"{axis}={value}" for axis, value in setting.items()) or "all"
+
+
+def trial_name(setting: dict[str, str], seed: int) -> str:
+    """Name of a trial's folder, of characters that need no quoting."""
+    parts = [f"{axis}-{value}" for axis, value in setting.items()]
+    return re.sub(r"[^\w.+-]", "-", "_".join([*parts, f"seed-{seed}"]))
+
+
+def _field(axis: str) -> dataclasses.Field:
+    name = axis.removeprefix(FINETUNE)
+    options: type[Options] = FinetuneOptions if axis != name else SearchOptions
+    fields = {field.name: field for field in dataclasses.fields(options)}
+    command = "finetune" if axis != name else "search"
+    if name in OWN:
+        raise InputError(f"--vary: the sweep sets {name} itself (seeds: --seeds).")
+    if name not in fields:
+        hint = ""
+        if name in {field.name for field in dataclasses.fields(FinetuneOptions)}:
+            hint = f" For lgcnet-finetune's write {FINETUNE}{name}."
+        raise InputError(f"--vary: lgcnet-{command} has no flag --{name}.{hint}")
+    return fields[name]
+
+
+def _listed(kind) -> bool:
+    return typing.get_origin(kind) is tuple and kind != Size
+
+
+def _check(axis: str, field: dataclasses.Field, text: str) -> None:
+    """Refuses before the first trial what a trial's flags would refuse."""
+    kind, limits = field.type, field.metadata
+    try:
+        if kind is bool:
+            if text.lower() not in ("true", "false", "1", "0"):
+                raise ValueError
+        elif kind in (int, float):
+            value = kind(text)
+            if limits["minimum"] is not None and not value >= limits["minimum"]:
+                raise ValueError
+            if limits["above"] is not None and not value > limits["above"]:
+                raise ValueError
+        elif kind == Size:
+            parse_size(text)
+        elif _listed(kind):
+            [typing.get_args(kind)[0](part) for part in text.split(",") if part]
+        elif limits["choices"] and text not in limits["choices"]:
+            raise ValueError
+    except ValueError:  # InputError is one
+        raise InputError(
+            f"--vary: {axis} takes {_takes(kind, limits)}. Received: {text!r}"
+        ) from None
+
+
+def _takes(kind, limits) -> str:
+    if limits["choices"]:
+        return f"one of {', '.join(limits['choices'])}"
+    if kind == Size:
+        return "HEIGHTxWIDTH"
+    if _listed(kind):
+        return f"{typing.get_args(kind)[0].__name__}s with commas between"
+    if limits["minimum"] is not None:
+        return f"{kind.__name__} of at least {limits['minimum']}"
+    if limits["above"] is not None:
+        return f"{kind.__name__} above {limits['above']}"
+    return kind.__name__
