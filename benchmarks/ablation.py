@@ -27,8 +27,6 @@ from lgcnet_tf.files import atomic_write, read_json
 from lgcnet_tf.run_folder import RESULTS
 
 MODES = ("none", "shared", "fc", "ggm", "ggm_operation")
-ONE_RATE = "ggm, one rate"
-"""Modules between cells that learn at α's own rate."""
 RANDOM = "random, latency band"
 BAND_MARGIN = 0.02
 """The band reaches this share beyond the searched networks' latencies."""
@@ -178,12 +176,6 @@ def main(options: argparse.Namespace) -> dict[str, Any]:
         vary=f"communication={options.modes}",
         **shared,
     )
-    one_rate = {"communication": "ggm", "guidance_lr": options.alpha_lr}
-    same_rate = run_sweep(
-        folder / "one_rate",
-        search_flags=write_flagfile(folder / "one_rate.txt", search | one_rate),
-        **shared,
-    )
     low, high = latency_band([row["predicted_ms"] for row in rows])
     band = {"search_strategy": "random", "min_latency_ms": low, "max_latency_ms": high}
     drawn = run_sweep(
@@ -192,7 +184,6 @@ def main(options: argparse.Namespace) -> dict[str, Any]:
         **shared,
     )
     rows = [{**row, "sweep": "communication"} for row in rows]
-    rows += [{**r, "communication": ONE_RATE, "sweep": "one_rate"} for r in same_rate]
     rows += [{**row, "communication": RANDOM, "sweep": "random"} for row in drawn]
     # Networks of two sweeps were timed at two times; here all meet one machine.
     runtime = get_runtime("tensorflow_graph")
@@ -207,7 +198,7 @@ def main(options: argparse.Namespace) -> dict[str, Any]:
     }
     measured = measure_models(models, runtime, options.repeats, ProgressBars())
     rows = [row | measured[row["sweep"], row["trial"]] for row in rows]
-    modes = (*options.modes.split(","), ONE_RATE, RANDOM)
+    modes = (*options.modes.split(","), RANDOM)
     points = {
         mode: [
             (row["measured_ms"], row["miou"])

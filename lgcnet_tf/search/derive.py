@@ -79,36 +79,33 @@ class TargetedDerivation:
 
         One change that is enough is made, of several the one that loses least
         log-probability. Else two that are enough; else the one that loses least
-        per ms it comes nearer, and the same again from there. No edge is
-        changed twice.
+        per ms it comes nearer, and the same again from there.
 
         Args:
             cells: α' of the cells, (K, 5, 8).
             fusion: α' of each edge of the fusion cell, (candidates,).
 
         Returns:
-            The choice, outside of the tolerance if nothing comes nearer, and on
-            how many edges it is not the argmax. Where cells are shared, an edge
-            of all cells of a kind counts once.
+            The choice, and on how many edges it is not the argmax; where cells
+            are shared, an edge of all cells of a kind counts once. It is outside
+            of the tolerance if no single change came nearer from where it stands
+            and no two were enough.
         """
-        choice = Choice(
+        argmax = choice = Choice(
             cells.argmax(-1), np.array([logits.argmax() for logits in fusion], int)
         )
         logs = _log_softmax(cells), [_log_softmax(logits) for logits in fusion]
-        changed: set[tuple] = set()
         while self._misses(choice, [()])[0] > self.allowed_us:
-            changes = [c for c in self._changes(choice, *logs) if c.place not in changed]
-            made = self._next(choice, changes)
+            made = self._next(choice, list(self._changes(choice, *logs)))
             if not made:
                 break
             choice = self._applied(choice, made)
-            changed |= {change.place for change in made}
-        return choice, len(changed)
+        _, first = np.unique(self.kinds, return_index=True)
+        changed = (choice.cells != argmax.cells)[first].sum()
+        return choice, int(changed + (choice.fusion != argmax.fusion).sum())
 
     def _next(self, choice, changes):
         """The changes to make now, none if no change comes nearer."""
-        if not changes:
-            return ()
         singles = [(change,) for change in changes]
         losses = np.array([change.loss for change in changes])
         misses = self._misses(choice, singles)
@@ -118,11 +115,14 @@ class TargetedDerivation:
         nearer = misses < now
         price = np.full(len(changes), np.inf)
         price[nearer] = losses[nearer]
+        worth_pairs = True
         if np.isfinite(now):
             price[nearer] /= now - misses[nearer]
+            farthest = np.sort(now - misses)[-2:].sum()
+            worth_pairs = farthest >= now - self.allowed_us or not nearer.any()
         near = [changes[i] for i in np.argsort(price, kind="stable")[:PAIRED]]
         pairs = [p for p in itertools.combinations(near, 2) if p[0].place != p[1].place]
-        if pairs:
+        if pairs and worth_pairs:
             enough = self._misses(choice, pairs) <= self.allowed_us
             if enough.any():
                 losses = np.array([one.loss + two.loss for one, two in pairs])

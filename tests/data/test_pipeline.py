@@ -55,6 +55,17 @@ def test_a_later_epoch_is_what_an_uninterrupted_run_sees(streets):
     assert (whole[0][0] != whole[4][0]).any()
 
 
+def test_parts_make_up_the_batches(streets):
+    pytest.importorskip("tensorflow")
+    arguments = dict(batch_size=4, crop_size=(32, 32), seed=1, epochs=2)
+    whole = list(training_batches(streets, **arguments))
+    parts = [
+        list(training_dataset(streets, **arguments, part=(n, 2)).as_numpy_iterator())
+        for n in range(2)
+    ]
+    assert_same([tuple(map(np.concatenate, zip(*pair))) for pair in zip(*parts)], whole)
+
+
 @pytest.mark.parametrize("part", [(0, 1), (1, 2)])
 def test_first_step_leaves_out_batches_of_the_first_epoch_alone(streets, part):
     pytest.importorskip("tensorflow")

@@ -51,8 +51,8 @@ def test_within_the_tolerance_nothing_changes(costs):
     assert changed == changed_edges(choice, cells, fusion) == 0
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("factor", [0.5, 0.8, 0.93, 1.07, 1.3, 1.6])
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("factor", [0.6, 0.8, 0.93, 1.07, 1.4])
 def test_lands_with_few_changes(costs, seed, factor):
     cells, fusion = alpha(costs, seed)
     latency = argmax_latency(costs, cells, fusion)
@@ -124,8 +124,8 @@ def test_without_fusion_cell(make_table):
 def test_a_network_without_a_path_is_brought_to_life(costs):
     cells, fusion = alpha(costs, 3)
     cells[..., CELL_OPERATIONS.index("none")] = 9.0
-    low, high = latency_range(costs, range(14))
-    target = 0.8 * low + 0.2 * high
+    low, _ = latency_range(costs, range(14))
+    target = 1.2 * low
     choice, _ = TargetedDerivation(costs, range(14), target)(cells, fusion)
     assert abs(predicted(costs, choice) / target - 1) <= 0.05
 

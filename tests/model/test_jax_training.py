@@ -1,0 +1,76 @@
+"""Gradients of a supernet on the JAX backend, in a process of their own."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import sys
+
+import jax
+import keras
+import numpy as np
+from keras import ops
+
+from lgcnet_tf.model.network import Network
+from lgcnet_tf.model.precision import precision
+from lgcnet_tf.space import Skeleton
+
+assert keras.backend.backend() == "jax"
+size = (17, 32)
+skeleton = Skeleton(
+    num_classes=3, initial_channels=2, num_cells=1, reduction_cells=(), fusion="none"
+)
+images = np.random.default_rng(0).integers(0, 256, (2, *size, 3), np.uint8)
+one_hot = {"cells": np.eye(8, dtype="float32")[[[1, 3, 0, 5, 2]]]}
+
+
+def gradients(weights, sampling="soft", remat=False):
+    network = Network(skeleton, size, sampling=sampling, remat=remat)
+    if weights:
+        network.set_weights(weights)
+
+    def loss(trainable, others):
+        logits, others = network.stateless_call(
+            trainable, others, images, weights=one_hot, training=True
+        )
+        return ops.mean(logits**2), others
+
+    state = [[v.value for v in vs] for vs in (
+        network.trainable_variables, network.non_trainable_variables
+    )]
+    (value, others), found = jax.jit(jax.value_and_grad(loss, has_aux=True))(*state)
+    return network.get_weights(), (value, *others, *found)
+
+
+weights, _ = gradients(None)
+for sampling in ("soft", "hard"):
+    (_, a), (_, b) = (gradients(weights, sampling, remat) for remat in (False, True))
+    for x, y in zip(a, b, strict=True):
+        np.testing.assert_allclose(x, y, atol=1e-5)
+with precision(True):
+    _, mixed = gradients(weights, "hard")
+np.testing.assert_allclose(mixed[0], a[0], rtol=0.1)
+assert {x.dtype.name for x in mixed if x.dtype.name.startswith("float")} == {"float32"}
+assert "tensorflow" not in sys.modules
+print("ran on", keras.backend.backend())
+"""
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("jax") is None,
+    reason="JAX is not installed; `pip install lgcnet_tf[jax]` brings it.",
+)
+def test_hard_sampling_remat_and_mixed_precision():
+    result = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env=os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "ran on jax" in result.stdout
