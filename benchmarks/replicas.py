@@ -7,7 +7,7 @@ modules between cells and the logged figures differ after the step?
     python benchmarks/replicas.py [--quick]
 
 Takes the paper's 14 cells with the dense fusion cell, a quarter of its width,
-and images of 64x128; `--quick` 2 cells without fusion on 32x64. Latencies are
+and images of 64x128; `--quick` a single cell on 32x64. Latencies are
 random, as only their gradients matter. Prints one line of JSON: `max_difference`
 over everything, and by clipping, count of replicas and kind; `clipped_by` is
 the factor by which clipping shortened the step of the weights.
@@ -35,11 +35,10 @@ def make_options(quick, clip_norm):
         size = (32, 64)
         space = {
             "initial_channels": 2,
-            "num_cells": 2,
-            "reduction_cells": (1,),
+            "num_cells": 1,
+            "reduction_cells": (),
             "fusion": "none",
-            "fusion_taps": (0, 1),
-            "ggm_width": 8,
+            "communication": "none",
         }
     return SearchOptions(
         **space, input_size=size, crop_size=size, batch_size=4, clip_norm=clip_norm
@@ -169,17 +168,21 @@ def main():
 
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
     results = {}
+    started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        for replicas in REPLICAS:
-            # A device can belong to one strategy of a process only.
-            started, target = time.monotonic(), f"{folder}/{replicas}"
-            subprocess.run(
+        # A device can belong to one strategy of a process only.
+        processes = {
+            replicas: subprocess.Popen(
                 [sys.executable, *sys.argv]
-                + [f"--replicas={replicas}", f"--target={target}"],
+                + [f"--replicas={replicas}", f"--target={folder}/{replicas}"],
                 env=environment,
-                check=True,
             )
-            with open(target, "rb") as file:
+            for replicas in REPLICAS
+        }
+        for replicas, process in processes.items():
+            if process.wait():
+                raise SystemExit(f"replicas={replicas} failed: {process.returncode}")
+            with open(f"{folder}/{replicas}", "rb") as file:
                 results[replicas] = pickle.load(file)
             took = time.monotonic() - started
             print(f"replicas={replicas}: {took:.0f} s", file=sys.stderr, flush=True)

@@ -18,7 +18,9 @@ class TrainingOptions(DataOptions):
         "val", "Split for the mIoU and pictures of predictions; empty for none."
     )
     pictures_every: int = option(
-        1, "Epochs from one set of pictures in the events to the next; 0 for none.", minimum=0
+        1,
+        "Epochs from one set of pictures in the events to the next; 0 for none.",
+        minimum=0,
     )
     devices: tuple[str, ...] = option(
         (), "Devices of this machine, e.g. GPU:0,GPU:1; none for all GPUs."

@@ -248,6 +248,14 @@ def test_loss_is_eq_10(latency_us):
     np.testing.assert_allclose(linear, 0.02 * latency_us / 1000, rtol=1e-5)
 
 
+@pytest.mark.parametrize("form, above", [("log", np.log(1.25)), ("linear", 2.0)])
+def test_loss_of_a_target_is_zero_there(form, above):
+    loss = LatencyLoss(3.0, form, target_us=8000.0)
+    assert float(loss(ops.convert_to_tensor(8000.0))) == pytest.approx(0, abs=1e-6)
+    found = float(loss(ops.convert_to_tensor(10_000.0)))
+    np.testing.assert_allclose(found, 3.0 * above, rtol=1e-5)
+
+
 def test_loss_follows_a_variable_weight():
     weight = keras.Variable(0.0)
     loss = LatencyLoss(weight)

@@ -18,7 +18,7 @@ from lgcnet_tf.search.latency_target import (
     latency_range,
 )
 from lgcnet_tf.search.search import search
-from lgcnet_tf.space.genotype import Genotype
+from lgcnet_tf.space.genotype import Genotype, indices_of
 from lgcnet_tf.space.pruning import liveness_of
 
 SIZE = (32, 64)
@@ -205,8 +205,6 @@ def test_a_search_lands_within_five_percent(finished):
     assert genotype.provenance["target_latency_ms"] == run.target_latency_ms
     with np.load(f"{run.output_dir}/alphas.npz") as alphas:
         best = alphas["cells"].argmax(-1)
-    from lgcnet_tf.space.genotype import indices_of
-
     assert (indices_of(genotype)[0] != best).sum() <= results["edges_changed_for_target"]
 
 
