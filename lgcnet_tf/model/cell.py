@@ -3,8 +3,9 @@
 from keras import ops
 
 from lgcnet_tf.model.operations import build_operation
-from lgcnet_tf.model.sampling import OneOf
-from lgcnet_tf.model.units import Composite, Unit
+from lgcnet_tf.model.sampling import one_of
+from lgcnet_tf.model.tracing import SharedTraces
+from lgcnet_tf.model.units import Composite, Unit, build_for
 from lgcnet_tf.space.pruning import CellLiveness
 from lgcnet_tf.space.skeleton import (
     CELL_EDGE_NAMES,
@@ -22,8 +23,9 @@ class MixedOp(Composite):
         operations: candidates' names; a single one is the derived network's.
         channels, stride, size, normalization: as for `build_operation`.
 
-    Once `sample_one` was called, one of several candidates is evaluated, the
-    one of largest Z; the others cost neither time nor memory.
+    Attributes:
+        samples_one: see `sample_one`.
+        traces: if set, shares the graph with the edges of equal form.
 
     Call arguments:
         x: (batch, height, width, channels).
@@ -39,18 +41,24 @@ class MixedOp(Composite):
             build_operation(name, channels, stride, size, normalization, name=name)
             for name in self.operations
         ]
-        self.one_of = None
+        self.samples_one = False
+        self.traces: SharedTraces | None = None
         self.key = (self.operations, channels, stride, size)
 
-    def sample_one(self, one_of: OneOf) -> None:
+    def build(self, input_shape):
+        for candidate in self.candidates:
+            build_for(candidate, input_shape[-1])
+
+    def sample_one(self) -> None:
         """From now on evaluates the candidate of largest Z alone, times its Z.
 
-        Candidates then normalise by the batch's statistics, at inference too: a
-        variable cannot change inside a branch, so moving ones are not kept.
+        The others cost neither time nor memory then. Candidates normalise by
+        the batch's statistics, at inference too: a variable cannot change inside
+        a branch, so moving ones are not kept.
         """
         if len(self.candidates) == 1:
             return
-        self.one_of = one_of
+        self.samples_one = True
         for candidate in self.candidates:
             if isinstance(candidate, Unit) and not candidate.folded:
                 candidate.norm.by_batch = True
@@ -58,15 +66,19 @@ class MixedOp(Composite):
     def call(self, x, weights=None, training=None):
         if len(self.candidates) == 1:
             return self.candidates[0](x, training=training)
-        if self.one_of is not None:
-            index = ops.argmax(weights)
-            weight = ops.take(weights, index)
-            return self.one_of(self.key, self.candidates, index, x, weight)
-        return sum(
-            candidate(x, weights[index], training=training)
-            for index, candidate in enumerate(self.candidates)
-            if self.operations[index] != "none"
-        )
+
+        def mix(x, weights):
+            if self.samples_one:
+                return one_of(self.candidates, x, weights)
+            return sum(
+                candidate(x, weights[index], training=training)
+                for index, candidate in enumerate(self.candidates)
+                if self.operations[index] != "none"
+            )
+
+        if self.traces is None:
+            return mix(x, weights)
+        return self.traces((*self.key, training), self.candidates, mix, x, weights)
 
 
 class Cell(Composite):
@@ -100,6 +112,7 @@ class Cell(Composite):
     ):
         super().__init__(**kwargs)
         self.live = live
+        self.channels = spec.channels
         self.nodes = live.nodes if prune else NODES
         self.pools, self.preprocess, self.edges = {}, {}, {}
         for source, stride in zip(("s0", "s1"), spec.source_strides):
@@ -123,6 +136,13 @@ class Cell(Composite):
                     normalization,
                     name=f"edge_{source}_{target}",
                 )
+
+    def build(self, input_shape):
+        for source, shape in zip(("s0", "s1"), input_shape):
+            if source in self.preprocess:
+                build_for(self.preprocess[source], shape[-1])
+        for edge in self.edges.values():
+            build_for(edge, self.channels)
 
     def call(self, inputs, weights=None, training=None):
         maps = {}

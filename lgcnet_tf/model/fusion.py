@@ -7,7 +7,7 @@ from keras import ops
 
 from lgcnet_tf.model.cell import MixedOp
 from lgcnet_tf.model.operations import build_operation
-from lgcnet_tf.model.units import Composite
+from lgcnet_tf.model.units import Composite, build_for
 from lgcnet_tf.space.skeleton import Skeleton, size_at
 
 
@@ -23,6 +23,7 @@ class FusionCell(Composite):
 
     Attributes:
         readers: by the name of each unit that reads a tap's map, the tap.
+        channels: of the output.
 
     Call arguments:
         inputs: the taps' maps, finest first, None where absent.
@@ -39,6 +40,7 @@ class FusionCell(Composite):
         super().__init__(**kwargs)
         self.table = table = skeleton.fusion_cell
         self.width = skeleton.fusion_channels
+        self.channels = table.output_maps * self.width
         strides = [skeleton.cells[tap].stride for tap in skeleton.taps]
         self.sources = dict(zip(table.inputs, sources))
         self.sizes = {
@@ -68,6 +70,17 @@ class FusionCell(Composite):
             )
             for edge in table.edges
         }
+
+    def build(self, input_shape):
+        for name, shape in zip(self.table.inputs, input_shape):
+            if self.sources[name]:
+                build_for(self.reduce[name], shape[-1])
+        for node in self.table.nodes:
+            if node.project:
+                parts = len(self.table.edges_into(node.name))
+                build_for(self.reduce[node.name], parts * self.width)
+        for edge in self.edges.values():
+            build_for(edge, self.width)
 
     def call(self, inputs, weights=None, training=None):
         batch = ops.shape(next(x for x in inputs if x is not None))[0]
@@ -105,6 +118,7 @@ class FusionHead(Composite):
     Attributes:
         readers: as in `FusionCell`; the input's channels come first in a unit
             that reads the branches as well.
+        channels: of the output.
 
     Call arguments:
         inputs: the last cell's output, alone in a sequence.
@@ -119,6 +133,7 @@ class FusionHead(Composite):
         head, width = skeleton.fusion_head, skeleton.fusion_channels
         size = size_at(input_size, skeleton.cells[skeleton.last_cell].stride)
         style = {"size": size, "normalization": normalization}
+        self.channels = width
         self.keeps_input = head.keeps_input
         self.branches = [
             build_operation(name, head.branch_channels(width), name=name, **style)
@@ -128,6 +143,13 @@ class FusionHead(Composite):
         self.readers = dict.fromkeys(head.branches, 0)
         if head.keeps_input:
             self.readers["project"] = 0
+
+    def build(self, input_shape):
+        ((*_, channels),) = input_shape
+        for branch in self.branches:
+            build_for(branch, channels)
+        parts = sum(branch.channels for branch in self.branches)
+        build_for(self.project, parts + self.keeps_input * channels)
 
     def call(self, inputs, weights=None, training=None):
         (x,) = inputs

@@ -10,8 +10,8 @@ from lgcnet_tf.model.cell import Cell, MixedOp
 from lgcnet_tf.model.fusion import build_fusion
 from lgcnet_tf.model.operations import build_operation
 from lgcnet_tf.model.remat import recomputed
-from lgcnet_tf.model.sampling import OneOf
-from lgcnet_tf.model.units import NORMALIZATIONS, Unit
+from lgcnet_tf.model.tracing import SharedTraces
+from lgcnet_tf.model.units import NORMALIZATIONS, Unit, build_for
 from lgcnet_tf.space.genotype import Genotype, fusion_candidates
 from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.pruning import liveness
@@ -123,28 +123,37 @@ class Network(keras.Model):
         self.resize = build_operation(
             "resize", 0, size=self.input_size, dtype="float32"
         )
+        self.resize.keeps_float32 = True
         self.remat = remat
-        self._create_variables()
-        if sampling == "hard":
-            one_of = OneOf()
+        self.build((None, *self.input_size, 3))
+        if genotype is None:
+            traces = SharedTraces()
             for layer in self._flatten_layers():
                 if isinstance(layer, MixedOp):
-                    layer.sample_one(one_of)
+                    layer.traces = traces
+                    if sampling == "hard":
+                        layer.sample_one()
 
     def build(self, input_shape):
-        """Nothing is left to build: the constructor did."""
-
-    def _create_variables(self):
-        images = keras.KerasTensor((None, *self.input_size, 3))
-        if self.genotype is not None:
-            self(images)
-            return
-        shape = (self.skeleton.num_cells, len(CELL_EDGES), len(CELL_OPERATIONS))
-        fusion = {
-            edge: keras.KerasTensor((len(names),))
-            for edge, names in fusion_candidates(self.skeleton).items()
-        }
-        self(images, weights={"cells": keras.KerasTensor(shape), "fusion": fusion})
+        """Builds all parts for what their inputs are; the constructor calls it."""
+        channels = 3
+        for layer in self.stem:
+            build_for(layer, channels)
+            channels = layer.channels
+        outputs = {-2: channels, -1: channels}
+        for index in range(self.skeleton.last_cell + 1):
+            cell = self.cells.get(str(index))
+            outputs[index] = 0
+            if cell:
+                before = outputs[index - 2], outputs[index - 1]
+                cell.build([(None, None, None, count) for count in before])
+                outputs[index] = len(cell.nodes) * cell.channels
+        channels = outputs[self.skeleton.last_cell]
+        if self.fusion is not None:
+            taps = [outputs[tap] for tap in self.skeleton.taps]
+            self.fusion.build([(None, None, None, count) for count in taps])
+            channels = self.fusion.channels
+        build_for(self.classifier, channels)
 
     def call(self, images, weights=None, training=None):
         x = self.rescale(ops.cast(images, self.compute_dtype))
@@ -220,6 +229,11 @@ class ClassMap(keras.Model):
 
     def call(self, images, training=None):
         logits = self.network(images, training=training)
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            # Keras first replaces negative zeros, in six passes over the logits.
+            return tf.cast(tf.argmax(logits, -1, output_type="int32"), "uint8")
         return ops.cast(ops.argmax(logits, axis=-1), "uint8")
 
 

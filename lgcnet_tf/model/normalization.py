@@ -1,5 +1,7 @@
 """Batch normalisation as this package uses it everywhere."""
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
@@ -57,15 +59,19 @@ class BatchNorm(keras.layers.BatchNormalization):
         ):
             y = super().call(x, training=training)
             return y if weight is None else y * ops.cast(weight, y.dtype)
-        y, mean, variance = self._fused(x, weight)
-        # The kernel gives the unbiased variance; Keras keeps the biased one.
-        count = ops.cast(ops.size(x) / x.shape[-1], variance.dtype)
-        variance *= (count - 1.0) / count
-        for moving, batch in (
-            (self.moving_mean, mean),
-            (self.moving_variance, variance),
-        ):
-            moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
+        # The kernel keeps the unbiased variance; Keras keeps the biased one.
+        count = ops.shape(x)[0] * x.shape[1] * x.shape[2]
+        count = math.prod(ops.shape(x)[:-1])
+        if isinstance(count, int):
+            bias = max(count - 1, 1) / count
+        else:
+            count = ops.cast(count, "float32")
+            bias = ops.maximum(count - 1.0, 1.0) / count
+        y, mean, variance = self._fused(
+            x, weight, self.moving_mean, self.moving_variance / bias, 1 - self.momentum
+        )
+        self.moving_mean.assign(mean)
+        self.moving_variance.assign(variance * bias)
         return y
 
     def _call_by_batch(self, x, weight):
@@ -80,18 +86,25 @@ class BatchNorm(keras.layers.BatchNormalization):
 
     def _offset_and_scale(self, x, weight):
         shape = x.shape[-1:]
-        scale = ops.ones(shape) if self.gamma is None else self.gamma.value
-        offset = ops.zeros(shape) if self.beta is None else self.beta.value
-        if weight is not None:
-            weight = ops.cast(weight, "float32")
-            scale, offset = scale * weight, offset * weight
-        return offset, scale
+        weight = 1.0 if weight is None else ops.cast(weight, "float32")
+        if not self.scale:
+            return ops.zeros(shape), ops.broadcast_to(weight, shape)
+        return self.beta * weight, self.gamma * weight
 
-    def _fused(self, x, weight):
+    def _fused(self, x, weight, mean=(), variance=(), share=1.0):
+        """y, and `mean` and `variance` moved by `share` towards the batch's."""
         import tensorflow as tf
 
         offset, scale = self._offset_and_scale(x, weight)
-        return tf.compat.v1.nn.fused_batch_norm(x, scale, offset, epsilon=self.epsilon)
+        return tf.raw_ops.FusedBatchNormV3(
+            x=x,
+            scale=scale,
+            offset=offset,
+            mean=mean,
+            variance=variance,
+            epsilon=self.epsilon,
+            exponential_avg_factor=share,
+        )[:3]
 
     def scale_and_offset(self) -> tuple[np.ndarray, np.ndarray]:
         """The layer at inference as x * scale + offset, each (channels,)."""

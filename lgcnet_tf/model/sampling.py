@@ -1,57 +1,58 @@
 """One of an edge's candidates, chosen while the graph runs."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import ops
 
 
-class OneOf:
-    """Evaluates one of several candidates, forward and backward.
+def one_of(candidates: Sequence[keras.layers.Layer], x, weights):
+    """The candidate of largest Z alone, times its Z; forward and backward.
 
-    The 75 edges of a supernet have but a dozen different sets of candidates.
-    On TensorFlow each set is traced once, with its kernels as arguments, and
-    called for every edge that has it: tracing all branches of all edges takes
-    minutes. One object serves the edges of one network.
+    On TensorFlow the gradient calls the candidate again: a graph in which each
+    branch keeps what its gradient needs has outputs for all of the branches,
+    which cost more, in memory and before the first step, than they save.
+
+    Args:
+        candidates: built layers, called with x and the weight, that change no
+            variable; `none` stays zeros.
+        x: (batch, height, width, channels).
+        weights: Z of the edge, (candidates,).
     """
+    variables = [v for layer in candidates for v in layer.trainable_variables]
 
-    def __init__(self):
-        self._functions = {}
+    def branch(candidate):
+        def call(x, weight, *values):
+            with keras.StatelessScope(list(zip(variables, values))):
+                return candidate(x, weight)
 
-    def __call__(self, key, candidates, index, x, weight):
-        """`candidates[index]` of x, times `weight`.
+        return call  # a new one each time: JAX would reuse a trace of the old
 
-        Args:
-            key: hashable; edges of equal keys have equal candidates.
-            candidates: built layers, called with x and the weight, that change
-                no variable; `none` stays zeros.
-            index: scalar int tensor.
-            x: (batch, height, width, channels).
-            weight: scalar.
-        """
-        variables = [v for layer in candidates for v in layer.trainable_variables]
-
-        def branch(candidate):
-            def call(x, weight, *values):
-                with keras.StatelessScope(list(zip(variables, values))):
-                    return candidate(x, weight)
-
-            return call  # a new one each time: JAX would reuse a trace of the old
-
-        def evaluate(index, *operands):
-            return ops.switch(index, [branch(c) for c in candidates], *operands)
-
-        function = evaluate
-        if keras.backend.backend() == "tensorflow":
-            if key not in self._functions:
-                self._functions[key] = _traced_once(evaluate)
-            function = self._functions[key]
-        return function(index, x, weight, *map(ops.copy, variables))
+    index = ops.argmax(weights)
+    branches = [branch(candidate) for candidate in candidates]
+    operands = x, ops.take(weights, index), *map(ops.copy, variables)
+    if keras.backend.backend() == "tensorflow":
+        return _switch(index, branches, operands)
+    return ops.switch(index, branches, *operands)
 
 
-def _traced_once(function):
+def _switch(index, branches, operands):
     import tensorflow as tf
 
-    # Inlined at every call, the branches would be optimised as often: more time
-    # at the first step and more memory throughout.
-    return tf.function(
-        function, autograph=False, experimental_attributes={"_noinline": True}
-    )
+    def derivative(branch, gradient, operands):
+        with tf.GradientTape() as tape:
+            tape.watch(operands)
+            y = branch(*operands)
+        return tape.gradient(y, operands, gradient, unconnected_gradients="zero")
+
+    def chosen(function, *arguments):
+        return tf.switch_case(
+            index, [lambda b=b: function(b, *arguments) for b in branches]
+        )
+
+    @tf.custom_gradient
+    def call(*operands):
+        y = chosen(lambda branch: branch(*operands))
+        return y, lambda gradient: chosen(derivative, gradient, operands)
+
+    return call(*operands)

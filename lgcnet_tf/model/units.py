@@ -19,13 +19,22 @@ NORMALIZATIONS = ("plain", "affine", "folded")
 
 
 class Composite(keras.layers.Layer):
-    """A layer whose parts build themselves when it is first called."""
+    """A layer made of layers, which its `build` builds.
+
+    Left to Keras, the whole of `call` would be traced to find out their shapes.
+    """
 
     def __init__(self, **kwargs):
         super().__init__(autocast=False, **kwargs)  # Z stays float32
 
     def build(self, input_shape):
-        """Nothing of its own to build; Keras would trace `call` to find out."""
+        raise NotImplementedError
+
+
+def build_for(layer: keras.layers.Layer, channels: int) -> None:
+    """Builds a layer for maps of any size with so many channels."""
+    if not layer.built:
+        layer.build((None, None, None, channels))
 
 
 class Unit(keras.layers.Layer):
@@ -207,7 +216,9 @@ class PoolUnit(Unit):
 
     def linear(self, x):
         x = self.pool(x)
-        return x * self.scale + self.offset if self.folded else x
+        if not self.folded:
+            return x
+        return x * ops.cast(self.scale, x.dtype) + ops.cast(self.offset, x.dtype)
 
     def folded_weights(self):
         return list(self.norm.scale_and_offset())

@@ -1,0 +1,206 @@
+"""A search step against its plain form: time, memory, first step, equality.
+
+    python benchmarks/search_step.py [--quick] [--batch_size=4] [--size=128x128]
+    python benchmarks/search_step.py --profile=soft
+
+The plain form (`plain_supernet.py`) is one standard Keras layer after another
+for each candidate of each edge; architecture, head, fusion cell, losses and
+optimisers are the same. Every variant has a process of its own that trains on random images.
+Steps are timed in turns, one of each variant after the other. `peak_mib` is the
+process' peak (RSS; on a GPU TensorFlow's own), `memory_mib` what of it came
+after the supernet was built. The first step, which traces and optimises the
+graph, stands by itself.
+
+In the end both supernets get the same weights, images and Z: `difference` is
+the largest of the relative errors of the logits, of the gradients of Z and of
+each weight, and of the statistics. `difference_by_rounding` is what becomes of
+the plain form's own numbers if its images change by one float32 rounding: with
+14 cells of ReLUs and batch norms, gradients are that sensitive.
+
+The last line is JSON: for each variant medians, and `ratio` of plain to it (time,
+the higher the better) and of it to plain (memory).
+"""
+
+import argparse
+import json
+import os
+import statistics
+import time
+
+from step_worker import VARIANTS, Worker, make_batch, make_model, make_options
+
+
+def difference(arguments):
+    """Largest relative error of any array between the two forms."""
+    import numpy as np
+    import tensorflow as tf
+    from keras import ops
+
+    from lgcnet_tf.training.losses import CrossEntropy
+
+    print("comparing numbers", flush=True)
+    options = make_options("soft", arguments.size, arguments.batch_size, arguments.quick)
+    ours, plain = (make_model(name, options).network for name in ("soft", "plain"))
+    pairs = plain.pairs(ours)
+    for mine, theirs in pairs:
+        theirs.assign(mine)
+    images, labels = make_batch(options)
+    draw = np.random.default_rng(1).dirichlet
+    cells = draw([1.0] * 8, (ours.skeleton.num_cells, 5)).astype("float32")
+    z = {"cells": tf.constant(cells), "fusion": {}}
+    for edge in ours.skeleton.fusion_cell.edges:
+        weights = draw([1.0] * len(edge.candidates)).astype("float32")
+        z["fusion"][edge.name] = tf.constant(weights)
+    trained = [i for i, (mine, _) in enumerate(pairs) if mine.trainable]
+    before = [[pair[side].numpy() for pair in pairs] for side in (0, 1)]
+
+    def step(side, images):
+        network = (ours, plain)[side]
+        variables = [pairs[i][side].value for i in trained]
+        for pair, value in zip(pairs, before[side]):
+            pair[side].assign(value)
+
+        @tf.function(autograph=False, jit_compile=False)
+        def run(images):
+            with tf.GradientTape() as tape:
+                tape.watch(tf.nest.flatten(z))
+                logits = network(images, weights=z, training=True)
+                loss = ops.mean(CrossEntropy()(labels, logits))
+            gradients = tape.gradient(loss, [tf.nest.flatten(z), variables])
+            return logits, gradients
+
+        found = [a.numpy() for a in tf.nest.flatten(run(images))]
+        return found + [pair[side].numpy() for pair in pairs]
+
+    names = ["logits", *["Z"] * len(tf.nest.flatten(z))]
+    names += [pairs[i][0].path for i in trained] + [mine.path for mine, _ in pairs]
+
+    def compare(ones, others):
+        gradients = others[1 : 1 + len(names) - len(pairs)]
+        largest = max(np.linalg.norm(gradient) for gradient in gradients)
+        errors = {}
+        for name, a, b in zip(names, ones, others):
+            # Statistics of what has mean 0 are nothing but rounding.
+            floor = 1.0 if "moving_" in name else 1e-4 * largest
+            error = np.linalg.norm(a - b) / max(np.linalg.norm(b), floor)
+            errors[name] = max(errors.get(name, 0.0), float(error))
+        return errors["logits"], max(errors.values())
+
+    images = images.astype("float32")
+    reference = step(1, images)
+    logits, difference = compare(step(0, images), reference)
+    _, rounding = compare(step(1, np.nextafter(images, 256, dtype="f")), reference)
+    return {
+        "logits_difference": logits,
+        "difference": difference,
+        "difference_by_rounding": rounding,
+    }
+
+
+def profile(arguments):
+    """Prints where the time of a step goes, by kind of operation."""
+    import collections
+    import glob
+    import tempfile
+
+    import tensorflow as tf
+
+    from lgcnet_tf.training.graphs import prepare_graphs
+
+    if arguments.profile != "plain":
+        prepare_graphs(wide=arguments.profile != "finetune")
+    name = arguments.profile
+    options = make_options(name, arguments.size, arguments.batch_size, arguments.quick)
+    model = make_model(name, options)
+    batch = make_batch(options)
+    for _ in range(3):
+        model.train_on_batch(*batch)
+    with tempfile.TemporaryDirectory() as folder:
+        tf.profiler.experimental.start(folder)
+        started = time.monotonic()
+        for _ in range(3):
+            model.train_on_batch(*batch)
+        wall = (time.monotonic() - started) / 3
+        tf.profiler.experimental.stop()
+        (path,) = glob.glob(f"{folder}/**/*.xplane.pb", recursive=True)
+        from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+        space = xplane_pb2.XSpace.FromString(open(path, "rb").read())
+    total, count = collections.Counter(), collections.Counter()
+    for plane in space.planes:
+        names = {i: m.name for i, m in plane.event_metadata.items()}
+        for line in plane.lines:
+            for event in line.events:
+                name = names[event.metadata_id]
+                kind = name.rpartition(":")[2] if ":" in name else name
+                total[kind] += event.duration_ps / 3e9
+                count[kind] += 1
+    print(f"{arguments.profile}: a step of {1000 * wall:.0f} ms (profiled)")
+    for kind, ms in total.most_common(30):
+        print(f"{ms:9.1f} ms {count[kind] // 3:6d} x {kind}")
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--quick", action="store_true", help="four cells, 64x64, two variants")
+    add("--batch_size", type=int, default=4)
+    add("--size", default="")
+    add("--steps", type=int, default=15, help="timed steps of each variant")
+    add("--variants", default="plain,soft,hard")
+    add("--profile", default="", choices=VARIANTS, help="variant to profile instead")
+    add("--compare", action="store_true", help="compare numbers, time nothing")
+    arguments = parser.parse_args()
+    arguments.size = arguments.size or ("64x64" if arguments.quick else "128x128")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if arguments.profile:
+        return profile(arguments)
+    if arguments.compare:
+        print(json.dumps(difference(arguments)))
+        return
+
+    where = arguments.size, arguments.batch_size, arguments.quick
+    workers = {name: Worker(name, *where) for name in arguments.variants.split(",")}
+    figures, steps = {}, {name: [] for name in workers}
+    for name, worker in workers.items():
+        first = worker.step()
+        figures[name] = {"first_step_s": round(first["step_s"], 1)}
+        print(name, figures[name], flush=True)
+    for _ in range(arguments.steps):
+        for name, worker in workers.items():
+            steps[name].append(worker.step())
+    for name, worker in workers.items():
+        worker.stop()
+        mine, peak = figures[name], steps[name][-1]["peak_mib"]
+        for key in ("step_s", "step_cpu_s"):
+            mine[key] = round(statistics.median(s[key] for s in steps[name]), 4)
+        mine["images_per_s"] = round(arguments.batch_size / mine["step_s"], 1)
+        mine["peak_mib"] = round(peak)
+        mine["memory_mib"] = round(peak - worker.built["peak_mib"])
+    result = dict(zip(("size", "batch_size", "quick"), where))
+    result |= difference(arguments)
+    if "plain" in workers:
+        others = [name for name in workers if name != "plain"]
+        for key in ("step_s", "step_cpu_s"):
+            kind = "ratio" if key == "step_s" else "cpu_ratio"
+            result[kind] = {
+                name: round(
+                    statistics.median(
+                        a[key] / b[key] for a, b in zip(steps["plain"], steps[name])
+                    ),
+                    2,
+                )
+                for name in others
+            }
+        for key in ("peak_mib", "memory_mib"):
+            result[f"{key}_ratio"] = {
+                name: round(figures[name][key] / figures["plain"][key], 2)
+                for name in others
+            }
+    print(json.dumps(result | figures))
+
+
+if __name__ == "__main__":
+    main()

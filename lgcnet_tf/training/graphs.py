@@ -1,0 +1,47 @@
+"""How TensorFlow prepares and runs the graph of a training step."""
+
+import keras
+
+from lgcnet_tf.latency.runtimes.base import available_cpus
+
+
+_WITHOUT = (
+    "function_optimization",
+    "implementation_selector",
+    "layout_optimizer",
+    "loop_optimization",
+    "memory_optimization",
+    "remapping",
+)
+"""Optimisations that look for what no training step of ours has."""
+
+_WIDTH = 16
+
+
+def prepare_graphs(wide: bool) -> None:
+    """Sets up TensorFlow for training; call it before its first operation.
+
+    On a CPU it leaves out optimisations of the graph that take much of the
+    time before the first step and gain nothing after it. A GPU's are left alone.
+
+    Args:
+        wide: the graph is a supernet's: dozens of small operations at a time
+            that do not wait for each other. Each of them then runs on one
+            thread, several side by side; sharing each out over all threads
+            costs more than it brings. Too late once TensorFlow has started.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        return
+    tf.config.optimizer.set_experimental_options(dict.fromkeys(_WITHOUT, False))
+    if not wide:
+        return
+    cpus = available_cpus()
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(max(1, cpus // _WIDTH))
+        tf.config.threading.set_inter_op_parallelism_threads(cpus)
+    except RuntimeError:
+        pass  # it has started: it goes on as it is
