@@ -7,8 +7,8 @@ modules between cells and the logged figures differ after the step?
     python benchmarks/replicas.py [--quick]
 
 Takes the paper's 14 cells with the dense fusion cell, a quarter of its width,
-and images of 64x128; `--quick` a single cell on 32x64. Latencies are
-random, as only their gradients matter. Prints one line of JSON: `max_difference`
+and images of 64x128; `--quick` a single cell on 32x64 and two replicas. Latencies
+are random, as only their gradients matter. Prints one line of JSON: `max_difference`
 over everything, and by clipping, count of replicas and kind; `clipped_by` is
 the factor by which clipping shortened the step of the weights.
 """
@@ -21,6 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import common
 
 REPLICAS = (1, 2, 4)
 CLIP_NORM = 0.1
@@ -43,33 +45,6 @@ def make_options(quick, clip_norm):
     return SearchOptions(
         **space, input_size=size, crop_size=size, batch_size=4, clip_norm=clip_norm
     )
-
-
-def make_cost_model(options, skeleton):
-    import numpy as np
-
-    from lgcnet_tf.latency.estimate import CostModel
-    from lgcnet_tf.latency.table import LatencyEntry, LatencyTable, timed
-    from lgcnet_tf.space.workloads import space_id
-
-    size, draw = options.input_size, np.random.default_rng(0).uniform
-    table = LatencyTable(
-        entries={
-            work.key: LatencyEntry(float(draw(1, 5000)), 1.0, 1)
-            for work in timed(skeleton, size)
-        },
-        device="none",
-        runtime="tensorflow_graph",
-        runtime_version="0",
-        precision="float32",
-        threads=1,
-        input_size=size,
-        skeleton=skeleton,
-        space_id=space_id(skeleton, size),
-        date="2000-01-01T00:00:00+00:00",
-        noise=0.0,
-    )
-    return CostModel(table, skeleton, size)
 
 
 def make_batch(options, classes):
@@ -96,13 +71,15 @@ def step(strategy, options):
     import numpy as np
     import tensorflow as tf
 
+    from lgcnet_tf.latency.estimate import CostModel
     from lgcnet_tf.search.search import build_search_model
 
     classes = 5
     skeleton = options.skeleton(classes)
     keras.utils.clear_session()  # or layers get other names
+    table = common.random_table(skeleton, options.input_size)
+    cost_model = CostModel(table, skeleton, options.input_size)
     with strategy.scope():
-        cost_model = make_cost_model(options, skeleton)
         model = build_search_model(options, skeleton, cost_model, steps=10)
 
     def state():
@@ -166,6 +143,7 @@ def main():
         return
     import numpy as np
 
+    counts = REPLICAS[:2] if arguments.quick else REPLICAS
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
     results = {}
     started = time.monotonic()
@@ -177,7 +155,7 @@ def main():
                 + [f"--replicas={replicas}", f"--target={folder}/{replicas}"],
                 env=environment,
             )
-            for replicas in REPLICAS
+            for replicas in counts
         }
         for replicas, process in processes.items():
             if process.wait():
@@ -201,7 +179,7 @@ def main():
             results[1][clip_norm][1], results[replicas][clip_norm][1]
         )
         for clip_norm in (0.0, CLIP_NORM)
-        for replicas in REPLICAS[1:]
+        for replicas in counts[1:]
     }
     kinds = {kind: max(each[kind] for each in found.values()) for kind in KINDS}
     print(

@@ -8,9 +8,10 @@ figures and genotype the same, bit for bit?
 
     python benchmarks/resume.py [--quick] [--kills=10] [--seed=0]
 
-10 kills of the search and 4 of the finetuning; `--quick` 2 and 1. Prints a line
-per kill and one line of JSON: `kills`, `identical`, the share of SIGTERMs that
-ended with status 0, and the seconds until the slowest of them had.
+10 kills of the search and 4 of the finetuning; `--quick` 2 and 1 of runs with a
+single cell. Prints a line per kill and one line of JSON: `kills`, `identical`, the
+share of SIGTERMs that ended with status 0, and the seconds until the slowest of
+them had.
 """
 
 import argparse
@@ -32,6 +33,14 @@ SPACE = {
     "reduction_cells": (1,),
     "fusion": "none",
     "fusion_taps": (0, 1),
+}
+QUICK_SPACE = {
+    "initial_channels": 2,
+    "num_cells": 1,
+    "reduction_cells": (),
+    "fusion": "none",
+    "fusion_taps": (0,),
+    "communication": "none",
 }
 SIZE = (32, 32)
 
@@ -164,6 +173,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     options = parser.parse_args()
     kills = options.kills or (2 if options.quick else 10)
+    space = QUICK_SPACE if options.quick else SPACE
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 
     from lgcnet_tf.search.search import SearchOptions
@@ -171,13 +181,13 @@ def main():
     draw = random.Random(options.seed)
     with tempfile.TemporaryDirectory(prefix="lgcnet_resume_") as root:
         root = pathlib.Path(root)
-        skeleton = SearchOptions(**SPACE, input_size=SIZE).skeleton(8)
+        skeleton = SearchOptions(**space, input_size=SIZE).skeleton(8)
         common.random_table(skeleton, SIZE).save(root / "table.json")
         size = f"{SIZE[0]}x{SIZE[1]}"
         both = {"input_size": size, "crop_size": size, "batch_size": 8}
         search = both | {
             name: ",".join(map(str, value)) if isinstance(value, tuple) else value
-            for name, value in SPACE.items()
+            for name, value in space.items()
         }
         search |= {"latency_table": root / "table.json", "epochs": 2 + 3 * kills}
         tuning = (kills + 2) // 3

@@ -8,6 +8,10 @@ class InputError(ValueError):
     """
 
 
+class NoSuchSplit(InputError):
+    """The data are there, but not divided into a split of that name."""
+
+
 class WorkerLost(RuntimeError):
     """Another machine of a distributed run is gone, and the step with it.
 

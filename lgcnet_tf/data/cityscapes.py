@@ -9,7 +9,7 @@ import numpy as np
 from lgcnet_tf.data import images, tfds_source
 from lgcnet_tf.data.info import VOID, dataset_info
 from lgcnet_tf.data.samples import Sample, Samples
-from lgcnet_tf.errors import InputError
+from lgcnet_tf.errors import InputError, NoSuchSplit
 
 # The label id of train id 0, 1, ... 18, as in cityscapesscripts.
 LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
@@ -61,7 +61,7 @@ def load_cityscapes(split: str, data_dir: str | os.PathLike | None) -> Samples:
             installed.
     """
     if split not in _SPLITS:
-        raise InputError(
+        raise NoSuchSplit(
             f"cityscapes has no split '{split}'. Available: {', '.join(_SPLITS)}."
         )
     config, tfds_split, archives = _SPLITS[split]

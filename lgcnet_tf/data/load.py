@@ -9,7 +9,7 @@ from lgcnet_tf.data.cityscapes import load_cityscapes
 from lgcnet_tf.data.info import dataset_info
 from lgcnet_tf.data.samples import Reader, Sample, Samples
 from lgcnet_tf.data.toy_streets.streets import ToyStreets
-from lgcnet_tf.errors import InputError
+from lgcnet_tf.errors import NoSuchSplit
 
 
 def load_samples(
@@ -28,15 +28,16 @@ def load_samples(
         data_dir: folder of the source data; toy_streets needs none.
 
     Raises:
-        InputError: an unknown data set or split, a missing or empty folder, or
-            bad files in it; names what is wrong and where.
+        NoSuchSplit: the data have no such split; it is an InputError too.
+        InputError: an unknown data set, a missing or empty folder, or bad files
+            in it; names what is wrong and where.
     """
     dataset_info(dataset)
     if dataset == "cityscapes":
         return load_cityscapes(split, data_dir)
     reader = ToyStreets() if dataset == "toy_streets" else CamvidFolder(data_dir)
     if split not in reader.splits:
-        raise InputError(
+        raise NoSuchSplit(
             f"{dataset} has no split '{split}'. Available: {', '.join(reader.splits)}."
         )
     if tfds_source.available():

@@ -103,6 +103,8 @@ def random_search(options: SearchOptions, genotype_file: str) -> dict[str, Any]:
         "seed": options.seed,
         "predicted_latency_ms": predicted_ms,
     }
+    if table.batch_size != 1:
+        provenance["latency_batch_size"] = table.batch_size
     genotype = dataclasses.replace(genotype, provenance=provenance)
     folder = RunFolder(options, "search")
     network = Network(skeleton, options.crop_size, genotype)

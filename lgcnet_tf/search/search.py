@@ -29,10 +29,12 @@ from lgcnet_tf.space.genotype import operation_counts
 from lgcnet_tf.space.options import SpaceOptions
 from lgcnet_tf.training.determinism import make_deterministic
 from lgcnet_tf.training.fit import compile_for_segmentation, fit
+from lgcnet_tf.training.graphs import prepare_graphs
 from lgcnet_tf.training.losses import CrossEntropy
 from lgcnet_tf.training.options import TrainingOptions
 from lgcnet_tf.training.optimizers import SGD, Adam
 from lgcnet_tf.training.strategy import make_strategy
+from lgcnet_tf.training.validation import load_validation
 from lgcnet_tf.training.workers import last_words, this_worker, watch
 
 GENOTYPE = "genotype.json"
@@ -167,16 +169,13 @@ def search(options: SearchOptions) -> dict[str, Any]:
         return random_search(options, GENOTYPE)
     if options.deterministic:
         make_deterministic()
+    prepare_graphs(wide=True)
     strategy, worker = make_strategy(options.devices, options.batch_size), this_worker()
     check_sampling(options.sampling, strategy.num_replicas_in_sync)
     target_us = 1000.0 * options.target_latency_ms
     samples = load_samples(options.dataset, options.split, options.data_dir or None)
     samples.check()
-    watched = None
-    if options.validation_split and options.pictures_every:
-        watched = load_samples(
-            options.dataset, options.validation_split, options.data_dir or None
-        )
+    watched = load_validation(options) if options.pictures_every else None
     skeleton = options.skeleton(samples.info.num_classes)
     table = LatencyTable.load(options.latency_table)
     cost_model = CostModel(table, skeleton, options.input_size)
@@ -186,6 +185,11 @@ def search(options: SearchOptions) -> dict[str, Any]:
             target_us, cost_model, cell_kinds(options.communication, reductions)
         )
     folder = RunFolder(options, "search", worker.index)
+    if options.pictures_every and options.validation_split and watched is None:
+        folder.log.info(
+            "the data have no split '%s': no pictures of predictions",
+            options.validation_split,
+        )
     steps = options.epochs * steps_per_epoch(samples, options.batch_size)
     with strategy.scope():
         model = build_search_model(options, skeleton, cost_model, steps)
@@ -256,6 +260,8 @@ def _derive(model, options, table, cost_model) -> tuple[Genotype, int]:
         "seed": options.seed,
         "predicted_latency_ms": predicted_ms,
     }
+    if table.batch_size != 1:
+        provenance["latency_batch_size"] = table.batch_size
     if options.target_latency_ms:
         provenance["target_latency_ms"] = options.target_latency_ms
     return dataclasses.replace(genotype, provenance=provenance), edges_changed

@@ -15,12 +15,13 @@ from lgcnet_tf.model.zoo import load_genotype, load_network
 from lgcnet_tf.run_folder import RunFolder
 from lgcnet_tf.training.determinism import make_deterministic
 from lgcnet_tf.training.fit import compile_for_segmentation, fit
+from lgcnet_tf.training.graphs import prepare_graphs
 from lgcnet_tf.training.losses import CrossEntropy
 from lgcnet_tf.training.options import TrainingOptions
 from lgcnet_tf.training.optimizers import SGD
 from lgcnet_tf.training.strategy import make_strategy
+from lgcnet_tf.training.validation import Validation, load_validation
 from lgcnet_tf.training.workers import last_words, this_worker, watch
-from lgcnet_tf.training.validation import Validation
 
 MODEL = "model.keras"
 
@@ -63,6 +64,7 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
     options.check()
     if options.deterministic:
         make_deterministic()
+    prepare_graphs(wide=False)
     strategy, worker = make_strategy(options.devices, options.batch_size), this_worker()
     samples = load_samples(options.dataset, options.split, options.data_dir or None)
     samples.check()
@@ -75,11 +77,7 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         genotype = dataclasses.replace(
             genotype, skeleton=skeleton, provenance=provenance
         )
-    validation = None
-    if options.validation_split:
-        validation = load_samples(
-            options.dataset, options.validation_split, options.data_dir or None
-        )
+    validation = load_validation(options)
     steps = options.epochs * steps_per_epoch(samples, options.batch_size)
     with strategy.scope():
         keras.utils.set_random_seed(options.seed)
@@ -104,6 +102,11 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
             classes,
         )
     folder = RunFolder(options, "finetune", worker.index)
+    if options.validation_split and validation is None:
+        folder.log.info(
+            "the data have no split '%s': neither validation nor pictures",
+            options.validation_split,
+        )
     history = fit(
         network,
         samples,

@@ -15,7 +15,9 @@ class TrainingOptions(DataOptions):
     scale_min: float = option(0.5, "Smallest scale of the random resize.", above=0)
     scale_max: float = option(2.0, "Largest scale of the random resize.", above=0)
     validation_split: str = option(
-        "val", "Split for the mIoU and pictures of predictions; empty for none."
+        "val",
+        "Split for the mIoU and pictures of predictions; empty for none. Data without "
+        "a split val go without.",
     )
     pictures_every: int = option(
         1,

@@ -1,11 +1,31 @@
 """The mIoU of a split at full size, now and then while training, and pictures."""
 
-from lgcnet_tf.data import Samples
+from lgcnet_tf.data import Samples, load_samples
+from lgcnet_tf.errors import NoSuchSplit
 from lgcnet_tf.evaluation import evaluate, mask_function
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.run_folder import RunFolder
 from lgcnet_tf.space.skeleton import Size
 from lgcnet_tf.training.fixed_images import FixedImages
+from lgcnet_tf.training.options import TrainingOptions
+
+
+def load_validation(options: TrainingOptions) -> Samples | None:
+    """The validation split; None where none is wanted or the data have none.
+
+    Raises:
+        InputError: bad data, or a split that is not the default one and that
+            the data do not have.
+    """
+    split = options.validation_split
+    if not split:
+        return None
+    try:
+        return load_samples(options.dataset, split, options.data_dir or None)
+    except NoSuchSplit:
+        if split != TrainingOptions.validation_split:
+            raise
+        return None
 
 
 class Validation:

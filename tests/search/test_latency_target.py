@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import pathlib
 
 import numpy as np
 import pytest
@@ -9,17 +10,19 @@ import pytest
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.guidance import cell_kinds
 from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.search import search as search_module
+from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.search.latency_target import (
     DAMPING,
     RATE,
     LatencyTarget,
     check_reachable,
     latency_range,
+    steer,
 )
-from lgcnet_tf.search.search import search
+from lgcnet_tf.search.search import build_search_model, search
 from lgcnet_tf.space.genotype import Genotype, indices_of
 from lgcnet_tf.space.pruning import liveness_of
+from lgcnet_tf.training.checkpoint import Checkpoint, restore, snapshot
 
 SIZE = (32, 64)
 
@@ -216,24 +219,31 @@ def test_history_has_the_course_of_the_weight(finished):
     assert all(entry["derived_latency_ms"] > 0 for entry in history)
 
 
-def test_a_resumed_search_steers_on(finished, options, monkeypatch):
-    run = options("stopped")
-    real = search_module.temperature_at
+def test_a_resumed_search_steers_on(options, make_batch):
+    """All that steers is in what a checkpoint holds."""
+    run = options("unused")
+    skeleton = run.skeleton(8)
+    table = LatencyTable.load(run.latency_table)
+    costs = CostModel(table, skeleton, run.input_size)
+    model = build_search_model(run, skeleton, costs, steps=20)
+    target = LatencyTarget(1000.0 * run.target_latency_ms, 20)
+    model.latency_multiplier.assign(target.start(0.3))
+    images, labels = make_batch(4)
 
-    def power_cut(epoch, *arguments):
-        if epoch == 1:
-            raise KeyboardInterrupt
-        return real(epoch, *arguments)
+    def steps(count):
+        course = []
+        for _ in range(count):
+            model.train_on_batch(images, labels)
+            steer(model, target)
+            course.append((float(model.latency_weight), float(model.latency_multiplier)))
+        return course
 
-    monkeypatch.setattr(search_module, "temperature_at", power_cut)
-    with pytest.raises(KeyboardInterrupt):
-        search(run)
-    monkeypatch.undo()
-    search(run)
-    one, two = (read(r, "history.json") for r in (finished[0], run))
-    for entry in one + two:
-        del entry["seconds"]
-    assert one == two
+    steps(2)
+    saved = Checkpoint(0, 2, snapshot(model), {}, pathlib.Path("none"))
+    whole = steps(3)
+    assert len(set(whole)) == 3
+    restore(model, saved)
+    assert steps(3) == whole
 
 
 @pytest.mark.parametrize("place", [0.001, 1000.0])

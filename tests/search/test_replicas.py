@@ -76,9 +76,11 @@ def test_the_optimisers_step_once_per_step(states):
             assert set(state["iterations"]) == {done}
 
 
-@pytest.mark.parametrize("part", ["network", "architecture/alpha", "moving_"])
+@pytest.mark.parametrize(
+    "part", ["network", "architecture/alpha", "architecture/latest", "moving_"]
+)
 def test_a_step_gives_the_same_variables(states, part):
-    """Weights, α, the statistics of the normalisation."""
+    """Weights, α, what a latency target sees of it, the normalisation's statistics."""
     before, one, several = (
         floats(state, part) for state in (states[0][0], states[0][1], states[1][1])
     )

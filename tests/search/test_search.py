@@ -1,10 +1,12 @@
 """`search` from data set and table to genotype, at tiny size."""
 
+import dataclasses
 import json
 import pathlib
 
 import numpy as np
 import pytest
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lgcnet_tf.errors import InputError
@@ -202,6 +204,36 @@ def test_stopped_and_started_again_ends_the_same(finished, options, monkeypatch)
 def test_a_finished_search_is_not_repeated(finished):
     with pytest.raises(InputError, match="already holds a finished run"):
         search(finished[0])
+
+
+def test_data_without_a_validation_split(options, make_table, tmp_path):
+    for name, shape in (("train", (32, 64, 3)), ("trainannot", (32, 64))):
+        (tmp_path / name).mkdir()
+        for index in range(4):
+            picture = Image.fromarray(np.full(shape, index, np.uint8))
+            picture.save(tmp_path / name / f"{index}.png")
+    run = options(
+        "train_only",
+        dataset="camvid",
+        data_dir=str(tmp_path),
+        num_cells=1,
+        reduction_cells=(),
+        fusion_taps=(0,),
+        communication="none",
+    )
+    run = dataclasses.replace(
+        run, epochs=1, batch_size=2, latency_table=str(tmp_path / "table.json")
+    )
+    make_table(run.skeleton(11), run.input_size).save(run.latency_table)
+    search(run)
+    log = pathlib.Path(run.output_dir, "log.txt").read_text()
+    assert log.count("no split 'val'") == 1
+    assert set(events(run).Tags()["images"]) == {"alpha", "genotype/cells"}
+    wrong = dataclasses.replace(
+        run, validation_split="foo", output_dir=str(tmp_path / "wrong")
+    )
+    with pytest.raises(InputError, match="no split 'foo'. Available: train"):
+        search(wrong)
 
 
 def test_table_of_another_input_size(options):
