@@ -34,12 +34,12 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist=loadfile
 
 demo: setup
 	rm -rf $(OUT)
 	echo "== 1/8 latency table of this machine"
-	$(BIN)/lgcnet-measure-latency $(TASK) --repeats=15 --output_dir=$(OUT)/latency
+	$(BIN)/lgcnet-measure-latency $(TASK) --repeats=15 --calibration_networks=12 --output_dir=$(OUT)/latency
 	echo "== 2/8 search"
 	$(BIN)/lgcnet-search --flagfile=flags/search_toy.txt $(INPUT) $(SEARCH_$(DATA)) \
 	  --latency_table=$(OUT)/latency/latency_table.json --output_dir=$(OUT)/search

@@ -19,6 +19,7 @@ def option(
     choices: tuple[str, ...] = (),
     minimum: float | None = None,
     above: float | None = None,
+    alias: str = "",
 ) -> Any:
     """A field of an options dataclass.
 
@@ -28,8 +29,15 @@ def option(
         choices: the values allowed, if they can be listed.
         minimum: the smallest number allowed.
         above: numbers must be larger than this.
+        alias: another name of the flag.
     """
-    metadata = {"help": help, "choices": choices, "minimum": minimum, "above": above}
+    metadata = {
+        "help": help,
+        "choices": choices,
+        "minimum": minimum,
+        "above": above,
+        "alias": alias,
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 

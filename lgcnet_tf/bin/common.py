@@ -114,6 +114,8 @@ def define_flags(options: type[Options]) -> None:
             kind, *_ = typing.get_args(field.type)
             serializer = flags.CsvListSerializer(",")
             flags.DEFINE(TupleParser(kind), name, default, help, serializer=serializer)
+        if alias := field.metadata["alias"]:
+            flags.DEFINE_alias(alias, name)
 
 
 def options_from_flags(options: type[Options]) -> Options:

@@ -12,7 +12,7 @@ from lgcnet_tf.evaluation.examples import write_examples
 from lgcnet_tf.evaluation.models import load_model
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.latency.measure import REPEATS, measure
-from lgcnet_tf.latency.runtimes import RUNTIMES, get_runtime
+from lgcnet_tf.latency.options import RuntimeOptions
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.run_folder import RunFolder
 
@@ -20,16 +20,17 @@ EXAMPLES = "examples"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class EvaluateOptions(DataOptions):
+class EvaluateOptions(DataOptions, RuntimeOptions):
     """Options of an evaluation."""
 
     split: str = option("val", "Split of the data set to use.")
     input_size: Size | None = option(None, "HxW; by default the model's own.")
-    model: str = option("", "Zoo name, genotype, .keras file or SavedModel folder.")
+    model: str = option(
+        "", "Zoo name, genotype, .keras file, SavedModel folder, or a .onnx, .tflite "
+        "or OpenVINO .xml file."
+    )  # fmt: skip
     batch_size: int = option(1, "Images for each call.", minimum=1)
     latency_table: str = option("", "Table for the predicted latency, if any.")
-    runtime: str = option("tensorflow_graph", "What to time it on.", tuple(RUNTIMES))
-    threads: int = option(0, "CPU threads; 0 leaves the choice to the runtime.")
     repeats: int = option(REPEATS, "Timed images.", minimum=1)
     examples: int = option(
         4, "Images to keep with label and prediction.", minimum=0
@@ -48,7 +49,7 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
         InputError: bad options, data or model.
     """
     options.check()
-    runtime = get_runtime(options.runtime, options.threads or None)
+    runtime = options.make_runtime()
     samples = load_samples(options.dataset, options.split, options.data_dir or None)
     model = load_model(options.model, options.input_size)
     if options.submission and options.dataset != "cityscapes":
@@ -92,8 +93,9 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
             "latency_spread_ms": entry.spread_us / 1000.0,
             "fps": 1000.0 / entry.median_ms,
             "predicted_latency_ms": predicted_ms,
-            "device": runtime.device,
-            "runtime": runtime.name,
+            "device": segment.runtime.device,
+            "runtime": segment.runtime.name,
+            "precision": segment.runtime.precision,
         }
     )
 
@@ -105,7 +107,9 @@ def _predicted_latency_ms(model, options) -> float | None:
         provenance = model.genotype.provenance
         searched_at = tuple(provenance.get("input_size", ()))
         same = searched_at == tuple(model.input_size)
+        same = same and provenance.get("latency_batch_size", 1) == 1
         return provenance.get("predicted_latency_ms") if same else None
     table = LatencyTable.load(options.latency_table)
+    table.check(model.genotype.skeleton, model.input_size, batch_size=1)
     costs = CostModel(table, model.genotype.skeleton, model.input_size)
     return costs.predicted_latency(model.genotype) / 1000.0

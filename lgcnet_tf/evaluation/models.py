@@ -1,17 +1,21 @@
 """A model to evaluate or time, whatever file it comes from."""
 
 import dataclasses
-import pathlib
 from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.evaluate import PredictMask, mask_function
 from lgcnet_tf.evaluation.macs import count_macs
+from lgcnet_tf.evaluation.model_files import (
+    MaskOfFile,
+    kind_of,
+    read_model_file,
+    runtime_for,
+    saved_model_folder,
+)
 from lgcnet_tf.files import read_json
-from lgcnet_tf.latency.runtimes import Runtime
+from lgcnet_tf.latency.runtimes import Compiled, Runtime
 from lgcnet_tf.model.deploy import deploy
 from lgcnet_tf.model.network import ClassMap
 from lgcnet_tf.model.zoo import load_network
@@ -26,27 +30,57 @@ class LoadedModel:
     Attributes:
         name: as the user gave it.
         input_size: (height, width) of its images.
-        num_classes: classes it tells apart, None where a SavedModel does not say.
+        num_classes: classes it tells apart, None where a file does not say.
         predict_mask: uint8 images (batch, height, width, 3) to uint8 masks.
-        compile: for a runtime, a function that segments one image and waits.
-        genotype, params, macs: None where a SavedModel does not say.
+        prepare: makes of a runtime and a batch size what the runtime loads.
+        genotype, params, macs: None where a file does not say.
     """
 
     name: str
     input_size: Size
     num_classes: int | None
     predict_mask: PredictMask
-    compile: Callable[[Runtime], Callable[[], Any]]
+    prepare: Callable[[Runtime, int], "Prepared"]
     genotype: Genotype | None
     params: int | None
     macs: int | None
 
+    def compile(self, runtime: Runtime, batch_size: int = 1) -> Compiled:
+        """Makes a function that segments a batch of images and waits.
+
+        A file is run by the runtime it needs (`Compiled.runtime`) where
+        `runtime` cannot read it.
+
+        Raises:
+            InputError: the file does not fit the runtime or the batch.
+        """
+        return self.prepare(runtime, batch_size).load()
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A model in the form that a runtime loads.
+
+    Attributes:
+        runtime: the one that does.
+        content: what `Runtime.load` takes: bytes, or a file's path.
+        batch_size: of a file; None for what was made for one batch.
+    """
+
+    runtime: Runtime
+    content: Any
+    batch_size: int | None = None
+
+    def load(self) -> Compiled:
+        """Readies it to run."""
+        return self.runtime.load(self.content, self.batch_size)
+
 
 def load_model(model: str, input_size: Size | None = None) -> LoadedModel:
-    """Loads a zoo name, a genotype, a `.keras` file or a SavedModel.
+    """Loads a zoo name, a genotype, a `.keras` file, a SavedModel or a model file.
 
     A network is evaluated and timed as deployed: pruned and folded. Parameters
-    are counted as trained.
+    are counted as trained; those of a file that says nothing, as they lie there.
 
     Args:
         input_size: (height, width); by default the model's own.
@@ -54,37 +88,42 @@ def load_model(model: str, input_size: Size | None = None) -> LoadedModel:
     Raises:
         InputError: there is no such model, or it is of another size.
     """
-    folder = _saved_model_folder(model)
-    if folder:
-        return _load_saved_model(model, folder, input_size)
+    kind = kind_of(model)
+    if kind == ".pb":
+        return _load_saved_model(model, saved_model_folder(model), input_size)
+    if kind:
+        return _load_file(model, input_size)
     network = load_network(model, input_size)
     deployed = deploy(network)
 
-    def compile(runtime):
-        shape = (1, *deployed.input_size, 3)
-        return runtime.compile(ClassMap(deployed), shape, "uint8")
+    def prepare(runtime, batch_size):
+        shape = (batch_size, *deployed.input_size, 3)
+        return Prepared(runtime, runtime.convert(ClassMap(deployed), shape, "uint8"))
 
     return LoadedModel(
         name=model,
         input_size=deployed.input_size,
         num_classes=deployed.num_classes,
         predict_mask=mask_function(deployed),
-        compile=compile,
+        prepare=prepare,
         genotype=deployed.genotype,
         params=network.count_params(),
         macs=count_macs(deployed),
     )
 
 
-def _saved_model_folder(model) -> pathlib.Path | None:
-    path = pathlib.Path(model)
-    if not model or not path.is_dir():
-        return None
-    numbered = [p for p in path.iterdir() if p.name.isdecimal()]
-    for folder in (path, *sorted(numbered, key=lambda p: int(p.name), reverse=True)):
-        if (folder / "saved_model.pb").is_file():
-            return folder
-    raise InputError(f"{model}: a folder without a SavedModel.")
+def _load_file(model, input_size) -> LoadedModel:
+    found = read_model_file(model)
+    _check_size(model, found.input_size, input_size)
+    return LoadedModel(
+        name=model,
+        input_size=found.input_size,
+        predict_mask=MaskOfFile(model, found.compiled, found.input_size),
+        prepare=_as_it_is(model, model),
+        params=found.params,
+        macs=found.macs,
+        **_card_fields(found.card),
+    )
 
 
 def _load_saved_model(model, folder, input_size) -> LoadedModel:
@@ -100,14 +139,10 @@ def _load_saved_model(model, folder, input_size) -> LoadedModel:
     if spec.dtype != tf.uint8 or spec.shape.rank != 4 or "mask" not in outputs:
         raise InputError(f"{folder}: not a SavedModel made by lgcnet-export.")
     size = tuple(spec.shape[1:3])
-    if input_size and tuple(input_size) != size:
-        raise InputError(
-            f"{folder}: takes images of {size[0]}x{size[1]}; a SavedModel cannot be "
-            f"evaluated at {input_size[0]}x{input_size[1]}."
-        )
+    _check_size(folder, size, input_size)
     card = folder / "assets.extra" / "lgcnet.json"
     card = read_json(card) if card.exists() else {}
-    metadata, classes = card.get("metadata", {}), card.get("class_names")
+    metadata = card.get("metadata", {})
 
     class Predict:
         input_size = size
@@ -116,23 +151,36 @@ def _load_saved_model(model, folder, input_size) -> LoadedModel:
         def __call__(self, images):
             return segment(**{spec.name: tf.constant(images, tf.uint8)})["mask"].numpy()
 
-    def compile(runtime):
-        if runtime.name != "tensorflow_graph":
-            raise InputError(
-                f"{folder}: a SavedModel runs on --runtime=tensorflow_graph only."
-            )
-        image = np.random.default_rng(0).integers(0, 256, (1, *size, 3), "uint8")
-        predict, image = Predict(), tf.constant(image)
-        return lambda: predict(image)
-
-    genotype = metadata.get("genotype")
     return LoadedModel(
         name=model,
         input_size=size,
-        num_classes=classes and len(classes),
         predict_mask=Predict(),
-        compile=compile,
-        genotype=genotype and Genotype.from_dict(genotype),
+        prepare=_as_it_is(model, folder),
         params=metadata.get("params"),
         macs=metadata.get("macs"),
+        **_card_fields(card),
     )
+
+
+def _as_it_is(model, path):
+    def prepare(runtime, batch_size):
+        return Prepared(runtime_for(model, runtime), str(path), batch_size)
+
+    return prepare
+
+
+def _check_size(model, size, wanted):
+    if wanted and tuple(wanted) != tuple(size):
+        raise InputError(
+            f"{model}: takes images of {size[0]}x{size[1]}; such a file cannot be "
+            f"evaluated at {wanted[0]}x{wanted[1]}."
+        )
+
+
+def _card_fields(card):
+    genotype = card.get("metadata", {}).get("genotype")
+    classes = card.get("class_names")
+    return {
+        "num_classes": classes and len(classes),
+        "genotype": genotype and Genotype.from_dict(genotype),
+    }

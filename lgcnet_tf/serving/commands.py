@@ -16,6 +16,7 @@ from lgcnet_tf.model.zoo import load_network
 from lgcnet_tf.run_folder import RunFolder
 from lgcnet_tf.serving.client import Client
 from lgcnet_tf.serving.export import export_saved_model
+from lgcnet_tf.serving.export_files import FORMATS, export_file
 from lgcnet_tf.serving.predict_files import predict_files
 from lgcnet_tf.serving.server import Server
 
@@ -37,10 +38,25 @@ class ExportOptions(RunOptions):
         0, "Number of the version folder; 0 for one more than the newest.", minimum=0
     )
     scores: bool = option(False, "Also return the classes' probabilities.")
+    format: str = option(
+        SAVED_MODEL, "A SavedModel, or a file for another runtime; the file lies in "
+        "--export_dir, by default in --output_dir.", (SAVED_MODEL, *FORMATS)
+    )  # fmt: skip
+    batch_size: int = option(
+        1, "Images of each call of such a file; a SavedModel takes any number.", minimum=1
+    )
+
+    def check(self) -> None:
+        super().check()
+        whole = self.format == SAVED_MODEL
+        if whole and self.batch_size != 1:
+            raise InputError("--batch_size is for files; a SavedModel takes any batch.")
+        if not whole and (self.version or self.scores):
+            raise InputError("--version and --scores are for --format=saved_model.")
 
 
 def export(options: ExportOptions) -> dict[str, Any]:
-    """Deploys a network and writes a version folder for TensorFlow Serving.
+    """Deploys a network; writes a version folder for TensorFlow Serving or a file.
 
     Raises:
         InputError: bad options or model, or an untrained genotype.
@@ -67,19 +83,29 @@ def export(options: ExportOptions) -> dict[str, Any]:
         "params": network.count_params(),
         "macs": count_macs(deployed),
     }
-    path = export_saved_model(
-        deployed,
-        options.export_dir or folder / SAVED_MODEL,
-        info,
-        options.version or None,
-        options.scores,
-        metadata,
-        deployed.input_size,
-        deployed.num_classes,
-    )
+    if options.format == SAVED_MODEL:
+        path = export_saved_model(
+            deployed,
+            options.export_dir or folder / SAVED_MODEL,
+            info,
+            options.version or None,
+            options.scores,
+            metadata,
+            deployed.input_size,
+            deployed.num_classes,
+        )
+    else:
+        path = export_file(
+            deployed,
+            options.export_dir or folder.path,
+            info,
+            options.format,
+            options.batch_size,
+            metadata,
+        )
     return folder.finish(
         {
-            "saved_model": str(path),
+            options.format: str(path),
             "input_size": list(deployed.input_size),
             "params": metadata["params"],
             "macs": metadata["macs"],

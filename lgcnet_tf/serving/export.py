@@ -92,7 +92,9 @@ def export_saved_model(
     try:
         _write_graph(network, size, scores, temporary)
         write_warmup(temporary, size)
-        _write_info(temporary, info, size, scores, metadata or {})
+        write_json(
+            temporary / INFO_FILE, info_values(info, size, scores, metadata or {})
+        )
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o777 & ~mask)
@@ -145,6 +147,23 @@ def load_info(folder: str | os.PathLike) -> tuple[DatasetInfo, dict[str, Any]]:
     return info, values
 
 
+def info_values(
+    info: DatasetInfo, size: tuple[int, int], scores: bool, metadata: dict[str, Any]
+) -> dict[str, Any]:
+    """What `lgcnet.json` says of a model; arguments as for `export_saved_model`."""
+    return {
+        "format_version": _INFO_FORMAT_VERSION,
+        "dataset": info.name,
+        "class_names": list(info.class_names),
+        "palette": np.asarray(info.palette).tolist(),
+        "void_label": int(info.void_label),
+        "input_size": list(size),
+        "num_classes": info.num_classes,
+        "scores": scores,
+        "metadata": metadata,
+    }
+
+
 def _free_version(base: pathlib.Path, version: int | None) -> int:
     existing = versions(base)
     if version is None:
@@ -180,24 +199,3 @@ def _write_graph(
         [tf.TensorSpec((None,), tf.string, signatures.ENCODED_INPUT)],
     )
     archive.write_out(folder, verbose=False)
-
-
-def _write_info(
-    folder: pathlib.Path,
-    info: DatasetInfo,
-    size: tuple[int, int],
-    scores: bool,
-    metadata: dict[str, Any],
-) -> None:
-    values = {
-        "format_version": _INFO_FORMAT_VERSION,
-        "dataset": info.name,
-        "class_names": list(info.class_names),
-        "palette": np.asarray(info.palette).tolist(),
-        "void_label": int(info.void_label),
-        "input_size": list(size),
-        "num_classes": info.num_classes,
-        "scores": scores,
-        "metadata": metadata,
-    }
-    write_json(folder / INFO_FILE, values)

@@ -12,7 +12,7 @@ from lgcnet_tf.files import atomic_write
 from lgcnet_tf.interruption import INTERRUPTION
 from lgcnet_tf.latency.command import ProgressBars
 from lgcnet_tf.latency.measure import REPEATS
-from lgcnet_tf.latency.runtimes import RUNTIMES, get_runtime
+from lgcnet_tf.latency.options import RuntimeOptions
 from lgcnet_tf.run_folder import RunFolder
 from lgcnet_tf.sweep import table
 from lgcnet_tf.sweep.hparams import write_hparams
@@ -31,7 +31,7 @@ HPARAMS = "hparams"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SweepOptions(RunOptions):
+class SweepOptions(RunOptions, RuntimeOptions):
     """Options of a sweep."""
 
     search_flags: str = option("", "Flagfile of lgcnet-search, for every trial.")
@@ -54,10 +54,6 @@ class SweepOptions(RunOptions):
     )  # fmt: skip
     launcher: str = option(
         LAUNCHERS[0], "Processes of this machine, or Ray Tune.", LAUNCHERS
-    )
-    runtime: str = option("tensorflow_graph", "What to time on.", tuple(RUNTIMES))
-    threads: int = option(
-        0, "CPU threads to time with; 0 leaves the choice to the runtime.", minimum=0
     )
     repeats: int = option(REPEATS, "Timed images of each network.", minimum=1)
 
@@ -95,7 +91,7 @@ def sweep(options: SweepOptions) -> dict[str, Any]:
     if options.launcher == "ray":
         import_ray()
         run = run_on_ray
-    runtime = get_runtime(options.runtime, options.threads or None)
+    runtime = options.make_runtime()
     folder = RunFolder(options, "sweep")
     trials = _trials(options, axes, folder)
     INTERRUPTION.defer()  # the trials' processes have to save and leave first

@@ -1,33 +1,47 @@
 """What runs a network on a device: one module for each, chosen by name."""
 
-import importlib
+from collections.abc import Sequence
 
+import numpy as np
+
+from lgcnet_tf.convert.packages import import_package
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.latency.runtimes.base import Runtime
+from lgcnet_tf.latency.runtimes.base import Compiled, Runtime
 
 RUNTIMES = {
     "tensorflow_graph": "TensorFlowGraph",
+    "tensorflow_xla": "TensorFlowXLA",
     "keras_backend": "KerasBackend",
+    "tftrt": "TensorFlowTensorRT",
+    "onnxruntime": "OnnxRuntime",
+    "tensorrt": "TensorRT",
+    "openvino": "OpenVINO",
+    "litert": "LiteRT",
 }
 """Modules of this package with the class in each; imported only when asked for."""
 
 
-def get_runtime(name: str, threads: int | None = None) -> Runtime:
+def get_runtime(
+    name: str,
+    threads: int | None = None,
+    precision: str = "float32",
+    images: Sequence[np.ndarray] = (),
+) -> Runtime:
     """Makes the runtime `name`.
 
     Args:
         name: one of `RUNTIMES`.
         threads: CPU threads it may use; None leaves that to the runtime.
+        precision: number format in which it computes.
+        images: uint8 (height, width, 3), for `int8`; random ones where empty.
 
     Raises:
-        InputError: there is no such runtime, or it cannot be set to `threads`.
+        InputError: there is no such runtime, it cannot run here, or not with
+            these threads or in this precision.
     """
     if name not in RUNTIMES:
         raise InputError(
             f"runtime: must be one of {', '.join(RUNTIMES)}. Received: {name!r}"
         )
-    try:
-        module = importlib.import_module(f"{__name__}.{name}")
-    except ModuleNotFoundError as error:
-        raise InputError(f"runtime {name}: needs {error.name}, not installed.") from None
-    return getattr(module, RUNTIMES[name])(threads)
+    module = import_package(f"{__name__}.{name}", f"runtime {name}")
+    return getattr(module, RUNTIMES[name])(threads, precision, images)

@@ -1,52 +1,133 @@
 """What a runtime has to offer to be measured."""
 
 import abc
+import dataclasses
+import functools
 import os
 import pathlib
 import platform
-from collections.abc import Callable
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import keras
+import numpy as np
+from PIL import Image
+
+from lgcnet_tf.errors import InputError
+
+CALIBRATION_BATCHES = 8
+_OVERHEAD_CALLS = 300
+
+
+@dataclasses.dataclass(frozen=True)
+class Compiled:
+    """A layer or network ready to run.
+
+    Attributes:
+        run: runs it once on an input of its own, on the device already, and
+            returns when the work is done, not when it has been queued.
+        predict: runs it on an array, with the batch it was compiled for;
+            feature maps go in and come out as (batch, height, width, channels).
+        runtime: what it runs on.
+        input_shape, input_dtype: of that input; maps in the runtime's order.
+    """
+
+    run: Callable[[], object]
+    predict: Callable[[np.ndarray], np.ndarray]
+    runtime: "Runtime"
+    input_shape: tuple[int, ...]
+    input_dtype: str
+
+    def __call__(self) -> object:
+        return self.run()
 
 
 class Runtime(abc.ABC):
     """Compiles Keras layers for a device.
+
+    Args:
+        threads: CPU threads it may use; None leaves that to the runtime.
+        precision: number format in which it computes, one of `precisions`.
+        images: uint8 (height, width, 3), what `int8` takes its ranges from;
+            random numbers where there are none.
 
     Attributes:
         name: the module's name, as `get_runtime` takes it.
         version: version of the runtime.
         device: the device it computes on, in words.
         threads: CPU threads it may use.
+        threads_asked: those it was told to use, None for its own choice.
+        precision: number format in which it computes.
+        precisions: those it can compute in.
+        suffixes: of the model files that `load` reads; `.pb` is a SavedModel.
+
+    Raises:
+        InputError: it cannot run here, or not so.
     """
 
     name: str
     version: str
     device: str
     threads: int
+    threads_asked: int | None
+    precisions: tuple[str, ...] = ("float32",)
+    suffixes: tuple[str, ...] = ()
 
-    @property
-    def precision(self) -> str:
-        """Number format in which it computes."""
-        return keras.config.dtype_policy().compute_dtype
+    def __init__(
+        self,
+        threads: int | None = None,
+        precision: str = "float32",
+        images: Sequence[np.ndarray] = (),
+    ):
+        if precision not in self.precisions:
+            raise InputError(
+                f"runtime {self.name}: computes here in {' or '.join(self.precisions)}, "
+                f"not in {precision}."
+            )
+        self.threads_asked = threads
+        self.threads = threads or available_cpus()
+        self.precision = precision
+        self.images = tuple(images)
+        self.device = cpu_description()
 
     @abc.abstractmethod
+    def convert(
+        self,
+        layer: keras.layers.Layer,
+        input_shape: tuple[int, ...],
+        input_dtype: str = "float32",
+    ) -> Any:
+        """Translates a layer into what `load` takes: the bytes of a file.
+
+        Args:
+            layer: a layer or model with one input and one output.
+            input_shape: static, with the batch: (batch, height, width, channels).
+            input_dtype: `uint8` for images, `float32` for maps of features.
+        """
+
+    @abc.abstractmethod
+    def load(self, model: Any, batch_size: int | None = None) -> Compiled:
+        """Readies what `convert` made, or a file with one of `suffixes`.
+
+        Args:
+            model: the bytes, or the file's path.
+            batch_size: wanted of a file that takes any; None for what
+                `convert` made.
+
+        Raises:
+            InputError: the file is damaged, or for another batch.
+        """
+
     def compile(
         self,
         layer: keras.layers.Layer,
         input_shape: tuple[int, ...],
         input_dtype: str = "float32",
-    ) -> Callable[[], object]:
-        """Makes a function that runs `layer` once at inference.
-
-        Args:
-            layer: a layer or model with one input and one output.
-            input_shape: static, with the batch: (batch, height, width, channels).
-            input_dtype: of the input, which the function brings along.
-
-        Returns:
-            A function that returns when the work is done, not when it has been
-            queued.
-        """
+    ) -> Compiled:
+        """Makes a function that runs `layer` at inference; arguments as `convert`."""
+        return self.load(self.convert(layer, input_shape, input_dtype))
 
     def compile_loop(
         self,
@@ -57,16 +138,86 @@ class Runtime(abc.ABC):
         """Like `compile`, but the function runs `layer` as often as it is told.
 
         A runtime that can does so within one call of its own, each time only
-        after the one before is done, so that the cost of the call is not
-        counted for each.
+        after the one before is done. The others are called as often, and each
+        turn counts `call_overhead_us` too much.
         """
-        run = self.compile(layer, input_shape, input_dtype)
+        run = self.compile(layer, input_shape, input_dtype).run
 
         def loop(times):
             for _ in range(times):
                 run()
 
         return loop
+
+    @functools.cached_property
+    def call_overhead_us(self) -> float:
+        """What each turn of `compile_loop`'s function costs by itself, in µs.
+
+        It is the time of a call that has nothing to compute, measured once.
+        """
+        run = self.compile(keras.layers.ReLU(), (1, 1, 1, 1)).run
+        times = []
+        for _ in range(_OVERHEAD_CALLS):
+            start = time.perf_counter_ns()
+            run()
+            times.append((time.perf_counter_ns() - start) / 1000.0)
+        return statistics.median(times[len(times) // 3 :])
+
+    def peak_device_bytes(self) -> int | None:
+        """Most memory of the accelerator in use so far; None without one."""
+        return None
+
+    def batches(self, shape: tuple[int, ...], dtype: str) -> Iterator[np.ndarray]:
+        """Inputs from which `int8` takes its ranges, of the given shape."""
+        if not self.images or np.dtype(dtype) != np.uint8:
+            for seed in range(CALIBRATION_BATCHES):
+                yield random_input(shape, dtype, seed)
+            return
+        size = (shape[2], shape[1])
+        for first in range(0, len(self.images), shape[0]):
+            places = (np.arange(shape[0]) + first) % len(self.images)
+            chosen = (Image.fromarray(self.images[place]) for place in places)
+            yield np.stack([np.asarray(image.resize(size)) for image in chosen])
+
+
+def random_input(shape: tuple[int, ...], dtype: str, seed: int = 0) -> np.ndarray:
+    """Pixels for an integer type, else normally distributed numbers."""
+    generator = np.random.default_rng(seed)
+    if np.dtype(dtype).kind in "iu":
+        low, high = (-128, 128) if np.dtype(dtype) == np.int8 else (0, 256)
+        return generator.integers(low, high, shape).astype(dtype)
+    return generator.standard_normal(shape, "float32").astype(dtype)
+
+
+def static_shape(
+    where: str, shape: Sequence[int | None], batch_size: int | None
+) -> tuple[int, ...]:
+    """A file's input shape with the batch filled in.
+
+    Args:
+        where: the file, for the error.
+        shape: None or a number below 1 for what is not fixed.
+        batch_size: the batch wanted; None for any.
+
+    Raises:
+        InputError: it takes another batch, or images of any size.
+    """
+    fixed = [d if d is not None and d > 0 else None for d in shape]
+    if fixed and fixed[0] is None:
+        fixed[0] = batch_size or 1
+    if None in fixed:
+        raise InputError(f"{where}: its input has no fixed size: {tuple(shape)}.")
+    if batch_size and fixed[0] != batch_size:
+        raise InputError(
+            f"{where}: takes batches of {fixed[0]}; --batch_size={batch_size} does "
+            "not fit it."
+        )
+    return tuple(fixed)
+
+
+def described(model: Any) -> str:
+    """How an error names what `load` was given."""
+    return str(model) if isinstance(model, (str, os.PathLike)) else "the model"
 
 
 def available_cpus() -> int:

@@ -5,8 +5,9 @@ import importlib
 import keras
 import numpy as np
 
+from lgcnet_tf.convert.precision import FLOATS, computing_in
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.latency.runtimes.base import Runtime, available_cpus, cpu_description
+from lgcnet_tf.latency.runtimes.base import Compiled, Runtime, random_input
 
 
 class KerasBackend(Runtime):
@@ -17,46 +18,78 @@ class KerasBackend(Runtime):
 
     Args:
         threads: must be None; Keras has no setting for it.
+        precision, images: as for `Runtime`.
 
     Raises:
         InputError: a number of threads was asked for.
     """
 
     name = "keras_backend"
+    precisions = FLOATS
 
-    def __init__(self, threads: int | None = None):
+    def __init__(self, threads=None, precision="float32", images=()):
+        super().__init__(threads, precision, images)
         if threads is not None:
             raise InputError(
                 "runtime: keras_backend cannot choose its number of threads. "
                 f"Received: threads={threads}"
             )
-        self.threads = available_cpus()
         self.backend = keras.backend.backend()
         library = importlib.import_module(self.backend)
         self.version = f"keras {keras.__version__}, {self.backend} {library.__version__}"
-        self.device = cpu_description()
         devices = keras.distribution.list_devices()
         accelerators = [d for d in devices if not d.startswith("cpu")]
         if accelerators:
             self.device = accelerators[0]
-
-    def compile(self, layer, input_shape, input_dtype="float32"):
-        x = _random_input(input_shape, input_dtype)
-        layer(x, training=False)  # makes the variables outside the compiled code
         if self.backend == "jax":
-            loop = _jax_loop(layer, x)
-            return lambda: loop(1)
-        return {"tensorflow": _tensorflow, "torch": _torch}[self.backend](layer, x)
+            self.call_overhead_us = 0.0  # loops are in the program
+
+    def convert(self, layer, input_shape, input_dtype="float32"):
+        x = keras.ops.convert_to_tensor(random_input(input_shape, input_dtype))
+        if np.dtype(input_dtype).kind == "f":
+            x = keras.ops.cast(x, self.precision)
+        with computing_in(layer, self.precision):
+            layer(x, training=False)  # makes the variables outside compiled code
+        return layer, x
+
+    def load(self, model, batch_size=None):
+        layer, x = model
+        run = {"tensorflow": _tensorflow, "torch": _torch, "jax": _jax}[self.backend]
+        run = run(self._in_precision(layer), layer, x)
+        return Compiled(
+            lambda: run(x),
+            lambda images: keras.ops.convert_to_numpy(
+                run(keras.ops.convert_to_tensor(images, x.dtype))
+            ),
+            self,
+            tuple(x.shape),
+            keras.backend.standardize_dtype(x.dtype),
+        )
 
     def compile_loop(self, layer, input_shape, input_dtype="float32"):
         if self.backend != "jax":
             return super().compile_loop(layer, input_shape, input_dtype)
-        x = _random_input(input_shape, input_dtype)
-        layer(x, training=False)
-        return _jax_loop(layer, x)
+        layer, x = self.convert(layer, input_shape, input_dtype)
+        loop = _jax_loop(self._in_precision(layer), layer, x)
+        return lambda times: loop(x, times)
+
+    def peak_device_bytes(self):
+        if self.backend == "jax":
+            import jax
+
+            stats = jax.devices()[0].memory_stats() or {}
+            return stats.get("peak_bytes_in_use")
+        return None
+
+    def _in_precision(self, layer):
+        def call(x):
+            with computing_in(layer, self.precision):
+                return layer(x, training=False)
+
+        return call
 
 
-def _jax_loop(layer, x):
+def _jax_loop(call, layer, x):
     import jax
 
     @jax.jit
@@ -65,22 +98,27 @@ def _jax_loop(layer, x):
             # The barrier makes each turn depend on the one before.
             x, _ = jax.lax.optimization_barrier(carry)
             with keras.StatelessScope(zip(layer.variables, values)):
-                return x, layer(x, training=False)
+                return x, call(x)
 
         y = jax.eval_shape(lambda x: body(0, (x, 0))[1], x)
         start = jax.numpy.zeros(y.shape, y.dtype)
         return jax.lax.fori_loop(0, times, body, (x, start))[1]
 
     values = [v.value for v in layer.variables]
-    return lambda times: jax.block_until_ready(run(values, x, times))
+    return lambda x, times: jax.block_until_ready(run(values, x, times))
 
 
-def _tensorflow(layer, x):
+def _jax(call, layer, x):
+    loop = _jax_loop(call, layer, x)
+    return lambda x: loop(x, 1)
+
+
+def _tensorflow(call, layer, x):
     import tensorflow as tf
 
-    run = tf.function(lambda x: layer(x, training=False)).get_concrete_function(x)
+    run = tf.function(call).get_concrete_function(tf.TensorSpec(x.shape, x.dtype))
 
-    def run_and_wait():
+    def run_and_wait(x):
         y = run(x)
         tf.test.experimental.sync_devices()
         return y
@@ -88,23 +126,14 @@ def _tensorflow(layer, x):
     return run_and_wait
 
 
-def _torch(layer, x):
+def _torch(call, layer, x):
     import torch
 
-    def run_and_wait():
+    def run_and_wait(x):
         with torch.no_grad():
-            y = layer(x, training=False)
+            y = call(x)
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         return y
 
     return run_and_wait
-
-
-def _random_input(shape, dtype):
-    generator = np.random.default_rng(0)
-    if np.issubdtype(np.dtype(dtype), np.integer):
-        x = generator.integers(0, 256, shape)
-    else:
-        x = generator.standard_normal(shape)
-    return keras.ops.convert_to_tensor(x.astype(dtype))

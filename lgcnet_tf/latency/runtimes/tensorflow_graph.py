@@ -1,13 +1,19 @@
 """TensorFlow: a frozen graph, as a SavedModel runs in TensorFlow Serving."""
 
-import keras
-import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import (
-    convert_variables_to_constants_v2,
-)
+import os
 
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lgcnet_tf.convert.graph import INPUT, OUTPUT, frozen, layer_function
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.latency.runtimes.base import Runtime, available_cpus, cpu_description
+from lgcnet_tf.latency.runtimes.base import (
+    Compiled,
+    Runtime,
+    random_input,
+    static_shape,
+)
 
 
 class TensorFlowGraph(Runtime):
@@ -16,18 +22,25 @@ class TensorFlowGraph(Runtime):
     Args:
         threads: threads within and across operations; None keeps TensorFlow's
             choice, all CPUs.
+        precision, images: as for `Runtime`.
 
     Raises:
-        InputError: TensorFlow already runs with another number of threads.
+        InputError: TensorFlow already runs with another number of threads, or
+            Keras is on another backend.
     """
 
     name = "tensorflow_graph"
     version = tf.__version__
+    precisions = ("float32", "float16", "bfloat16")
+    suffixes = (".pb",)
+    call_overhead_us = 0.0  # loops are in the graph
+    jit_compile = False
 
-    def __init__(self, threads: int | None = None):
+    def __init__(self, threads=None, precision="float32", images=()):
+        super().__init__(threads, precision, images)
         if keras.backend.backend() != "tensorflow":
             raise InputError(
-                "runtime tensorflow_graph: needs KERAS_BACKEND=tensorflow; on this "
+                f"runtime {self.name}: needs KERAS_BACKEND=tensorflow; on this "
                 "backend give --runtime=keras_backend."
             )
         if threads is not None:
@@ -39,41 +52,80 @@ class TensorFlowGraph(Runtime):
                     f"runtime: TensorFlow has started already and cannot be set to "
                     f"{threads} threads; choose the threads before its first use."
                 ) from None
-        self.threads = threads or available_cpus()
-        gpus = tf.config.list_physical_devices("GPU")
-        self._asynchronous = bool(gpus)
-        self.device = cpu_description()
-        if gpus:
-            details = tf.config.experimental.get_device_details(gpus[0])
-            self.device = details.get("device_name", gpus[0].name)
+        self._gpus = tf.config.list_physical_devices("GPU")
+        if self._gpus:
+            details = tf.config.experimental.get_device_details(self._gpus[0])
+            self.device = details.get("device_name", self._gpus[0].name)
 
-    def compile(self, layer, input_shape, input_dtype="float32"):
-        run = _freeze_layer(layer, input_shape, input_dtype)
-        x = _random_input(input_shape, input_dtype)
-        return self._blocking(lambda: run(x))
+    def convert(self, layer, input_shape, input_dtype="float32"):
+        function = layer_function(layer, input_shape, input_dtype, self.precision)
+        graph = frozen(function).graph
+        (y,) = [o for o in graph.outputs if o.dtype != tf.resource]
+        with graph.as_default():
+            tf.identity(y, OUTPUT)
+        return graph.as_graph_def().SerializeToString()
+
+    def load(self, model, batch_size=None):
+        if isinstance(model, (str, os.PathLike)):
+            function, shape, dtype = _saved_model(model, batch_size)
+        else:
+            definition = tf.compat.v1.GraphDef.FromString(model)
+            imported = tf.compat.v1.wrap_function(
+                lambda: tf.import_graph_def(definition, name=""), []
+            )
+            graph = imported.graph
+            function = imported.prune(f"{INPUT}:0", f"{OUTPUT}:0")
+            shape = tuple(graph.get_tensor_by_name(f"{INPUT}:0").shape)
+            dtype = graph.get_tensor_by_name(f"{INPUT}:0").dtype
+        if self.jit_compile:
+            function = tf.function(function, jit_compile=True)
+        # A network's constants lie on the device; so does what it runs on.
+        x = tf.constant(random_input(shape, dtype.as_numpy_dtype), dtype)
+        run = self._waiting(lambda: function(x))
+
+        def predict(images):
+            return np.asarray(function(tf.constant(images, dtype)))
+
+        return Compiled(run, predict, self, shape, dtype.name)
 
     def compile_loop(self, layer, input_shape, input_dtype="float32"):
-        once = _freeze_layer(layer, input_shape, input_dtype)
+        once = layer_function(layer, input_shape, input_dtype, self.precision)
+        once = frozen(once)
+        (spec,) = once.inputs
 
         def loop(x, times):
             # Unrolled, TensorFlow would see the same work several times and do
             # it once; control dependencies would keep it from fusing layers.
-            def body(index, _):
-                (y,) = tf.nest.flatten(once(x))
+            def body(index, last):
+                (y,) = tf.nest.flatten(once(self._barrier(x, last)))
+                y = self._barrier(y, last)
                 return index + 1, tf.cast(tf.reshape(y, [-1])[0], "float32")
 
             return tf.while_loop(
                 lambda index, _: index < times, body, (0, 0.0), parallel_iterations=1
             )[1]
 
-        run = _freeze(
-            loop, tf.TensorSpec(input_shape, input_dtype), tf.TensorSpec((), "int32")
+        specs = tf.TensorSpec(spec.shape, spec.dtype), tf.TensorSpec((), "int32")
+        run = self._compiled_loop(loop, specs)
+        x = tf.constant(
+            random_input(tuple(spec.shape), spec.dtype.as_numpy_dtype), spec.dtype
         )
-        x = _random_input(input_shape, input_dtype)
-        return self._blocking(lambda times: run(x, tf.constant(times)))
+        return self._waiting(lambda times: run(x, tf.constant(times)))
 
-    def _blocking(self, run):
-        if not self._asynchronous:  # on the CPU the call returns when it is done
+    def peak_device_bytes(self):
+        if not self._gpus:
+            return None
+        return tf.config.experimental.get_memory_info("GPU:0")["peak"]
+
+    def _compiled_loop(self, loop, specs):
+        return frozen(loop, *specs)
+
+    def _barrier(self, x, last):
+        """Makes sure that `x` is known after `last` only, and as a whole."""
+        return x
+
+    def _waiting(self, run):
+        if not self._gpus:  # on the CPU the call returns when it is done
             return run
 
         def run_and_wait(*args):
@@ -84,19 +136,14 @@ class TensorFlowGraph(Runtime):
         return run_and_wait
 
 
-def _freeze_layer(layer, input_shape, input_dtype):
-    spec = tf.TensorSpec(input_shape, input_dtype)
-    return _freeze(lambda x: layer(x, training=False), spec)
+def _saved_model(folder, batch_size):
+    """The `serving_default` signature's mask, with input shape and type."""
+    loaded = tf.saved_model.load(os.fspath(folder))
+    segment = loaded.signatures["serving_default"]
+    (spec,) = segment.structured_input_signature[1].values()
 
+    def function(x):
+        return segment(**{spec.name: x})["mask"]
 
-def _freeze(function, *specs):
-    concrete = tf.function(function).get_concrete_function(*specs)
-    return convert_variables_to_constants_v2(concrete)
-
-
-def _random_input(shape, dtype):
-    if tf.as_dtype(dtype).is_integer:
-        x = tf.random.stateless_uniform(shape, (0, 0), 0, 256, tf.int32)
-    else:
-        x = tf.random.stateless_normal(shape, (0, 0))
-    return tf.cast(x, dtype)
+    function.keep = loaded  # it owns the variables
+    return function, static_shape(str(folder), spec.shape, batch_size), spec.dtype

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import types
 
 import keras
 import numpy as np
@@ -9,6 +10,21 @@ import pytest
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.measure import samples
 from lgcnet_tf.latency.runtimes import RUNTIMES, get_runtime
+from lgcnet_tf.latency.runtimes.base import static_shape
+from lgcnet_tf.model.network import ClassMap, Network
+from lgcnet_tf.space.genotype import random_genotype
+
+PACKAGE = "lgcnet_tf.latency.runtimes"
+PLAIN = ("tensorflow_graph", "tensorflow_xla", "keras_backend", "tftrt")
+HERE = [name for name in RUNTIMES if name not in ("tftrt", "tensorrt")]
+"""Those that a machine without a GPU can run."""
+
+PACKAGES = {
+    "onnxruntime": "onnxruntime",
+    "openvino": "openvino",
+    "litert": "ai_edge_litert.interpreter",
+    "tensorrt": "tensorrt",
+}
 
 tensorflow_only = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="needs Keras on TensorFlow"
@@ -26,41 +42,177 @@ class Count(keras.layers.Layer):
         return self.conv(keras.ops.relu(x))
 
 
+def runtime_or_skip(name, **settings):
+    """The runtime, or a skipped test where its package is absent."""
+    try:
+        return get_runtime(name, **settings)
+    except InputError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def deployed(small_skeleton, randomise):
+    return small_network(small_skeleton, randomise, (33, 65))
+
+
+def small_network(small_skeleton, randomise, size):
+    genotype = random_genotype(small_skeleton(), np.random.default_rng(1))
+    return randomise(Network(genotype.skeleton, size, genotype, "folded"))
+
+
 @tensorflow_only
-@pytest.mark.parametrize("name", RUNTIMES)
+@pytest.mark.parametrize("name", HERE)
 def test_describes_itself(name):
-    runtime = get_runtime(name)
+    runtime = runtime_or_skip(name)
     assert runtime.name == name
     assert runtime.version and runtime.device and runtime.threads >= 1
     assert runtime.precision == "float32"
+    assert 0 <= runtime.call_overhead_us < 20_000
 
 
 @tensorflow_only
-@pytest.mark.parametrize("name", RUNTIMES)
-@pytest.mark.parametrize("dtype", ["float32", "uint8"])
-def test_computes_the_layer(name, dtype):
-    class Mean(keras.layers.Layer):
-        def call(self, x):
-            return keras.ops.mean(keras.ops.cast(x, "float32"), axis=(1, 2))
-
-    y = get_runtime(name).compile(Mean(), (1, 64, 64, 3), dtype)()
-    y = np.asarray(y[0] if isinstance(y, (list, tuple)) else y)
-    assert y.shape == (1, 3)
-    np.testing.assert_allclose(y, 127.5 if dtype == "uint8" else 0.0, atol=10)
+@pytest.mark.parametrize("name", HERE)
+def test_computes_a_network(name, deployed, images, small_skeleton, randomise):
+    runtime = runtime_or_skip(name)
+    if name == "tensorflow_xla":  # it resizes some odd sizes wrongly
+        deployed = small_network(small_skeleton, randomise, (32, 64))
+    x = images(*deployed.input_size, batch=2)
+    expected = np.asarray(deployed(x))
+    compiled = runtime.compile(deployed, x.shape, "uint8")
+    logits = compiled.predict(x)
+    np.testing.assert_allclose(logits, expected, atol=1e-4)
+    assert compiled.input_shape == x.shape and compiled.input_dtype == "uint8"
+    compiled()
+    # Running it on its own input changes nothing that is asked for later.
+    np.testing.assert_array_equal(compiled.predict(x), logits)
+    mask = runtime.compile(ClassMap(deployed), x.shape, "uint8").predict(x)
+    assert mask.dtype == np.uint8
+    np.testing.assert_array_equal(mask, expected.argmax(-1))
 
 
 @tensorflow_only
-@pytest.mark.parametrize("name", RUNTIMES)
+@pytest.mark.parametrize("name", HERE)
+def test_computes_an_operation(name):
+    x = np.random.default_rng(1).standard_normal((1, 9, 7, 64), "float32")
+    layer = Count()
+    compiled = runtime_or_skip(name).compile(layer, x.shape)
+    np.testing.assert_allclose(compiled.predict(x), np.asarray(layer(x)), atol=1e-4)
+
+
+@tensorflow_only
+@pytest.mark.parametrize("name", HERE)
 def test_loop_does_all_the_work(name):
-    loop = get_runtime(name).compile_loop(Count(), (1, 48, 48, 64))
+    loop = runtime_or_skip(name).compile_loop(Count(), (1, 48, 48, 64))
     calls = {n: lambda n=n: loop(n) for n in (1, 21)}
     times = samples(calls, repeats=7, warmup=2, min_time_us=0.0)
     assert np.median(times[21]) > 4 * np.median(times[1])
 
 
-def test_unknown_name_lists_them():
-    with pytest.raises(InputError, match="tensorflow_graph, keras_backend.*'tensorrt'"):
+@tensorflow_only
+@pytest.mark.parametrize(
+    "name, precision",
+    [
+        ("tensorflow_graph", "bfloat16"),
+        ("tensorflow_xla", "bfloat16"),
+        ("keras_backend", "bfloat16"),
+        ("onnxruntime", "float16"),
+        ("onnxruntime", "int8"),
+        ("litert", "int8"),
+    ],
+)
+def test_other_precisions(name, precision, deployed, images):
+    calibration = [images(66, 130, seed=seed)[0] for seed in range(3)]
+    runtime = runtime_or_skip(name, precision=precision, images=calibration)
+    assert runtime.precision == precision
+    x = images(33, 65)
+    expected = np.asarray(deployed(x))
+    logits = runtime.compile(deployed, x.shape, "uint8").predict(x).astype("float32")
+    error = np.abs(logits - expected).mean()
+    assert 1e-6 < error < 0.3 * np.abs(expected).mean()
+    runtime.compile(Count(), (1, 8, 8, 64))()
+
+
+@pytest.mark.parametrize(
+    "name, precision",
+    [
+        ("tensorflow_graph", "int8"),
+        ("keras_backend", "int8"),
+        ("onnxruntime", "bfloat16"),
+        ("openvino", "int8"),
+        ("litert", "float16"),
+    ],
+)
+@tensorflow_only
+def test_refuses_other_precisions(name, precision):
+    runtime_or_skip(name)
+    with pytest.raises(InputError, match=f"runtime {name}: computes .* not in {precision}"):
+        get_runtime(name, precision=precision)
+
+
+@pytest.mark.parametrize("name", [n for n in RUNTIMES if n not in PLAIN])
+def test_a_missing_package_is_named(name, monkeypatch):
+    """Without the extra packages: one sentence that says how to get them."""
+    module = PACKAGES[name]
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(sys.modules, f"{PACKAGE}.{name}", raising=False)
+    with pytest.raises(InputError) as error:
+        get_runtime(name)
+    package = module.partition(".")[0].replace("_", "-")
+    extra = "tensorrt" if name == "tensorrt" else "lgcnet_tf[runtimes]"
+    assert str(error.value) == (
+        f"runtime {name}: needs the package {package}; pip install '{extra}'."
+    )
+
+
+def test_tensorrt_without_a_gpu(monkeypatch):
+    class Cuda(types.ModuleType):
+        cudaError_t = types.SimpleNamespace(cudaSuccess=0)
+
+        def cudaGetDeviceCount(self):
+            return 100, 0
+
+    monkeypatch.setitem(sys.modules, "tensorrt", types.ModuleType("tensorrt"))
+    monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", Cuda("runtime"))
+    with pytest.raises(InputError, match="needs an NVIDIA GPU, and there is none here"):
         get_runtime("tensorrt")
+    with pytest.raises(InputError, match="leave out --threads"):
+        get_runtime("tensorrt", threads=2)
+
+
+@tensorflow_only
+def test_tftrt_refuses_where_tensorflow_lacks_it():
+    import tensorflow as tf
+
+    if tf.sysconfig.get_build_info().get("is_tensorrt_build"):
+        pytest.skip("this TensorFlow has TF-TRT")
+    with pytest.raises(InputError, match="without TensorRT .*--runtime=tensorrt"):
+        get_runtime("tftrt")
+
+
+@tensorflow_only
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino", "litert"])
+def test_damaged_files(name, tmp_path):
+    runtime = runtime_or_skip(name)
+    for suffix in runtime.suffixes:
+        path = tmp_path / f"model{suffix}"
+        path.write_bytes(b"no model")
+        with pytest.raises(InputError, match=f"model{suffix}: .*cannot load it"):
+            runtime.load(path)
+
+
+def test_static_shapes():
+    assert static_shape("m", (None, 8, 8, 3), 4) == (4, 8, 8, 3)
+    assert static_shape("m", (-1, 8, 8, 3), None) == (1, 8, 8, 3)
+    assert static_shape("m", (2, 8, 8, 3), None) == (2, 8, 8, 3)
+    with pytest.raises(InputError, match="m: takes batches of 2; --batch_size=4"):
+        static_shape("m", (2, 8, 8, 3), 4)
+    with pytest.raises(InputError, match="m: its input has no fixed size"):
+        static_shape("m", (1, None, 8, 3), None)
+
+
+def test_unknown_name_lists_them():
+    with pytest.raises(InputError, match="tensorflow_graph, .*litert.*'nosuch'"):
+        get_runtime("nosuch")
 
 
 @tensorflow_only
@@ -94,7 +246,7 @@ def test_jax_runs_and_waits():
         "runtime = get_runtime('keras_backend')\n"
         "assert 'jax' in runtime.version\n"
         "layer = keras.layers.Conv2D(4, 3)\n"
-        "assert runtime.compile(layer, (1, 8, 8, 3))().shape == (1, 6, 6, 4)\n"
+        "assert runtime.compile(layer, (1, 8, 8, 3)).run().shape == (1, 6, 6, 4)\n"
         "assert runtime.compile_loop(layer, (1, 8, 8, 3))(3).shape == (1, 6, 6, 4)\n"
     )
     environment = {**os.environ, "KERAS_BACKEND": "jax"}

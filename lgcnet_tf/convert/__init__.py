@@ -1,0 +1,1 @@
+"""A layer or network as a graph of another library, in one call each."""

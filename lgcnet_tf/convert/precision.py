@@ -1,0 +1,36 @@
+"""The number format in which a layer computes."""
+
+import contextlib
+from collections.abc import Iterator
+
+import keras
+
+PRECISIONS = ("float32", "float16", "bfloat16", "int8")
+FLOATS = PRECISIONS[:3]
+
+
+@contextlib.contextmanager
+def computing_in(layer: keras.layers.Layer, precision: str) -> Iterator[None]:
+    """Within the block, calls of `layer` compute in `precision`.
+
+    Variables stay float32 and are cast where they are used; a layer with
+    `keeps_float32`, as a network's last resize, goes on in float32.
+
+    Args:
+        precision: one of `FLOATS`.
+    """
+    if precision == "float32":
+        yield
+        return
+    policy = keras.DTypePolicy(f"mixed_{precision}")
+    changed = []
+    try:
+        for part in layer._flatten_layers():
+            if part.compute_dtype == "float32" and not hasattr(part, "keeps_float32"):
+                changed.append((part, part.dtype_policy))
+                part.dtype_policy = policy
+        yield
+    finally:
+        for part, before in changed:
+            part.dtype_policy = before
+

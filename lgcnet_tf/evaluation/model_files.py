@@ -1,0 +1,143 @@
+"""Model files of other libraries: what runs them, and what they say of themselves."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from lgcnet_tf.convert.onnx import graph_size
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.files import read_json
+from lgcnet_tf.latency.runtimes import Compiled, Runtime, get_runtime
+
+NATIVE = {
+    ".pb": "tensorflow_graph",
+    ".onnx": "onnxruntime",
+    ".xml": "openvino",
+    ".tflite": "litert",
+}
+"""Runtimes of the kinds of files; `.pb` is a SavedModel."""
+
+
+def saved_model_folder(model: str) -> pathlib.Path | None:
+    """The folder with a SavedModel: `model` or its newest version; None for a file.
+
+    Raises:
+        InputError: a folder without one.
+    """
+    path = pathlib.Path(model)
+    if not model or not path.is_dir():
+        return None
+    numbered = [p for p in path.iterdir() if p.name.isdecimal()]
+    for folder in (path, *sorted(numbered, key=lambda p: int(p.name), reverse=True)):
+        if (folder / "saved_model.pb").is_file():
+            return folder
+    raise InputError(f"{model}: a folder without a SavedModel.")
+
+
+def kind_of(model: str) -> str | None:
+    """The key of `NATIVE` that a model's file has; None for networks of ours.
+
+    Raises:
+        InputError: as `saved_model_folder`, or there is no such file.
+    """
+    if saved_model_folder(model):
+        return ".pb"
+    path = pathlib.Path(model)
+    if path.suffix not in NATIVE or path.suffix == ".pb":
+        return None
+    if not path.is_file():
+        raise InputError(f"{model}: no such file.")
+    return path.suffix
+
+
+def runtime_for(model: str, runtime: Runtime) -> Runtime:
+    """`runtime`, or the one that a model's file needs instead.
+
+    Raises:
+        InputError: no such file, its runtime cannot run here, or the file would
+            have to be brought to another precision.
+    """
+    kind = kind_of(model)
+    if kind is None:
+        return runtime
+    if runtime.precision != "float32":
+        raise InputError(
+            f"{model}: a file runs in the precision it was made in; leave out "
+            f"--precision={runtime.precision}."
+        )
+    if kind in runtime.suffixes:
+        return runtime
+    return get_runtime(NATIVE[kind], runtime.threads_asked)
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelFile:
+    """What a file says of its model, and the model ready to run.
+
+    Attributes:
+        compiled: on the kind's own runtime, for the batch that the file wants.
+        input_size: (height, width) of its images.
+        params, macs: None where neither the file nor its card says.
+        card: what `lgcnet-export` wrote beside it; empty for others' files.
+    """
+
+    compiled: Compiled
+    input_size: tuple[int, int]
+    params: int | None
+    macs: int | None
+    card: dict[str, Any]
+
+
+def read_model_file(path: str) -> ModelFile:
+    """Loads a `.onnx`, `.tflite` or `.xml` file.
+
+    Raises:
+        InputError: it is damaged, or takes no images of a fixed size.
+    """
+    kind = pathlib.Path(path).suffix
+    compiled = get_runtime(NATIVE[kind]).load(path)
+    shape = compiled.input_shape
+    if len(shape) != 4 or 3 not in (shape[1], shape[3]):
+        raise InputError(f"{path}: takes no RGB images: its input is {shape}.")
+    card = pathlib.Path(path).with_suffix(".json")
+    card = read_json(card) if card.is_file() else {}
+    metadata = card.get("metadata", {}) if isinstance(card, dict) else {}
+    params, macs = metadata.get("params"), metadata.get("macs")
+    if kind == ".onnx" and None in (params, macs):
+        size = graph_size(path)
+        params, macs = params or size.params, macs or size.macs
+    channels_last = shape[3] == 3
+    return ModelFile(
+        compiled,
+        tuple(shape[1:3] if channels_last else shape[2:]),
+        params,
+        macs,
+        card if metadata else {},
+    )
+
+
+class MaskOfFile:
+    """uint8 images (n, height, width, 3) to uint8 masks, in the file's batches.
+
+    Raises:
+        InputError: when called, the file takes other input or gives no mask.
+    """
+
+    def __init__(self, path: str, compiled: Compiled, input_size: tuple[int, int]):
+        self.path, self.compiled, self.input_size = path, compiled, input_size
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        if self.compiled.input_dtype != "uint8":
+            raise InputError(f"{self.path}: not a file made by lgcnet-export.")
+        batch = self.compiled.input_shape[0]
+        masks = []
+        for first in range(0, len(images), batch):
+            part = images[first : first + batch]
+            full = np.resize(part, (batch, *images.shape[1:]))  # repeats them
+            masks.append(np.asarray(self.compiled.predict(full))[: len(part)])
+        masks = np.concatenate(masks)
+        if masks.shape != images.shape[:3]:
+            raise InputError(f"{self.path}: gives {masks.shape[1:]}, not masks.")
+        return masks

@@ -1,0 +1,76 @@
+"""Writes a network as a file of another library: ONNX, OpenVINO, LiteRT."""
+
+import os
+import pathlib
+import tempfile
+from typing import Any
+
+import keras
+
+from lgcnet_tf.convert.litert import to_litert
+from lgcnet_tf.convert.onnx import to_onnx
+from lgcnet_tf.convert.packages import import_package
+from lgcnet_tf.data import DatasetInfo
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.files import atomic_write, write_json
+from lgcnet_tf.model.network import ClassMap
+from lgcnet_tf.serving.export import info_values
+
+FORMATS = ("onnx", "openvino", "litert")
+_NAMES = {"onnx": "model.onnx", "openvino": "model.xml", "litert": "model.tflite"}
+
+
+def export_file(
+    network: keras.Model,
+    output_dir: str | os.PathLike,
+    info: DatasetInfo,
+    format: str,
+    batch_size: int = 1,
+    metadata: dict[str, Any] | None = None,
+) -> pathlib.Path:
+    """Writes `model.onnx`, `model.xml` with `model.bin`, or `model.tflite`.
+
+    Its input is uint8 RGB images (batch, height, width, 3), its output uint8
+    masks (batch, height, width). `model.json` beside it holds class names,
+    palette, input size and `metadata`.
+
+    Args:
+        network: best in its deployed form; has `input_size`.
+        output_dir: the folder.
+        info: names and colours of the classes.
+        format: one of `FORMATS`.
+        batch_size: the batch that the file takes.
+        metadata: what else to keep in `model.json` (JSON values).
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: the file is there already, or a package is missing.
+    """
+    path = pathlib.Path(output_dir, _NAMES[format])
+    if path.exists():
+        raise InputError(f"{path}: exists already; name another folder.")
+    layer, shape = ClassMap(network), (batch_size, *network.input_size, 3)
+    if format == "litert":
+        _write(path, to_litert(layer, shape))
+    elif format == "onnx":
+        _write(path, to_onnx(layer, shape))
+    else:
+        openvino = import_package("openvino", "--format=openvino")
+        model = openvino.Core().read_model(to_onnx(layer, shape))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".model-", dir=path.parent) as folder:
+            whole = pathlib.Path(folder, path.name)
+            openvino.save_model(model, whole, compress_to_fp16=False)
+            # The weights first: an .xml without them would be half a model.
+            for part in (whole.with_suffix(".bin"), whole):
+                os.replace(part, path.parent / part.name)
+    values = info_values(info, network.input_size, False, metadata or {})
+    write_json(path.with_suffix(".json"), values | {"batch_size": batch_size})
+    return path
+
+
+def _write(path, content):
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content)

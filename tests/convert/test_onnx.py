@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+
+from lgcnet_tf.convert.onnx import graph_size, quantize, to_half, to_onnx
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.evaluation.macs import count_macs
+from lgcnet_tf.latency.measure import build_workload
+from lgcnet_tf.latency.table import timed
+from lgcnet_tf.model.network import ClassMap
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+
+def run(model, x):
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    (y,) = session.run(None, {session.get_inputs()[0].name: x})
+    return y
+
+
+def one_of_each(small_skeleton):
+    """A workload of every operation, at sizes that 2 does not divide."""
+    found = {}
+    for fusion in ("dense", "aspp", "ppm"):
+        changes = {} if fusion == "dense" else {"fusion": fusion, "fusion_taps": (4,)}
+        for work in timed(small_skeleton(**changes), (74, 90)):
+            found.setdefault((work.operation, work.stride), work)
+    return list(found.values())
+
+
+def test_every_operation(small_skeleton):
+    generator = np.random.default_rng(0)
+    work = one_of_each(small_skeleton)
+    assert len(work) > 25
+    for workload in work:
+        layer = build_workload(workload)
+        x = generator.standard_normal((2, *workload.input_shape), "float32")
+        model = to_onnx(layer, x.shape, "float32")
+        y = run(model, x.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
+        np.testing.assert_allclose(
+            y, np.asarray(layer(x)), atol=1e-4, rtol=1e-4, err_msg=workload.key
+        )
+
+
+def test_maps_are_not_transposed(small_skeleton):
+    (workload, *_) = [w for w in one_of_each(small_skeleton) if w.operation == "conv_3x3"]
+    shape = (1, *workload.input_shape)
+    model = onnx.load_from_string(to_onnx(build_workload(workload), shape, "float32"))
+    assert [node.op_type for node in model.graph.node] == ["Relu", "Conv"]
+
+
+def test_network(deployed, images):
+    x = images(33, 65, batch=2)
+    logits = np.asarray(deployed(x))
+    y = run(to_onnx(deployed, x.shape), x)
+    np.testing.assert_allclose(y, logits, atol=1e-4)
+    mask = run(to_onnx(ClassMap(deployed), x.shape), x)
+    assert mask.dtype == np.uint8
+    np.testing.assert_array_equal(mask, logits.argmax(-1))
+
+
+def test_half_precision(deployed, images):
+    x = images(33, 65)
+    y = run(to_half(to_onnx(deployed, x.shape)), x)
+    logits = np.asarray(deployed(x))
+    assert 1e-5 < np.abs(y - logits).max() < 0.05 * np.abs(logits).max()
+    mask = run(to_half(to_onnx(ClassMap(deployed), x.shape)), x)
+    assert (mask == logits.argmax(-1)).mean() > 0.95
+
+
+def test_eight_bits(deployed, images):
+    shape = (1, 33, 65, 3)
+    batches = [images(33, 65, seed=seed) for seed in range(4)]
+    model = quantize(to_onnx(deployed, shape), batches)
+    kinds = {n.op_type for n in onnx.load_from_string(model).graph.node}
+    assert {"QuantizeLinear", "DequantizeLinear"} <= kinds
+    logits = np.asarray(deployed(batches[0]))
+    error = np.abs(run(model, batches[0]) - logits).mean()
+    assert 0 < error < 0.3 * np.abs(logits).mean()
+
+
+def test_size_of_a_graph(deployed, tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(to_onnx(ClassMap(deployed), (2, 33, 65, 3)))
+    size = graph_size(path)
+    assert size.input_shape == (2, 33, 65, 3) and size.input_dtype == "uint8"
+    assert size.macs == count_macs(deployed)
+    # Besides the weights, numbers like those that bring pixels to -1…1.
+    assert deployed.count_params() <= size.params <= deployed.count_params() + 64
+
+
+@pytest.mark.parametrize("content", [b"", b"no protobuf at all"])
+def test_no_graph(tmp_path, content):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="model.onnx: not an ONNX file"):
+        graph_size(path)
