@@ -22,6 +22,7 @@ ORDER = (
     "data",
     "space",
     "model",
+    "convert",
     "guidance",
     "latency",
     "evaluation",

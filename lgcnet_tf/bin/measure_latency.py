@@ -4,10 +4,11 @@ from lgcnet_tf.bin import common
 
 
 def main():
-    with common.quiet_start():
-        from lgcnet_tf.latency.command import MeasureOptions, measure_latency
+    with common.resumable():
+        with common.quiet_start():
+            from lgcnet_tf.latency.command import MeasureOptions, measure_latency
 
-    common.run(MeasureOptions, measure_latency)
+        common.run(MeasureOptions, measure_latency)
 
 
 if __name__ == "__main__":

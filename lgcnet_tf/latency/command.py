@@ -5,31 +5,49 @@ import sys
 from typing import Any
 
 import keras
+import numpy as np
 
 from lgcnet_tf.config import option
 from lgcnet_tf.data import dataset_info
-from lgcnet_tf.latency.measure import REPEATS, WARMUP, measure_table
-from lgcnet_tf.latency.runtimes import RUNTIMES, get_runtime
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.latency.calibrate import SEED, calibrate, choose
+from lgcnet_tf.latency.draw import draw_pool, name_of
+from lgcnet_tf.latency.measure import (
+    REPEATS,
+    WARMUP,
+    measure_networks,
+    measure_table,
+)
+from lgcnet_tf.latency.options import BatchOptions
+from lgcnet_tf.latency.runtimes import Runtime
+from lgcnet_tf.latency.samples import SAMPLES, SampleStore
+from lgcnet_tf.latency.table import LatencyTable
+from lgcnet_tf.latency.timing import levelled_medians
 from lgcnet_tf.run_folder import RunFolder
 from lgcnet_tf.space.options import SpaceOptions
 
 TABLE = "latency_table.json"
+FEWEST_NETWORKS = 8
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MeasureOptions(SpaceOptions):
+class MeasureOptions(SpaceOptions, BatchOptions):
     """Options of a latency table."""
 
-    runtime: str = option("tensorflow_graph", "What runs the network.", tuple(RUNTIMES))
-    threads: int = option(0, "CPU threads; 0 leaves the choice to the runtime.")
     repeats: int = option(REPEATS, "Samples of each operation, in turns.", minimum=1)
     warmup: int = option(
         WARMUP, "Calls of each operation that do not count.", minimum=0
     )
+    calibration_networks: int = option(
+        32, "Whole networks that correct the table; 0 for none.", minimum=0
+    )
 
 
 def measure_latency(options: MeasureOptions) -> dict[str, Any]:
-    """Measures every distinct operation and writes `latency_table.json`.
+    """Measures every distinct operation, then whole networks that correct them.
+
+    Writes `latency_table.json`. What was timed stands in the run folder, so that
+    the same command goes on after an interruption.
 
     Returns:
         What `results.json` holds.
@@ -38,9 +56,15 @@ def measure_latency(options: MeasureOptions) -> dict[str, Any]:
         InputError: bad options, or a runtime that cannot run here.
     """
     options.check()
+    if 0 < options.calibration_networks < FEWEST_NETWORKS:
+        raise InputError(
+            f"--calibration_networks must be 0 or at least {FEWEST_NETWORKS}. "
+            f"Received: {options.calibration_networks}"
+        )
     skeleton = options.skeleton(dataset_info(options.dataset).num_classes)
-    runtime = get_runtime(options.runtime, options.threads or None)
+    runtime = options.make_runtime()
     folder = RunFolder(options, "measure_latency")
+    store = SampleStore(folder / SAMPLES)
     table = measure_table(
         skeleton,
         options.input_size,
@@ -48,18 +72,64 @@ def measure_latency(options: MeasureOptions) -> dict[str, Any]:
         options.repeats,
         options.warmup,
         progress=ProgressBars(),
+        store=store,
+        batch_size=options.batch_size,
     )
+    if options.calibration_networks:
+        table = _calibrated(table, options, runtime, store)
     table.save(folder / TABLE)
-    return folder.finish(
-        {
-            "table": TABLE,
-            "table_id": table.table_id,
-            "operations": len(table.entries),
-            "noise": table.noise,
-            "device": table.device,
-            "runtime": table.runtime,
-        }
+    folder.log.info(
+        "noise: the times of an operation spread by %.0f %% of their median "
+        "(interquartile range); one tenth of the time the machine was slower than "
+        "usual by %.0f %% or more.",
+        100.0 * table.noise,
+        100.0 * (table.drift - 1.0),
     )
+    results = {
+        "table": TABLE,
+        "table_id": table.table_id,
+        "operations": len(table.entries),
+        "noise": table.noise,
+        "drift": table.drift,
+        "device": table.device,
+        "runtime": table.runtime,
+    }
+    if found := table.calibration:
+        folder.log.info(
+            "calibrated by %d networks: median error %.1f %% before, %.1f %% after "
+            "(each network by a fit to the others).",
+            len(found.networks),
+            100.0 * found.error_before,
+            100.0 * found.error_after,
+        )
+        results["calibration"] = {
+            name: value
+            for name, value in dataclasses.asdict(found).items()
+            if name != "times_us"
+        } | {"networks": len(found.networks)}
+    return folder.finish(results)
+
+
+def _calibrated(
+    table: LatencyTable, options: MeasureOptions, runtime: Runtime, store: SampleStore
+) -> LatencyTable:
+    pool = draw_pool(table.skeleton, SEED)
+    chosen = choose(table, pool, options.calibration_networks)
+    networks = {name_of(genotype): genotype for genotype in chosen}
+    times_us = measure_networks(
+        networks,
+        table.input_size,
+        runtime,
+        warmup=options.warmup,
+        progress=ProgressBars(),
+        store=store,
+        batch_size=table.batch_size,
+    )
+    medians_us = np.array(list(levelled_medians(times_us).values()))
+    table = dataclasses.replace(
+        table, reference_us=store.reference_us, drift=store.drift
+    )
+    return calibrate(table, list(networks.values()), medians_us)
 
 
 class ProgressBars:

@@ -9,7 +9,7 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.space.genotype import Genotype, fusion_candidates, indices_of
 from lgcnet_tf.space.operations import CELL_OPERATIONS
-from lgcnet_tf.space.pruning import liveness_of, reads
+from lgcnet_tf.space.pruning import fusion_liveness, liveness_of, reads
 from lgcnet_tf.space.skeleton import Size, Skeleton
 from lgcnet_tf.space.workloads import workloads
 
@@ -26,7 +26,8 @@ class CostModel:
     the edges (Eq. 8, 9): it adds up every edge and every fixed part, for in a
     mixture nothing is dead. `predicted_latency` is a derived network's, of
     what pruning leaves of it. Both are the same number for a genotype in
-    which nothing is dead; with dead parts the prediction is smaller.
+    which nothing is dead; with dead parts the prediction is smaller. What the
+    fusion cell makes of empty taps alone is constant and counts as dead.
 
     Args:
         table: times of the workloads; must belong to the search space.
@@ -38,9 +39,11 @@ class CostModel:
         fusion: for each edge of the fusion cell (candidates,) µs.
         inputs: (K', 2) µs of bringing s0 and s1 to each cell's size and width.
         taps: for each tap µs of bringing it to the fusion cell's width.
-        always: µs of what every network does: stem, projections, classifier.
+        projections: (projections,) µs of those of the fusion cell.
+        always: µs of what every network does: stem, projections, classifier,
+            argmax, the call itself.
         fixed: µs of what every network of which nothing is dead does besides
-            its edges; `inputs` and `taps` included.
+            its edges; `inputs`, `taps` and `projections` included.
 
     Raises:
         InputError: the table is one of another search space or input size.
@@ -61,8 +64,12 @@ class CostModel:
             [[sum(table[w] for w in source) for source in cell] for cell in work.inputs]
         )
         self.taps = tuple(sum(table[w] for w in tap) for tap in work.taps)
+        self.projections = np.array([table[w] for w in work.projections])
         self.always = sum(table[w] for w in (*work.stem, *work.head))
-        self.fixed = float(self.always + self.inputs.sum() + sum(self.taps))
+        self.always += table.always_us(work.argmax)
+        self.fixed = float(
+            self.always + self.inputs.sum() + sum(self.taps) + self.projections.sum()
+        )
 
     def expected_latency(self, weights: dict[str, Any]):
         """Σ Z · lat + fixed (Eq. 8 and 9), differentiable in Z.
@@ -86,8 +93,9 @@ class CostModel:
 
         The sum of the table's times over what is built. Left out are edges
         that carry nothing, cells that nothing reads, inputs that no live edge
-        of theirs reads, and empty taps. An input that lost one of its two
-        nodes counts in full: the table has no narrower ones.
+        of theirs reads, empty taps, and what stems from them alone. An input
+        that lost one of its two nodes counts in full: the table has no narrower
+        ones.
 
         Raises:
             InputError: the genotype belongs to another skeleton.
@@ -119,10 +127,13 @@ class CostModel:
         total = self.always + (costs * (live.edges[..., :count, :] & needed)).sum((-2, -1))
         read = reads(live.edges)[..., :count, :] & needed
         total = total + (self.inputs * read).sum((-2, -1))
-        for tap, cost in zip(self.skeleton.taps, self.taps):
-            total = total + cost * live.nodes[..., tap, :].any(-1)
-        for index, costs in enumerate(self.fusion.values()):
-            total = total + costs[fusion[..., index]]
+        if self.fusion:
+            filled = live.nodes[..., list(self.skeleton.taps), :].any(-1)
+            edges, projections = fusion_liveness(self.skeleton, filled)
+            total = total + (np.array(self.taps) * filled).sum(-1)
+            total = total + (self.projections * projections).sum(-1)
+            for index, costs in enumerate(self.fusion.values()):
+                total = total + costs[fusion[..., index]] * edges[..., index]
         return total
 
 

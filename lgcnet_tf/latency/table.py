@@ -3,13 +3,20 @@
 import dataclasses
 import hashlib
 import json
-import math
 import os
 from collections.abc import Mapping
 from typing import Any
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import read_json, write_json
+from lgcnet_tf.latency.schema import (
+    CALIBRATION_FIELDS,
+    ENTRY_FIELDS,
+    OPTIONAL_FIELDS,
+    TABLE_FIELDS,
+    TIME,
+    check_fields,
+)
 from lgcnet_tf.space.skeleton import Size, Skeleton
 from lgcnet_tf.space.workloads import Workload, space_id, workloads
 
@@ -36,13 +43,41 @@ class LatencyEntry:
 
 
 @dataclasses.dataclass(frozen=True)
+class Calibration:
+    """Times corrected by whole networks (`calibrate.fit`).
+
+    Attributes:
+        times_us: what a workload adds to a network, by `Workload.key`.
+        constant_us: what every network takes besides.
+        scale: by how much networks are slower than the sum of their parts, all
+            in all; the prior of the times is that multiple of the medians.
+        sigma: relative error left to each network.
+        tau: how far a time may stray from its prior, relatively.
+        networks: levelled median times in µs of the networks it was fitted to, by their
+            names (`draw.name_of`).
+        error_before: median of |predicted / measured - 1| by the bare medians.
+        error_after: the same of the corrected times, each network's by a fit
+            to the others.
+    """
+
+    times_us: Mapping[str, float]
+    constant_us: float
+    scale: float
+    sigma: float
+    tau: float
+    networks: Mapping[str, float]
+    error_before: float
+    error_after: float
+
+
+@dataclasses.dataclass(frozen=True)
 class LatencyTable:
     """Times of a search space's workloads, and how they were obtained.
 
     A table is written when it is measured and only read afterwards. Reading it
-    with `table[workload]` gives µs at batch 1; `none` and `skip_connect` at
-    stride 1 cost 0 and have no entry, for a deployed network computes nothing
-    there (`is_free`).
+    with `table[workload]` gives µs for a batch, corrected if the table was
+    calibrated; `none` and `skip_connect` at stride 1 cost 0 and have no entry,
+    for a deployed network computes nothing there (`is_free`).
 
     Attributes:
         entries: the times by `Workload.key`.
@@ -57,6 +92,11 @@ class LatencyTable:
         date: when it was measured, ISO 8601.
         noise: the machine's noise, the median over the entries of spread
             divided by median.
+        reference_us: median time of one operation that was timed over and over
+            while the table was measured; None in older tables.
+        drift: p90 of those times by their median; None in older tables.
+        calibration: correction by whole networks, if there is one.
+        batch_size: images of each call that was timed.
     """
 
     entries: Mapping[str, LatencyEntry]
@@ -70,19 +110,33 @@ class LatencyTable:
     space_id: str
     date: str
     noise: float
+    reference_us: float | None = None
+    drift: float | None = None
+    calibration: Calibration | None = None
+    batch_size: int = 1
 
     def __getitem__(self, workload: Workload) -> float:
-        """Median time of `workload` in µs.
+        """What `workload` adds to a network's latency, in µs.
 
         Raises:
             InputError: the table does not hold the workload.
         """
         if is_free(workload):
             return 0.0
+        if self.calibration and workload.key in self.calibration.times_us:
+            return self.calibration.times_us[workload.key]
         entry = self.entries.get(workload.key)
         if entry is None:
             raise InputError(f"latency table: has no entry for {workload.key!r}.")
         return entry.median_us
+
+    def always_us(self, argmax: Workload) -> float:
+        """What every network takes besides its parts: the argmax, the call.
+
+        A table that was measured without the argmax knows nothing of it.
+        """
+        constant_us = self.calibration.constant_us if self.calibration else 0.0
+        return constant_us + (self[argmax] if argmax.key in self.entries else 0.0)
 
     @property
     def table_id(self) -> str:
@@ -90,13 +144,24 @@ class LatencyTable:
         text = json.dumps(self.to_dict(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
-    def check(self, skeleton: Skeleton, input_size: Size) -> None:
+    def check(
+        self, skeleton: Skeleton, input_size: Size, batch_size: int | None = None
+    ) -> None:
         """Makes sure that the table is one of this search space.
 
+        Args:
+            skeleton, input_size: the search space.
+            batch_size: images of a call; None for whatever was measured.
+
         Raises:
-            InputError: names the input size, the fields of the skeleton or the
-                workloads in which they differ.
+            InputError: names the input size, the batch, the fields of the
+                skeleton or the workloads in which they differ.
         """
+        if batch_size not in (None, self.batch_size):
+            raise InputError(
+                f"latency table: measured at batch {self.batch_size}, but "
+                f"{batch_size} is wanted. Measure a table at that batch."
+            )
         if tuple(input_size) != self.input_size:
             raise InputError(
                 f"latency table: measured for input {_size(self.input_size)}, "
@@ -142,7 +207,12 @@ class LatencyTable:
     def to_dict(self) -> dict[str, Any]:
         """JSON form; `from_dict` is its inverse."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        fields = {name: v for name, v in fields.items() if v is not None}
+        if self.batch_size == 1:  # as in tables that know no other
+            del fields["batch_size"]
         entries = fields.pop("entries")
+        if self.calibration:
+            fields["calibration"] = dataclasses.asdict(self.calibration)
         fields["input_size"] = list(self.input_size)
         fields["skeleton"] = self.skeleton.to_dict()
         return {
@@ -167,15 +237,23 @@ class LatencyTable:
                 f"latency table: format version {version!r}; this release reads "
                 f"version {FORMAT_VERSION}."
             )
-        _check_fields("latency table", config, _TABLE_FIELDS)
+        optional = {n: f for n, f in OPTIONAL_FIELDS.items() if n in config}
+        check_fields("latency table", config, TABLE_FIELDS | optional)
         skeleton = Skeleton.from_dict(config.pop("skeleton"))
         entries = {}
         for key, entry in config.pop("entries").items():
             if not isinstance(entry, dict):
                 raise InputError(f"latency table: entry {key!r} must be an object.")
-            _check_fields(f"latency table: entry {key!r}", entry, _ENTRY_FIELDS)
+            check_fields(f"latency table: entry {key!r}", entry, ENTRY_FIELDS)
             entries[key] = LatencyEntry(**entry)
         config["input_size"] = tuple(config["input_size"])
+        if (calibration := config.pop("calibration", None)) is not None:
+            where = "latency table: calibration"
+            check_fields(where, calibration, CALIBRATION_FIELDS)
+            for name in ("times_us", "networks"):
+                times = calibration[name]
+                check_fields(f"{where}: {name}", times, dict.fromkeys(times, TIME))
+            config["calibration"] = Calibration(**calibration)
         return cls(entries=entries, skeleton=skeleton, **config)
 
 
@@ -190,62 +268,6 @@ def timed(skeleton: Skeleton, input_size: Size) -> tuple[Workload, ...]:
     """The distinct workloads of a space that a table has an entry for."""
     distinct = workloads(skeleton, input_size).distinct()
     return tuple(w for w in distinct if not is_free(w))
-
-
-def _is_time(value):
-    number = type(value) in (int, float)
-    return number and math.isfinite(value) and value >= 0
-
-
-def _is_count(value):
-    return type(value) is int and value >= 1
-
-
-def _is_text(value):
-    return isinstance(value, str)
-
-
-def _is_object(value):
-    return isinstance(value, dict)
-
-
-def _is_size(value):
-    return isinstance(value, list) and len(value) == 2 and all(map(_is_count, value))
-
-
-_TEXT = (_is_text, "a string")
-_TIME = (_is_time, "a finite number of at least 0")
-_COUNT = (_is_count, "a whole number of at least 1")
-_OBJECT = (_is_object, "an object")
-
-_TABLE_FIELDS = {
-    "entries": _OBJECT,
-    "device": _TEXT,
-    "runtime": _TEXT,
-    "runtime_version": _TEXT,
-    "precision": _TEXT,
-    "threads": _COUNT,
-    "input_size": (_is_size, "[height, width] in pixels"),
-    "skeleton": _OBJECT,
-    "space_id": _TEXT,
-    "date": _TEXT,
-    "noise": _TIME,
-}
-"""The schema of the file: a test and its words for each field."""
-
-_ENTRY_FIELDS = {"median_us": _TIME, "spread_us": _TIME, "count": _COUNT}
-
-
-def _check_fields(where, found, fields):
-    for name in fields:
-        if name not in found:
-            raise InputError(f"{where}: lacks the field {name!r}.")
-    for name, value in found.items():
-        if name not in fields:
-            raise InputError(f"{where}: unknown field {name!r}.")
-        valid, words = fields[name]
-        if not valid(value):
-            raise InputError(f"{where}: {name} must be {words}. Received: {value!r}")
 
 
 def _size(size):

@@ -18,7 +18,7 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.search.search_model import SearchModel
 from lgcnet_tf.space.operations import CELL_OPERATIONS
-from lgcnet_tf.space.pruning import liveness_of
+from lgcnet_tf.space.pruning import fusion_liveness, liveness_of
 from lgcnet_tf.space.skeleton import CELL_EDGES
 
 TOLERANCE = 0.05
@@ -130,18 +130,38 @@ def latency_range(cost_model: CostModel, kinds: Sequence[int]) -> tuple[float, f
 
 
 def _fastest_of_independent(cost_model):
-    reached = [0.0, 0.0]  # µs to the stem, then to each cell
-    for inputs, edges in zip(cost_model.inputs, cost_model.cells):
-        ways = [
-            before + inputs[source] + edges[source, 1:].min()  # 0 is `none`
-            for source, before in enumerate(reached[-2:])
-        ]
-        reached.append(min(ways))
-    skeleton = cost_model.skeleton
-    taps = cost_model.taps or (0.0,) * len(skeleton.taps)
-    to_tap = min(reached[tap + 2] + cost for tap, cost in zip(skeleton.taps, taps))
-    fusion = sum(costs.min() for costs in cost_model.fusion.values())
-    return float(cost_model.always + to_tap + fusion)
+    taps = cost_model.skeleton.taps
+    ways = [{(): 0.0}] * 2  # to the stem, then to each cell: taps on the way → µs
+    for index, (inputs, edges) in enumerate(zip(cost_model.inputs, cost_model.cells)):
+        reached = {}
+        for source, before in enumerate(ways[-2:]):
+            for passed, cost in before.items():
+                passed = (*passed, index) if index in taps else passed
+                cost += inputs[source] + edges[source, 1:].min()  # 0 is `none`
+                reached[passed] = min(cost, reached.get(passed, np.inf))
+        ways.append(reached)
+    return float(
+        cost_model.always
+        + min(
+            cost + _fastest_fusion(cost_model, passed)
+            for tap in taps
+            for passed, cost in ways[tap + 2].items()
+        )
+    )
+
+
+def _fastest_fusion(cost_model, filled):
+    """µs of the fusion cell, with what reads the taps, if only `filled` ones are."""
+    if not cost_model.fusion:
+        return 0.0
+    filled = np.array([tap in filled for tap in cost_model.skeleton.taps])
+    edges, projections = fusion_liveness(cost_model.skeleton, filled)
+    fastest = [costs.min() for costs in cost_model.fusion.values()]
+    return (
+        edges @ fastest
+        + filled @ cost_model.taps
+        + projections @ cost_model.projections
+    )
 
 
 def _fastest_of_shared(cost_model, kinds):

@@ -2,10 +2,15 @@
 
 import dataclasses
 import hashlib
+import itertools
 import json
 
+import numpy as np
+
 from lgcnet_tf.space.fusion import FUSION_HEADS
+from lgcnet_tf.space.genotype import Genotype, fusion_candidates
 from lgcnet_tf.space.operations import CELL_OPERATIONS
+from lgcnet_tf.space.pruning import fusion_liveness, liveness
 from lgcnet_tf.space.skeleton import CELL_EDGES, Size, Skeleton, size_at
 
 FIXED_OPERATIONS = (
@@ -58,7 +63,11 @@ class Workloads:
             width; pruned where no live edge reads the input.
         taps: [tap] → what brings the tap to the fusion cell's width; pruned
             where the tap's cell is empty.
+        projections: of concatenated maps in the fusion cell; of constants if all
+            that they stem from is empty.
         head: what every network does after the cells.
+        argmax: from logits to classes, which a deployed network does itself.
+            Not among the others: tables measured without it stay valid.
     """
 
     cells: tuple[tuple[tuple[Workload, ...], ...], ...]
@@ -66,14 +75,16 @@ class Workloads:
     stem: tuple[Workload, ...]
     inputs: tuple[tuple[tuple[Workload, ...], ...], ...]
     taps: tuple[tuple[Workload, ...], ...]
+    projections: tuple[Workload, ...]
     head: tuple[Workload, ...]
+    argmax: Workload
 
     @property
     def fixed(self) -> tuple[Workload, ...]:
         """All but the edges: what a network does of which nothing is pruned."""
         inputs = (work for cell in self.inputs for source in cell for work in source)
         taps = (work for tap in self.taps for work in tap)
-        return (*self.stem, *inputs, *taps, *self.head)
+        return (*self.stem, *inputs, *taps, *self.projections, *self.head)
 
     def distinct(self) -> tuple[Workload, ...]:
         """Every different workload once, in a stable order."""
@@ -124,19 +135,64 @@ def workloads(skeleton: Skeleton, input_size: Size) -> Workloads:
             )
         )
 
-    fusion = {}
+    fusion, projections = {}, []
     last = skeleton.cells[skeleton.last_cell]
     output = shape(last.stride, last.output_channels)
     if skeleton.fusion_cell:
-        fusion, taps, head, output = _fusion_cell(skeleton, shape)
+        fusion, taps, projections, output = _fusion_cell(skeleton, shape)
     elif skeleton.fusion_head:
         head, output = _fusion_head(skeleton, output)
     small = (*output[:2], skeleton.num_classes)
     head.append(Workload("classifier", output, small))
-    head.append(Workload("resize", small, (*input_size, skeleton.num_classes)))
+    logits = (*input_size, skeleton.num_classes)
+    head.append(Workload("resize", small, logits))
     return Workloads(
-        tuple(cells), fusion, tuple(stem), tuple(inputs), tuple(taps), tuple(head)
+        tuple(cells),
+        fusion,
+        tuple(stem),
+        tuple(inputs),
+        tuple(taps),
+        tuple(projections),
+        tuple(head),
+        Workload("argmax", logits, (*input_size, 1)),
     )
+
+
+def derived_workloads(genotype: Genotype, work: Workloads) -> list[Workload]:
+    """The work of a derived network, one entry for each time that it is done.
+
+    `work` is that of its search space at some input size.
+
+    As pruned: no edge that carries nothing, no cell that nothing reads, no input
+    that no live edge of its cell reads, no empty tap, and in the fusion cell
+    nothing that stems from empty taps alone.
+    """
+    skeleton = genotype.skeleton
+    cells = zip(
+        liveness(skeleton, [[(name,) for name in cell] for cell in genotype.cells]),
+        genotype.cells,
+        work.cells,
+        work.inputs,
+    )
+    found, filled = list(work.stem), []
+    for live, names, edges, inputs in cells:
+        filled.append(bool(live.nodes))
+        if not live.needed:
+            continue
+        for source, parts in zip(("s0", "s1"), inputs):
+            found += parts if live.reads(source) else ()
+        for carries, name, candidates in zip(live.edges, names, edges):
+            found += [candidates[CELL_OPERATIONS.index(name)]] if carries else ()
+    if not skeleton.fusion_cell:
+        return [*found, *work.head, work.argmax]
+    taps = np.array([filled[tap] for tap in skeleton.taps])
+    edges, projections = fusion_liveness(skeleton, taps)
+    for parts in itertools.compress(work.taps, taps):
+        found += parts
+    for edge, names in itertools.compress(fusion_candidates(skeleton).items(), edges):
+        found.append(work.fusion[edge][names.index(genotype.fusion[edge])])
+    found += itertools.compress(work.projections, projections)
+    return [*found, *work.head, work.argmax]
 
 
 def space_id(skeleton: Skeleton, input_size: Size) -> str:

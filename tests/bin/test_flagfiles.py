@@ -75,3 +75,9 @@ def test_rows_of_tables_x_and_xi(name, fusion, taps, parse):
     skeleton = options.skeleton(num_classes=19)
     assert (skeleton.fusion, skeleton.taps) == (fusion, taps)
     assert options.dataset == "cityscapes"
+
+
+def test_a_flag_has_its_other_name(parse):
+    from lgcnet_tf.latency.command import MeasureOptions
+
+    assert parse(MeasureOptions, "--batch=3").batch_size == 3

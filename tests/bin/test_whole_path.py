@@ -58,7 +58,13 @@ def run(command, *flags, status=0):
 def path(tmp_path_factory):
     """measure_latency → search → finetune → evaluate → export, once."""
     root = tmp_path_factory.mktemp("path")
-    run("measure-latency", *SPACE, "--repeats=3", f"--output_dir={root}/latency")
+    run(
+        "measure-latency",
+        *SPACE,
+        "--repeats=3",
+        "--calibration_networks=0",
+        f"--output_dir={root}/latency",
+    )
     run(
         "search",
         *SPACE,

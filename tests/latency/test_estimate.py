@@ -7,12 +7,13 @@ from keras import ops
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel, LatencyLoss, one_hot_weights
+from lgcnet_tf.latency.table import Calibration, LatencyEntry
 from lgcnet_tf.space.fusion import DENSE
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.space.genotype import indices_of, random_genotype, uniform
 from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES, Skeleton
-from lgcnet_tf.space.workloads import workloads
+from lgcnet_tf.space.workloads import derived_workloads, workloads
 
 PAPER = Skeleton()
 SIZE = (1024, 2048)
@@ -76,14 +77,23 @@ def built(table, network):
                 parts.append(candidates[CELL_OPERATIONS.index(operation)])
                 units += operation != "skip_connect" or candidates[1].stride > 1
     if network.fusion:
-        inputs = network.skeleton.fusion_cell.inputs
-        for name, layers in zip(inputs, work.taps):
-            parts += layers if name in network.fusion.reduce else ()
         units += len(network.fusion.reduce)
+        fusion = network.skeleton.fusion_cell
+        depends = set()  # on the image; the rest is built of constants
+        for name, layers in zip(fusion.inputs, work.taps):
+            if name in network.fusion.reduce:
+                parts += layers
+                depends.add(name)
         for edge, candidates in work.fusion.items():
             (operation,) = network.fusion.edges[edge].operations
-            parts += [w for w in candidates if w.operation == operation]
             units += operation != "bilinear"
+            source, target = edge.split("->")
+            if source in depends:
+                parts += [w for w in candidates if w.operation == operation]
+                depends.add(target)
+        projected = [node.name for node in fusion.nodes if node.project]
+        for name, workload in zip(projected, work.projections):
+            parts += [workload] if name in depends else []
     return sum(table[part] for part in parts), units
 
 
@@ -168,14 +178,60 @@ def test_predictions_of_many_networks_are_those_of_each(costs):
     np.testing.assert_allclose(together, alone, rtol=1e-12)
 
 
+def test_predictions_add_up_a_derived_networks_work(table, costs):
+    for seed in range(5):
+        genotype = sparse_genotype(PAPER, seed)
+        (*work, _) = derived_workloads(genotype, workloads(PAPER, SIZE))  # no argmax
+        expected = sum(table[workload] for workload in work)
+        predicted = costs.predicted_latency(genotype)
+        np.testing.assert_allclose(predicted, expected, rtol=1e-12)
+
+
+def test_argmax_constant_and_calibrated_times_count(table, costs):
+    argmax = workloads(PAPER, SIZE).argmax
+    entries = {**table.entries, argmax.key: LatencyEntry(70.0, 1.0, 3)}
+    with_argmax = dataclasses.replace(table, entries=entries)
+    found = CostModel(with_argmax, PAPER, SIZE)
+    assert found.always == pytest.approx(costs.always + 70.0)
+    times = {key: 2.0 * entry.median_us for key, entry in entries.items()}
+    calibration = Calibration(times, 500.0, 2.0, 0.02, 0.1, {"a": 1.0}, 0.5, 0.01)
+    calibrated = dataclasses.replace(with_argmax, calibration=calibration)
+    genotype = dense_genotype(PAPER, 0)
+    expected = 2.0 * found.predicted_latency(genotype) + 500.0
+    doubled = CostModel(calibrated, PAPER, SIZE)
+    found = doubled.predicted_latency(genotype)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    weights = one_hot_weights(genotype)
+    np.testing.assert_allclose(
+        float(doubled.expected_latency(weights)), expected, rtol=1e-6
+    )
+
+
 def test_none_costs_what_no_network_leaves_out(costs):
     bare = uniform(PAPER, "none")
-    fusion = sum(
-        costs.fusion[e.name][e.candidates.index(bare.fusion[e.name])]
-        for e in DENSE.edges
+    assert costs.predicted_latency(bare) == pytest.approx(costs.always)
+
+
+def test_what_stems_from_empty_taps_is_constant(costs):
+    """Of P4, P8 and P16 the first alone is there: P4->S16, P4->R8, P4->Q4."""
+    none = ("none",) * 5
+    cells = (("conv_3x3",) + none[1:], *(none,) * 13)
+    genotype = dataclasses.replace(uniform(PAPER, "conv_3x3"), cells=cells)
+    fusion = {name: costs.fusion[name] for name in genotype.fusion if "P4" in name}
+    assert len(fusion) == 3
+    expected = (
+        costs.always
+        + costs.inputs[0, 0]
+        + costs.cells[0, 0, CELL_OPERATIONS.index("conv_3x3")]
+        + costs.taps[0]
     )
-    expected = costs.always + fusion
-    np.testing.assert_allclose(costs.predicted_latency(bare), expected, rtol=1e-6)
+    for name, edge in fusion.items():
+        candidates = next(e.candidates for e in DENSE.edges if e.name == name)
+        expected += edge[candidates.index(genotype.fusion[name])]
+    live = {"S16", "R8", "Q4"}
+    projected = [node.name for node in DENSE.nodes if node.project]
+    expected += sum(c for n, c in zip(projected, costs.projections) if n in live)
+    np.testing.assert_allclose(costs.predicted_latency(genotype), expected, rtol=1e-9)
 
 
 def test_cells_after_the_last_tap_cost_nothing(make_table):

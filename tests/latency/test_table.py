@@ -1,9 +1,10 @@
+import dataclasses
 import json
 
 import pytest
 
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.latency.table import LatencyTable, is_free, timed
+from lgcnet_tf.latency.table import Calibration, LatencyTable, is_free, timed
 from lgcnet_tf.space.skeleton import Skeleton
 from lgcnet_tf.space.workloads import workloads
 
@@ -23,6 +24,32 @@ def test_written_and_read_again(saved, tiny, make_table):
     assert read == table
     assert read.table_id == table.table_id
     assert [p.name for p in saved.parent.iterdir()] == ["table.json"]
+
+
+CALIBRATION = Calibration(
+    {"conv_3x3": 2.0}, 30.0, 0.9, 0.05, 0.1, {"a": 5.0}, 0.2, 0.05
+)
+
+
+def test_what_older_tables_lack_is_optional(saved, tiny, make_table):
+    older = json.loads(saved.read_text())
+    assert not {"calibration", "reference_us", "drift"} & older.keys()
+    table = dataclasses.replace(
+        make_table(tiny, SIZE), reference_us=5.0, drift=1.1, calibration=CALIBRATION
+    )
+    table.save(saved)
+    assert LatencyTable.load(saved) == table
+    assert table.table_id != make_table(tiny, SIZE).table_id
+
+
+def test_calibrated_times_come_first(tiny, make_table):
+    table = make_table(tiny, SIZE)
+    first, second, *_ = timed(tiny, SIZE)
+    calibration = dataclasses.replace(CALIBRATION, times_us={first.key: 7.0})
+    calibrated = dataclasses.replace(table, calibration=calibration)
+    assert calibrated[first] == 7.0
+    assert calibrated[second] == table[second]
+    assert calibrated.entries[first.key] == table.entries[first.key]
 
 
 def test_id_changes_with_the_content(tiny, make_table):
@@ -91,6 +118,10 @@ def entry(**change):
     return lambda config: next(iter(config["entries"].values())).update(change)
 
 
+def calibrated(**change):
+    return put("calibration", dataclasses.asdict(CALIBRATION) | change)
+
+
 def lose_median(config):
     del next(iter(config["entries"].values()))["median_us"]
 
@@ -104,6 +135,11 @@ def lose_median(config):
         (put("speed", 1), "unknown field 'speed'"),
         (put("input_size", [32]), "input_size must be"),
         (put("threads", 0), "threads must be a whole number of at least 1"),
+        (put("drift", -1.0), "drift must be a finite number of at least 0"),
+        (put("calibration", []), "calibration must be an object"),
+        (put("calibration", {}), "calibration: lacks the field 'constant_us'"),
+        (calibrated(networks=["a"]), "calibration: networks must be an object"),
+        (calibrated(times_us={"a": -1}), "calibration: times_us: a must be a finite"),
         (put("entries", []), "entries must be an object"),
         (put("skeleton", {"num_cells": 3}), "skeleton: needs exactly the fields"),
         (lose_median, "entry .* lacks the field 'median_us'"),
@@ -134,3 +170,17 @@ def test_no_table_at_all(saved, text):
 def test_no_file(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         LatencyTable.load(tmp_path / "absent.json")
+
+
+def test_batch(tiny, make_table, tmp_path):
+    one = make_table(tiny, SIZE)
+    four = dataclasses.replace(one, batch_size=4)
+    four.save(tmp_path / "table.json")
+    assert LatencyTable.load(tmp_path / "table.json") == four
+    four.check(tiny, SIZE)
+    four.check(tiny, SIZE, batch_size=4)
+    with pytest.raises(InputError, match="measured at batch 4, but 1 is wanted"):
+        four.check(tiny, SIZE, batch_size=1)
+    # Tables that were written before have no such field, and keep their id.
+    assert "batch_size" not in one.to_dict() and one.table_id != four.table_id
+    one.check(tiny, SIZE, batch_size=1)

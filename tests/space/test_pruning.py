@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 
 from lgcnet_tf.space.operations import CELL_OPERATIONS
-from lgcnet_tf.space.pruning import liveness
+from lgcnet_tf.space.pruning import fusion_liveness, liveness
 from lgcnet_tf.space.skeleton import Skeleton
 
 CONV, NONE = "conv_3x3", "none"
@@ -79,3 +80,40 @@ def test_cells_after_the_last_tap_are_not_needed():
     skeleton = Skeleton(fusion_taps=(0, 7, 12))
     cells = liveness(skeleton, ((CELL_OPERATIONS,) * 5,) * 14)
     assert not cells[13].needed and cells[12].needed
+
+
+@pytest.mark.parametrize(
+    "filled, expected",
+    [
+        ((True, False, False), {"P4->S16", "P4->R8", "P4->Q4"}),
+        ((False, True, False), {"P8->Q8", "Q8->S16", "Q8->R8", "Q8->Q4"}),
+        ((False, False, False), set()),
+    ],
+)
+def test_what_stems_from_empty_taps_alone_is_constant(filled, expected):
+    skeleton = Skeleton()
+    edges, projections = fusion_liveness(skeleton, np.array(filled))
+    names = [edge.name for edge in skeleton.fusion_cell.edges]
+    assert {name for name, live in zip(names, edges) if live} == expected
+    projected = [node.name for node in skeleton.fusion_cell.nodes if node.project]
+    ends = {name.split("->")[1] for name in expected}
+    assert [name in ends for name in projected] == projections.tolist()
+
+
+def test_fusion_liveness_of_many_networks_at_once():
+    filled = np.array([[True, True, True], [False, False, True], [False, True, False]])
+    edges, projections = fusion_liveness(Skeleton(), filled)
+    assert edges.shape == (3, 13)
+    assert edges[0].all() and projections[0].all()
+    for row, live, projected in zip(filled, edges, projections):
+        alone = fusion_liveness(Skeleton(), row)
+        np.testing.assert_array_equal(live, alone[0])
+        np.testing.assert_array_equal(projected, alone[1])
+
+
+def test_fusion_liveness_of_two_taps():
+    skeleton = Skeleton(fusion="cas")
+    edges, projections = fusion_liveness(skeleton, np.array([False, True]))
+    assert edges.any() and not edges.all()
+    projected = sum(node.project for node in skeleton.fusion_cell.nodes)
+    assert projections.shape == (projected,)

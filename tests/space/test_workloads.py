@@ -6,10 +6,12 @@ import pytest
 
 from lgcnet_tf.space.fusion import FUSIONS
 from lgcnet_tf.space.operations import CELL_OPERATIONS
+from lgcnet_tf.space.genotype import Genotype, uniform
 from lgcnet_tf.space.skeleton import Skeleton
 from lgcnet_tf.space.workloads import (
     FIXED_OPERATIONS,
     HEAD_OPERATIONS,
+    derived_workloads,
     space_id,
     workloads,
 )
@@ -166,3 +168,35 @@ def test_space_id_tells_spaces_and_sizes_apart():
 
 def test_tables_measured_before_still_belong_to_their_space():
     assert space_id(Skeleton(num_classes=11), (120, 160)) == "1de144f3edae6d30"
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_a_full_network_does_all_fixed_work_and_one_operation_an_edge(fusion):
+    skeleton = Skeleton(fusion=fusion)
+    work = workloads(skeleton, (64, 96))
+    found = derived_workloads(uniform(skeleton, "conv_3x3"), work)
+    assert collections.Counter(found) >= collections.Counter(work.fixed)
+    assert len(found) == len(work.fixed) + 14 * 5 + len(work.fusion) + 1
+    assert found[-1] == work.argmax
+    assert work.argmax.key == "argmax 64x96x19 64x96x1 s1"
+    assert work.argmax not in work.distinct()
+
+
+def test_a_pruned_network_does_less(small_skeleton):
+    changes = {"reduction_cells": (), "fusion": "none", "fusion_taps": ()}
+    skeleton = small_skeleton(num_cells=3, **changes)
+    none, conv = "none", "conv_3x3"
+    cells = (
+        (none,) * 5,  # empty: cell 1 has no s1, cell 2 no s0
+        (conv, conv, none, none, none),
+        (none, conv, none, none, "max_pool_3x3"),
+    )
+    found = derived_workloads(
+        Genotype(skeleton, cells, {}), workloads(skeleton, (64, 96))
+    )
+    names = [w.operation for w in found]
+    assert names[:3] == ["stem_conv_3x3"] * 3
+    assert names[3:] == [
+        "preprocess_1x1", conv, "preprocess_1x1", conv, "max_pool_3x3",
+        "classifier", "resize", "argmax",
+    ]  # fmt: skip

@@ -1,0 +1,37 @@
+"""How well predicted latencies agree with measured ones."""
+
+import numpy as np
+
+
+def agreement(predicted, measured) -> dict[str, float]:
+    """Figures of agreement; the arguments are (N,) in one unit.
+
+    Returns:
+        `spearman` and `pearson` correlation, and of predicted / measured - 1 the
+        median and the 90th percentile of its size (`median_abs_error`,
+        `p90_abs_error`) and its median (`bias`). Correlations are 0 where
+        either side is constant.
+    """
+    predicted, measured = np.asarray(predicted, float), np.asarray(measured, float)
+    relative = predicted / measured - 1.0
+    figures = {
+        "spearman": _correlation(_ranks(predicted), _ranks(measured)),
+        "pearson": _correlation(predicted, measured),
+        "median_abs_error": np.median(np.abs(relative)),
+        "p90_abs_error": np.percentile(np.abs(relative), 90),
+        "bias": np.median(relative),
+    }
+    return {name: round(float(value), 4) for name, value in figures.items()}
+
+
+def _ranks(values):
+    """Places in the order; equal values share the mean of theirs."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return (last - (counts - 1) / 2.0)[inverse]
+
+
+def _correlation(x, y):
+    if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return 0.0
+    return np.corrcoef(x, y)[0, 1]
