@@ -30,7 +30,7 @@ KINDS = ("network", "moving_", "alpha", "communication", "logs")
 
 
 def make_options(quick, clip_norm):
-    from lgcnet_tf.search.search import SearchOptions
+    from lgcnet_tf.search.options import SearchOptions
 
     size, space = (64, 128), {"initial_channels": 2, "fusion_channels": 12}
     if quick:

@@ -78,7 +78,7 @@ class SumOfWeights:
 
 
 def make_options(variant, size, batch_size, quick=False):
-    from lgcnet_tf.search.search import SearchOptions
+    from lgcnet_tf.search.options import SearchOptions
 
     return SearchOptions(
         input_size=parse_size(size),

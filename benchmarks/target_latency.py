@@ -130,7 +130,8 @@ def main(options: argparse.Namespace) -> dict[str, Any]:
 
     import keras
 
-    from lgcnet_tf.search.search import SearchOptions, search
+    from lgcnet_tf.search.options import SearchOptions
+    from lgcnet_tf.search.search import search
 
     folder = pathlib.Path(options.output_dir)
     run = SearchOptions(

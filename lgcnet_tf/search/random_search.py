@@ -6,10 +6,8 @@ networks whose predicted latency lies in it are equally likely, as far as a
 finite sample can tell (`draw_genotype`).
 """
 
-from __future__ import annotations
-
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +17,7 @@ from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.search.options import SearchOptions
 from lgcnet_tf.space.genotype import (
     Genotype,
     fusion_candidates,
@@ -29,43 +28,12 @@ from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.pruning import liveness_of
 from lgcnet_tf.space.skeleton import CELL_EDGES
 
-if TYPE_CHECKING:
-    from lgcnet_tf.search.search import SearchOptions
-
 CANDIDATES = 64
 """Networks in the band of which one is picked."""
 
 MAX_DRAWS = 60_000
 _BATCH = 2_000
 _PILOT = 400
-
-
-def check_strategy(options: SearchOptions) -> None:
-    """Refuses options that the search strategy cannot heed.
-
-    Raises:
-        InputError: names the option and what it goes with.
-    """
-    low, high = options.min_latency_ms, options.max_latency_ms
-    if options.search_strategy != "random":
-        if low or high:
-            raise InputError(
-                "--min_latency_ms and --max_latency_ms go with "
-                "--search_strategy=random; a differentiable search has --latency_weight."
-            )
-        return
-    if options.target_latency_ms:
-        raise InputError(
-            "--target_latency_ms steers a differentiable search; --search_strategy=random "
-            "takes --min_latency_ms and --max_latency_ms."
-        )
-    if high and high < low:
-        raise InputError(f"--max_latency_ms={high} is below --min_latency_ms={low}.")
-    if options.communication == "shared":
-        raise InputError(
-            "--search_strategy=random draws every cell on its own; it cannot have "
-            "--communication=shared."
-        )
 
 
 def random_search(options: SearchOptions, genotype_file: str) -> dict[str, Any]:

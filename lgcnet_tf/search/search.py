@@ -6,32 +6,30 @@ from typing import Any
 import keras
 import numpy as np
 
-from lgcnet_tf.config import option
 from lgcnet_tf.data import load_samples, steps_per_epoch
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
-from lgcnet_tf.guidance import COMMUNICATIONS, GAMMA, WIDTH, Communication, cell_kinds
-from lgcnet_tf.latency.estimate import FORMS, LATENCY_WEIGHT, CostModel, LatencyLoss
+from lgcnet_tf.guidance import Communication, cell_kinds
+from lgcnet_tf.latency.estimate import CostModel, LatencyLoss
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.model.precision import precision
 from lgcnet_tf.run_folder import RunFolder
-from lgcnet_tf.search.architecture import SAMPLINGS, Architecture, check_sampling
+from lgcnet_tf.search.architecture import Architecture, check_sampling
 from lgcnet_tf.search.derive import derive_for_target
 from lgcnet_tf.search.joint_optimizer import JointOptimizer
 from lgcnet_tf.search.latency_target import LatencyTarget, check_reachable, steer
 from lgcnet_tf.search.observer import Observer
-from lgcnet_tf.search.random_search import check_strategy, random_search
+from lgcnet_tf.search.options import SearchOptions
+from lgcnet_tf.search.random_search import random_search
 from lgcnet_tf.search.search_model import SearchModel
-from lgcnet_tf.search.temperature import FINAL, INITIAL, temperature_at
+from lgcnet_tf.search.temperature import temperature_at
 from lgcnet_tf.space import Genotype, Skeleton
 from lgcnet_tf.space.genotype import operation_counts
-from lgcnet_tf.space.options import SpaceOptions
 from lgcnet_tf.training.determinism import make_deterministic
 from lgcnet_tf.training.fit import compile_for_segmentation, fit
 from lgcnet_tf.training.graphs import prepare_graphs
 from lgcnet_tf.training.losses import CrossEntropy
-from lgcnet_tf.training.options import TrainingOptions
 from lgcnet_tf.training.optimizers import SGD, Adam
 from lgcnet_tf.training.strategy import make_strategy
 from lgcnet_tf.training.validation import load_validation
@@ -39,57 +37,6 @@ from lgcnet_tf.training.workers import last_words, this_worker, watch
 
 GENOTYPE = "genotype.json"
 ALPHAS = "alphas.npz"
-STRATEGIES = ("differentiable", "random")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class SearchOptions(SpaceOptions, TrainingOptions):
-    """Options of a search; the defaults are the paper's."""
-
-    search_strategy: str = option(
-        STRATEGIES[0], "Search by gradients, or draw a random network.", STRATEGIES
-    )
-    min_latency_ms: float = option(
-        0.0, "Predicted latency a random network has at least; 0 for any.", minimum=0
-    )
-    max_latency_ms: float = option(
-        0.0, "Predicted latency a random network has at most; 0 for any.", minimum=0
-    )
-    latency_table: str = option("", "Latency table of the space at --input_size.")
-    epochs: int = option(50, "Epochs of the search.", minimum=1)
-    batch_size: int = option(16, "Global batch size.", minimum=1)
-    communication: str = option("ggm", "Between cells.", COMMUNICATIONS)
-    ggm_width: int = option(WIDTH, "d, width of the GCN-guided modules (Table VIII).", minimum=1)
-    gamma: float = option(GAMMA, "γ of Eq. 5.")
-    sampling: str = option(
-        SAMPLINGS[0],
-        "Mix all operations of an edge, or draw one (in less memory and time).",
-        SAMPLINGS,
-    )
-    latency_weight: float = option(LATENCY_WEIGHT, "λ of Eq. 10.", minimum=0)
-    latency_form: str = option(
-        FORMS[0], "λ·log(LAT in µs), or λ·LAT in ms.", FORMS
-    )
-    target_latency_ms: float = option(
-        0.0,
-        "Predicted latency of the network to be found, met within 5 %; λ is then "
-        "steered and --latency_weight is where it starts. 0 for none.",
-        minimum=0,
-    )
-    weight_lr: float = option(0.025, "Initial rate of the weights' SGD (cosine).", above=0)
-    weight_lr_final: float = option(0.001, "Its final rate.", minimum=0)
-    weight_l2: float = option(1e-3, "L2 of the weights, coupled.")
-    alpha_lr: float = option(1e-3, "Rate of the architecture's Adam.", above=0)
-    guidance_lr: float = option(
-        0.0, "Rate of the modules between cells; 0 for alpha_lr / ggm_width.", minimum=0
-    )
-    alpha_l2: float = option(1e-4, "L2 of the architecture, coupled.")
-    temperature: float = option(INITIAL, "τ of Eq. 4 in the first epoch.", above=0)
-    temperature_final: float = option(FINAL, "τ in the last epoch.", above=0)
-
-    def check(self) -> None:
-        super().check()
-        check_strategy(self)
 
 
 def build_search_model(

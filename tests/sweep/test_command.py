@@ -14,7 +14,7 @@ import pytest
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import write_json
 from lgcnet_tf.model.network import Network
-from lgcnet_tf.search.search import SearchOptions
+from lgcnet_tf.search.options import SearchOptions
 from lgcnet_tf.space.genotype import uniform
 from lgcnet_tf.sweep.command import SweepOptions, sweep
 
