@@ -5,6 +5,7 @@ another Keras backend can set it first.
 """
 
 import dataclasses
+import importlib.util
 import os
 
 import numpy as np
@@ -71,6 +72,22 @@ def images():
         return generator.integers(0, 256, (batch, height, width, 3), np.uint8)
 
     return make
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _graphs_are_optimised_alike():
+    """A search in this process must not change how later tests' graphs compute.
+
+    Runs that are compared bit by bit with those of other processes would differ.
+    """
+    if importlib.util.find_spec("tensorflow") is None:
+        yield
+        return
+    import tensorflow as tf
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tf.config.optimizer, "set_experimental_options", lambda _: None)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
