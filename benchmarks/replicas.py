@@ -6,9 +6,12 @@ modules between cells and the logged figures differ after the step?
 
     python benchmarks/replicas.py [--quick]
 
-Takes the paper's 14 cells with the dense fusion cell, a quarter of its width,
-and images of 64x128; `--quick` a single cell on 32x64 and two replicas. Latencies
-are random, as only their gradients matter. Prints one line of JSON: `max_difference`
+Takes a cell of every form (five: 0, a reduction and one after it, twice), the
+GCN-guided modules between them and the dense fusion cell, a quarter of the
+paper's width, and images of 64x128; `--quick` a single cell on 32x64 and two
+replicas. A graph of 14 cells on four replicas would take most of an hour on two
+cores. Latencies are random, as only their gradients matter. Prints one line of
+JSON: `max_difference`
 over everything, and by clipping, count of replicas and kind; `clipped_by` is
 the factor by which clipping shortened the step of the weights.
 """
@@ -32,7 +35,14 @@ KINDS = ("network", "moving_", "alpha", "communication", "logs")
 def make_options(quick, clip_norm):
     from lgcnet_tf.search.options import SearchOptions
 
-    size, space = (64, 128), {"initial_channels": 2, "fusion_channels": 12}
+    size = (64, 128)
+    space = {
+        "initial_channels": 2,
+        "fusion_channels": 12,
+        "num_cells": 5,
+        "reduction_cells": (1, 3),
+        "fusion_taps": (0, 2, 4),
+    }
     if quick:
         size = (32, 64)
         space = {

@@ -1,6 +1,7 @@
 """A search step against its plain form: time, memory, first step, equality.
 
     python benchmarks/search_step.py [--quick] [--batch_size=4] [--size=128x128]
+    python benchmarks/search_step.py --compare
     python benchmarks/search_step.py --profile=soft
 
 The plain form (`plain_supernet.py`) is one standard Keras layer after another
@@ -11,7 +12,7 @@ process' peak (RSS; on a GPU TensorFlow's own), `memory_mib` what of it came
 after the supernet was built. The first step, which traces and optimises the
 graph, stands by itself.
 
-In the end both supernets get the same weights, images and Z: `difference` is
+With `--compare` both supernets get the same weights, images and Z: `difference` is
 the largest of the relative errors of the logits, of the gradients of Z and of
 each weight, and of the statistics. `difference_by_rounding` is what becomes of
 the plain form's own numbers if its images change by one float32 rounding: with
@@ -38,7 +39,6 @@ def difference(arguments):
 
     from lgcnet_tf.training.losses import CrossEntropy
 
-    print("comparing numbers", flush=True)
     options = make_options("soft", arguments.size, arguments.batch_size, arguments.quick)
     ours, plain = (make_model(name, options).network for name in ("soft", "plain"))
     pairs = plain.pairs(ours)
@@ -180,7 +180,6 @@ def main():
         mine["peak_mib"] = round(peak)
         mine["memory_mib"] = round(peak - worker.built["peak_mib"])
     result = dict(zip(("size", "batch_size", "quick"), where))
-    result |= difference(arguments)
     if "plain" in workers:
         others = [name for name in workers if name != "plain"]
         for key in ("step_s", "step_cpu_s"):

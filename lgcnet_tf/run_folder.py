@@ -64,7 +64,7 @@ class RunFolder:
             raise InputError(
                 f"{self.path} already holds a finished run; choose another --output_dir."
             )
-        lines = [f"# lgcnet-{command}", *flag_lines(options)]
+        lines = [f"# lgcnet-{command.replace('_', '-')}", *flag_lines(options)]
         flags = self.path / FLAGS
         self.resumed = flags.exists()
         if self.resumed:
@@ -88,7 +88,8 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         log = LOG if self.writes else WORKER_LOG.format(worker)
         self.log = _logger(self.path / log)
-        self.log.info("lgcnet-%s %s", command, "goes on" if self.resumed else "starts")
+        name = command.replace("_", "-")
+        self.log.info("lgcnet-%s %s", name, "goes on" if self.resumed else "starts")
 
     def __truediv__(self, name: str) -> pathlib.Path:
         return self.path / name

@@ -85,6 +85,7 @@ def _graphs_are_optimised_alike():
         return
     import tensorflow as tf
 
+    tf.config.list_logical_devices()  # starts it: its threads stay what they are
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tf.config.optimizer, "set_experimental_options", lambda _: None)
         yield

@@ -24,10 +24,10 @@ def quiet_start() -> Iterator[None]:
     """Hides TensorFlow's notes on start-up, which no log level does.
 
     They come from C++ and bypass Python, so standard error itself is turned
-    away while the block runs. Exceptions are raised as ever.
+    away while the block runs. Exceptions are raised as ever. What TensorFlow
+    logs as errors later is left out too: what concerns us it also raises.
     """
-    together = "TF_CONFIG" in os.environ  # a lost worker is told of in one line
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3" if together else "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     saved = os.dup(2)
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
@@ -114,6 +114,8 @@ def define_flags(options: type[Options]) -> None:
             kind, *_ = typing.get_args(field.type)
             serializer = flags.CsvListSerializer(",")
             flags.DEFINE(TupleParser(kind), name, default, help, serializer=serializer)
+        # Elsewhere than in the program's own file they would not be in --help.
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[name])
         if alias := field.metadata["alias"]:
             flags.DEFINE_alias(alias, name)
 

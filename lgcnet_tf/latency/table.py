@@ -169,7 +169,8 @@ class LatencyTable:
             )
         needed = timed(skeleton, input_size)
         missing = [w.key for w in needed if w.key not in self.entries]
-        if not missing and self.space_id == space_id(skeleton, input_size):
+        fits = self.skeleton == skeleton and not missing
+        if fits and self.space_id == space_id(skeleton, input_size):
             return
         mine, other = self.skeleton.to_dict(), skeleton.to_dict()
         reasons = [

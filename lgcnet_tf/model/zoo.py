@@ -43,6 +43,8 @@ def load_network(model: str | os.PathLike, input_size: Size | None = None) -> Ne
         raise
     except Exception as error:  # Keras raises what zip, JSON or HDF5 raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if reason.startswith("File not found"):  # so Keras says of what is no zip
+            reason = "damaged or of another kind."
         raise InputError(f"{path}: not a saved network: {reason}") from None
     if not isinstance(network, Network) or network.genotype is None:
         raise InputError(f"{path}: not a network derived by lgcnet-finetune.")

@@ -17,7 +17,7 @@ FIGURES = {
 }
 """The figures that are shown: name, factor, format and unit."""
 
-_BAR = 20
+_BAR = 10
 _SECONDS = 0.2  # from one drawing of the bar to the next
 
 

@@ -79,14 +79,14 @@ def test_the_bar_is_one_line_and_not_drawn_at_every_step(clock, lines, monkeypat
     bars = terminal.getvalue().split("\r\x1b[K")[1:]
     assert 20 <= len(bars) <= 30
     assert all("\n" not in bar for bar in bars)
-    assert bars[10] == "epoch 1/2 [========            ] 41/100 loss 2, about 10 s left"
+    assert bars[10] == "epoch 1/2 [====      ] 41/100 loss 2, about 10 s left"
 
 
 def test_the_bar_fits_the_terminal(clock, lines, monkeypatch):
     monkeypatch.setenv("COLUMNS", "20")
     terminal = Terminal()
     Progress(lines[0], 2, 100, terminal).step(0, 50, {"loss": 2.0})
-    assert terminal.getvalue() == "\r\x1b[K" + "epoch 1/2 [========"
+    assert terminal.getvalue() == "\r\x1b[K" + "epoch 1/2 [=====   "
 
 
 @pytest.mark.parametrize(
