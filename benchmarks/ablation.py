@@ -85,6 +85,9 @@ def write_flagfile(path: pathlib.Path, flags: dict[str, Any]) -> str:
     return str(path)
 
 
+TUPLES = ("reduction_cells", "fusion_taps")
+
+
 def latency_table(options: argparse.Namespace, folder: pathlib.Path) -> str:
     """The table given, or one measured now."""
     from lgcnet_tf.latency.command import TABLE, MeasureOptions, measure_latency
@@ -93,7 +96,7 @@ def latency_table(options: argparse.Namespace, folder: pathlib.Path) -> str:
         return options.latency_table
     if not (folder / RESULTS).exists():
         space = {
-            name: tuple(map(int, value.split(","))) if isinstance(value, str) else value
+            name: tuple(map(int, value.split(","))) if name in TUPLES else value
             for name, value in options.space.items()
         }
         measure_latency(
