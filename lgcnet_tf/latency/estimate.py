@@ -1,5 +1,8 @@
 """From a table to a network's latency and the loss made of it (Eq. 8-10)."""
 
+import dataclasses
+import functools
+import itertools
 from typing import Any
 
 import numpy as np
@@ -8,7 +11,7 @@ from keras import ops
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.space.genotype import Genotype, fusion_candidates, indices_of
-from lgcnet_tf.space.operations import CELL_OPERATIONS
+from lgcnet_tf.space.operations import CELL_OPERATIONS, MERGEABLE
 from lgcnet_tf.space.pruning import fusion_liveness, liveness_of, reads
 from lgcnet_tf.space.skeleton import Size, Skeleton
 from lgcnet_tf.space.workloads import workloads
@@ -23,8 +26,8 @@ class CostModel:
     """What the networks of a search space take, by a table.
 
     The search differentiates `expected_latency`, linear in the weights Z on
-    the edges (Eq. 8, 9): it adds up every edge and every fixed part, for in a
-    mixture nothing is dead. `predicted_latency` is a derived network's, of
+    the edges (Eq. 8, 9; but see `EdgeGroup`): it adds up every edge and every
+    fixed part, for in a mixture nothing is dead. `predicted_latency` is a derived network's, of
     what pruning leaves of it. Both are the same number for a genotype in
     which nothing is dead; with dead parts the prediction is smaller. What the
     fusion cell makes of empty taps alone is constant and counts as dead.
@@ -39,11 +42,10 @@ class CostModel:
         fusion: for each edge of the fusion cell (candidates,) µs.
         inputs: (K', 2) µs of bringing s0 and s1 to each cell's size and width.
         taps: for each tap µs of bringing it to the fusion cell's width.
-        projections: (projections,) µs of those of the fusion cell.
-        always: µs of what every network does: stem, projections, classifier,
-            argmax, the call itself.
+        groups: the edges of the fusion cell, by what they have in common.
+        always: µs of what every network does: stem, resize, argmax, the call itself.
         fixed: µs of what every network of which nothing is dead does besides
-            its edges; `inputs`, `taps` and `projections` included.
+            its edges; `inputs` and `taps` included.
 
     Raises:
         InputError: the table is one of another search space or input size.
@@ -64,12 +66,10 @@ class CostModel:
             [[sum(table[w] for w in source) for source in cell] for cell in work.inputs]
         )
         self.taps = tuple(sum(table[w] for w in tap) for tap in work.taps)
-        self.projections = np.array([table[w] for w in work.projections])
+        self.groups = _groups(skeleton, self.fusion)
         self.always = sum(table[w] for w in (*work.stem, *work.head))
         self.always += table.always_us(work.argmax)
-        self.fixed = float(
-            self.always + self.inputs.sum() + sum(self.taps) + self.projections.sum()
-        )
+        self.fixed = float(self.always + self.inputs.sum() + sum(self.taps))
 
     def expected_latency(self, weights: dict[str, Any]):
         """Σ Z · lat + fixed (Eq. 8 and 9), differentiable in Z.
@@ -83,9 +83,8 @@ class CostModel:
         """
         cells = ops.cast(weights["cells"], "float32")[: len(self.cells)]
         latency = ops.sum(cells * ops.cast(self.cells, "float32"))
-        for name, costs in self.fusion.items():
-            edge = ops.cast(weights["fusion"][name], "float32")
-            latency = latency + ops.sum(edge * ops.cast(costs, "float32"))
+        for group in self.groups:
+            latency = latency + group.expected(weights["fusion"])
         return latency + self.fixed
 
     def predicted_latency(self, genotype: Genotype) -> float:
@@ -129,12 +128,70 @@ class CostModel:
         total = total + (self.inputs * read).sum((-2, -1))
         if self.fusion:
             filled = live.nodes[..., list(self.skeleton.taps), :].any(-1)
-            edges, projections = fusion_liveness(self.skeleton, filled)
+            edges = fusion_liveness(self.skeleton, filled)
             total = total + (np.array(self.taps) * filled).sum(-1)
-            total = total + (self.projections * projections).sum(-1)
-            for index, costs in enumerate(self.fusion.values()):
-                total = total + costs[fusion[..., index]] * edges[..., index]
+            for group in self.groups:
+                costs = group.of(fusion[..., group.places])
+                total = total + costs * edges[..., group.places[0]]
         return total
+
+
+@dataclasses.dataclass(frozen=True)
+class EdgeGroup:
+    """Edges of the fusion cell whose common operations are done once.
+
+    A deployed network merges equal operations of a group (`FusionTable.groups`),
+    all but separable convolutions. With Z, the chance that an operation is chosen
+    on an edge, the chance that it is done at all is 1 - Π (1 - Z) over the edges,
+    which is what it costs in expectation; of a single edge that is Z.
+
+    Attributes:
+        names: of the edges.
+        places: of the edges in the fusion table.
+        costs: (candidates,) µs.
+        merged: (candidates,) bool, what is done once.
+    """
+
+    names: tuple[str, ...]
+    places: list[int]
+    costs: np.ndarray
+    merged: np.ndarray
+
+    def expected(self, weights: dict[str, Any]):
+        """Expected µs, a scalar tensor; `weights` maps edges to (candidates,)."""
+        z = ops.stack([ops.cast(weights[name], "float32") for name in self.names])
+        once = 1.0 - ops.prod(1.0 - z, axis=0)
+        done = ops.where(self.merged, once, ops.sum(z, axis=0))
+        return ops.sum(done * ops.cast(self.costs, "float32"))
+
+    def of(self, chosen: np.ndarray) -> np.ndarray:
+        """(...,) µs of choices, (..., edges) ints, places among the candidates."""
+        count = (chosen[..., None] == np.arange(len(self.costs))).sum(-2)
+        return (np.where(self.merged, count > 0, count) * self.costs).sum(-1)
+
+    @functools.cached_property
+    def ranked(self) -> tuple[np.ndarray, np.ndarray]:
+        """All choices, (N, edges) ints, fastest first, and (N,) µs of each."""
+        candidates = range(len(self.costs))
+        choices = np.array([*itertools.product(candidates, repeat=len(self.names))])
+        costs = self.of(choices)
+        order = costs.argsort(kind="stable")
+        return choices[order], costs[order]
+
+
+def _groups(skeleton: Skeleton, costs: dict[str, np.ndarray]) -> tuple[EdgeGroup, ...]:
+    if not skeleton.fusion_cell:
+        return ()
+    places = {edge: place for place, edge in enumerate(skeleton.fusion_cell.edges)}
+    return tuple(
+        EdgeGroup(
+            names=tuple(edge.name for edge in group),
+            places=[places[edge] for edge in group],
+            costs=costs[group[0].name],
+            merged=np.isin(group[0].candidates, MERGEABLE),
+        )
+        for group in skeleton.fusion_cell.groups
+    )
 
 
 def one_hot_weights(genotype: Genotype) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from lgcnet_tf.model.folded_fusion import FoldedFusionCell
 from lgcnet_tf.model.network import Network
 
 
@@ -12,8 +13,9 @@ def deploy(network: Network) -> Network:
         network: a derived network in its `"affine"` or `"plain"` form.
 
     Returns:
-        A new `Network`, `normalization="folded"`; its logits are equal to
-        within rounding.
+        A new `Network`, `normalization="folded"`, the classifier being part of
+        a searched fusion cell (`FoldedFusionCell`); its logits are equal to within
+        rounding.
 
     Raises:
         ValueError: the network is a supernet.
@@ -44,13 +46,19 @@ def copy_weights(source: Network, target: Network) -> None:
 
 def _transfer(source, target, read):
     units = source.units
+    inside = isinstance(target.fusion, FoldedFusionCell)  # the classifier
     for path, unit in target.units.items():
+        if inside and path.startswith("fusion/edge_"):
+            continue
         weights = read(units[path])
         cell = _cell_read(path, target)
         if cell is not None:
             kernel = next(i for i, w in enumerate(weights) if np.ndim(w) == 4)
             weights[kernel] = _kept(weights[kernel], source, target, cell)
         unit.set_weights(weights)
+    if inside:
+        target.fusion.fold(source.fusion, source.classifier)
+        return
     weights = source.classifier.get_weights()
     if target.fusion is None:
         weights[0] = _kept(weights[0], source, target, target.skeleton.last_cell)

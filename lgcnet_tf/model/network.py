@@ -7,7 +7,8 @@ from keras import ops
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.model.cell import Cell, MixedOp
-from lgcnet_tf.model.fusion import build_fusion
+from lgcnet_tf.model.folded_fusion import FoldedFusionCell
+from lgcnet_tf.model.heads import build_fusion
 from lgcnet_tf.model.operations import build_operation
 from lgcnet_tf.model.remat import recomputed
 from lgcnet_tf.model.tracing import SharedTraces
@@ -117,9 +118,11 @@ class Network(keras.Model):
             self.normalization,
             name="fusion",
         )
-        self.classifier = build_operation(
-            "classifier", skeleton.num_classes, name="classifier"
-        )
+        self.classifier = None  # where the fusion classifies
+        if not isinstance(self.fusion, FoldedFusionCell):
+            self.classifier = build_operation(
+                "classifier", skeleton.num_classes, name="classifier"
+            )
         self.resize = build_operation(
             "resize", 0, size=self.input_size, dtype="float32"
         )
@@ -152,8 +155,10 @@ class Network(keras.Model):
         if self.fusion is not None:
             taps = [outputs[tap] for tap in self.skeleton.taps]
             self.fusion.build([(None, None, None, count) for count in taps])
-            channels = self.fusion.channels
-        build_for(self.classifier, channels)
+        if self.classifier is not None:
+            if self.fusion is not None:
+                channels = self.fusion.channels
+            build_for(self.classifier, channels)
 
     def call(self, images, weights=None, training=None):
         x = self.rescale(ops.cast(images, self.compute_dtype))
@@ -177,7 +182,9 @@ class Network(keras.Model):
                 None if weights is None else weights["fusion"],
                 training,
             )
-        return self.resize(ops.cast(self.classifier(x), "float32"))
+        if self.classifier is not None:
+            x = self.classifier(x)
+        return self.resize(ops.cast(x, "float32"))
 
     def _run(self, layer, inputs, weights, training):
         if self.remat and training:

@@ -25,8 +25,9 @@ def build_operation(
     """Makes the layer of a candidate operation or of a fixed part.
 
     Args:
-        operation: a name of Table II or III, of the `Up2` edges, or of
-            `FIXED_OPERATIONS` or `HEAD_OPERATIONS` of `space.workloads`.
+        operation: a name of Table II or III, of the `Up2` edges or of their
+            `FOLLOWED` form, or of `FIXED_OPERATIONS` or `HEAD_OPERATIONS` of
+            `space.workloads`, or `classifier`.
         channels: output channels.
         stride: 1 or 2.
         size: (height, width) of the output; used by operations that resize.
@@ -63,6 +64,8 @@ def build_operation(
             return units.ConvUnit(channels, 1, stride, **style)
         case "deconv_3x3":
             return units.UpConvUnit(channels, size, **style)
+        case "bilinear_1x1":
+            return units.ResizedConvUnit(channels, size, **style | {"pre_relu": False})
         case "bilinear" | "resize":
             return units.Resize(size, **kwargs)
         case "stem_conv_3x3":

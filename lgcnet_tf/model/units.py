@@ -261,19 +261,29 @@ class UpConvUnit(ConvUnit):
         return super().linear(x)[:, :height, :width, :]
 
 
-class GlobalPoolUnit(ConvUnit):
+class ResizedConvUnit(ConvUnit):
+    """A 1×1 conv, then bilinear interpolation to `size`."""
+
+    def __init__(self, channels, size, **kwargs):
+        super().__init__(channels, **kwargs)
+        self.resize = Resize(size)
+
+    def call(self, x, weight=None, training=None):
+        return self.resize(super().call(x, weight, training=training))
+
+
+class GlobalPoolUnit(ResizedConvUnit):
     """Adaptive average pooling to bins × bins → 1×1 conv → bilinear resize.
 
     The last three rows of Table III, and the pooled branches of ASPP and PPM.
     """
 
     def __init__(self, channels, bins, size, **kwargs):
-        super().__init__(channels, **kwargs)
+        super().__init__(channels, size, **kwargs)
         self.pool = AdaptiveAveragePool(bins)
-        self.resize = Resize(size)
 
     def call(self, x, weight=None, training=None):
-        return self.resize(super().call(self.pool(x), weight, training=training))
+        return super().call(self.pool(x), weight, training=training)
 
 
 class AdaptiveAveragePool(keras.layers.Layer):

@@ -119,8 +119,7 @@ def latency_range(cost_model: CostModel, kinds: Sequence[int]) -> tuple[float, f
     Returns:
         Both in µs; each is the prediction of some network.
     """
-    fusion = cost_model.fusion.values()
-    slowest = cost_model.fixed + sum(costs.max() for costs in fusion)
+    slowest = cost_model.fixed + sum(g.ranked[1][-1] for g in cost_model.groups)
     of_kind = np.array(kinds[: len(cost_model.cells)])
     for kind in set(of_kind):
         slowest += cost_model.cells[of_kind == kind].sum(0).max(-1).sum()
@@ -155,13 +154,9 @@ def _fastest_fusion(cost_model, filled):
     if not cost_model.fusion:
         return 0.0
     filled = np.array([tap in filled for tap in cost_model.skeleton.taps])
-    edges, projections = fusion_liveness(cost_model.skeleton, filled)
-    fastest = [costs.min() for costs in cost_model.fusion.values()]
-    return (
-        edges @ fastest
-        + filled @ cost_model.taps
-        + projections @ cost_model.projections
-    )
+    live = fusion_liveness(cost_model.skeleton, filled)
+    fastest = sum(g.ranked[1][0] for g in cost_model.groups if live[g.places[0]])
+    return fastest + filled @ cost_model.taps
 
 
 def _fastest_of_shared(cost_model, kinds):
@@ -177,7 +172,9 @@ def _fastest_of_shared(cost_model, kinds):
             for choice in itertools.product(choices, repeat=len(names))
         ]
     )
-    fusion = np.array([costs.argmin() for costs in cost_model.fusion.values()], int)
+    fusion = np.zeros(len(cost_model.fusion), int)
+    for group in cost_model.groups:
+        fusion[group.places] = group.ranked[0][0]
     fusion = np.broadcast_to(fusion, (len(networks), len(fusion)))
     latency = cost_model.predicted_latencies(networks, fusion)
     live = liveness_of(cost_model.skeleton, networks != 0)

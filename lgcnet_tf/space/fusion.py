@@ -84,6 +84,29 @@ class FusionTable:
         """Level of each node by its name."""
         return {node.name: node.level for node in self.nodes}
 
+    @functools.cached_property
+    def folded(self) -> frozenset[str]:
+        """The nodes whose maps go through a linear map: a projection, the classifier.
+
+        As nothing stands between, that becomes part of the edges that end there
+        when a network is deployed.
+        """
+        projected = (node.name for node in self.nodes if node.project)
+        return frozenset((*projected, *self.outputs))
+
+    @functools.cached_property
+    def groups(self) -> tuple[tuple[FusionEdge, ...], ...]:
+        """The edges, together those that leave one node for the output's maps.
+
+        A deployed network adds such edges up, and does what several of them have
+        in common but once (`operations.MERGEABLE`). All others stand alone.
+        """
+        groups: dict[object, list[FusionEdge]] = {}
+        for edge in self.edges:
+            alike = (edge.source, edge.up) if edge.target in self.outputs else edge
+            groups.setdefault(alike, []).append(edge)
+        return tuple(map(tuple, groups.values()))
+
     @property
     def output_maps(self) -> int:
         """How many maps of the cell's width the output holds side by side."""

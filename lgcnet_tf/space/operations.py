@@ -28,3 +28,13 @@ FUSION_OPERATIONS = (
 
 UP_OPERATIONS = ("deconv_3x3", "bilinear")
 """Section III-C, the candidates of an `Up2` edge of the fusion cell."""
+
+FOLLOWED = {"bilinear": "bilinear_1x1"}
+"""Of the fusion cell's operations those that have no kernel for a 1x1 convolution
+that follows them to become part of, and what they are called with one."""
+
+MERGEABLE = tuple(
+    name for name in (*FUSION_OPERATIONS, *UP_OPERATIONS) if "sep_conv" not in name
+)
+"""Operations with at most one kernel: two of the same map, added up, equal one with
+the sum of their kernels."""

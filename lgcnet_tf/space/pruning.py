@@ -102,10 +102,8 @@ def liveness_of(skeleton: Skeleton, carries: np.ndarray) -> Liveness:
     return Liveness(edges, nodes, needed, nodes[..., taps, :].any((-2, -1)))
 
 
-def fusion_liveness(
-    skeleton: Skeleton, taps: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Which parts of the fusion cell depend on the image.
+def fusion_liveness(skeleton: Skeleton, taps: np.ndarray) -> np.ndarray:
+    """Which edges of the fusion cell depend on the image.
 
     What stems from empty taps alone is constant, and runtimes compute it once,
     when they load the network.
@@ -115,18 +113,14 @@ def fusion_liveness(
         taps: (..., taps) bool, whether the tap's cell has an output.
 
     Returns:
-        (..., edges) bool, the edges whose source does, and (..., projections)
-        bool, the projections that do; in the order of the fusion table.
+        (..., edges) bool, the edges whose source does, in the table's order.
     """
     table = skeleton.fusion_cell
     live = {name: taps[..., index] for index, name in enumerate(table.inputs)}
     for node in table.nodes[len(table.inputs) :]:
         sources = [live[edge.source] for edge in table.edges_into(node.name)]
         live[node.name] = np.stack(sources, -1).any(-1)
-    edges = [live[edge.source] for edge in table.edges]
-    projections = [live[node.name] for node in table.nodes if node.project]
-    none = np.zeros((*taps.shape[:-1], 0), bool)
-    return np.stack(edges, -1), np.stack(projections, -1) if projections else none
+    return np.stack([live[edge.source] for edge in table.edges], -1)
 
 
 def reads(edges: np.ndarray) -> np.ndarray:

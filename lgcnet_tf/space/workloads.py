@@ -9,7 +9,7 @@ import numpy as np
 
 from lgcnet_tf.space.fusion import FUSION_HEADS
 from lgcnet_tf.space.genotype import Genotype, fusion_candidates
-from lgcnet_tf.space.operations import CELL_OPERATIONS
+from lgcnet_tf.space.operations import CELL_OPERATIONS, FOLLOWED, MERGEABLE
 from lgcnet_tf.space.pruning import fusion_liveness, liveness
 from lgcnet_tf.space.skeleton import CELL_EDGES, Size, Skeleton, size_at
 
@@ -18,7 +18,6 @@ FIXED_OPERATIONS = (
     "avg_pool_2x2",
     "preprocess_1x1",
     "fusion_reduce_1x1",
-    "classifier",
     "resize",
 )
 """Parts of every network with a searched fusion cell, beside its edges."""
@@ -53,18 +52,17 @@ class Workload:
 
 @dataclasses.dataclass(frozen=True)
 class Workloads:
-    """The work of a search space at one input size.
+    """The work of a search space at one input size, in deployed form.
 
     Attributes:
         cells: [cell][edge][candidate], for the cells that anything reads.
-        fusion: candidates of each edge of the fusion cell, by the edge's name.
+        fusion: candidates of each edge of the fusion cell, by the edge's name;
+            with what follows the edge folded in (`FusionTable.folded`).
         stem: what every network does before the cells.
         inputs: [cell][s0 or s1] → what brings the input to the cell's size and
             width; pruned where no live edge reads the input.
         taps: [tap] → what brings the tap to the fusion cell's width; pruned
             where the tap's cell is empty.
-        projections: of concatenated maps in the fusion cell; of constants if all
-            that they stem from is empty.
         head: what every network does after the cells.
         argmax: from logits to classes, which a deployed network does itself.
             Not among the others: tables measured without it stay valid.
@@ -75,7 +73,6 @@ class Workloads:
     stem: tuple[Workload, ...]
     inputs: tuple[tuple[tuple[Workload, ...], ...], ...]
     taps: tuple[tuple[Workload, ...], ...]
-    projections: tuple[Workload, ...]
     head: tuple[Workload, ...]
     argmax: Workload
 
@@ -84,7 +81,7 @@ class Workloads:
         """All but the edges: what a network does of which nothing is pruned."""
         inputs = (work for cell in self.inputs for source in cell for work in source)
         taps = (work for tap in self.taps for work in tap)
-        return (*self.stem, *inputs, *taps, *self.projections, *self.head)
+        return (*self.stem, *inputs, *taps, *self.head)
 
     def distinct(self) -> tuple[Workload, ...]:
         """Every different workload once, in a stable order."""
@@ -135,15 +132,16 @@ def workloads(skeleton: Skeleton, input_size: Size) -> Workloads:
             )
         )
 
-    fusion, projections = {}, []
+    fusion = {}
     last = skeleton.cells[skeleton.last_cell]
     output = shape(last.stride, last.output_channels)
-    if skeleton.fusion_cell:
-        fusion, taps, projections, output = _fusion_cell(skeleton, shape)
-    elif skeleton.fusion_head:
+    if skeleton.fusion_head:
         head, output = _fusion_head(skeleton, output)
-    small = (*output[:2], skeleton.num_classes)
-    head.append(Workload("classifier", output, small))
+    if skeleton.fusion_cell:
+        fusion, taps, small = _fusion_cell(skeleton, shape)
+    else:
+        small = (*output[:2], skeleton.num_classes)
+        head.append(Workload("classifier", output, small))
     logits = (*input_size, skeleton.num_classes)
     head.append(Workload("resize", small, logits))
     return Workloads(
@@ -152,7 +150,6 @@ def workloads(skeleton: Skeleton, input_size: Size) -> Workloads:
         tuple(stem),
         tuple(inputs),
         tuple(taps),
-        tuple(projections),
         tuple(head),
         Workload("argmax", logits, (*input_size, 1)),
     )
@@ -165,7 +162,8 @@ def derived_workloads(genotype: Genotype, work: Workloads) -> list[Workload]:
 
     As pruned: no edge that carries nothing, no cell that nothing reads, no input
     that no live edge of its cell reads, no empty tap, and in the fusion cell
-    nothing that stems from empty taps alone.
+    nothing that stems from empty taps alone. What edges of a group
+    (`FusionTable.groups`) have in common is done once.
     """
     skeleton = genotype.skeleton
     cells = zip(
@@ -186,12 +184,17 @@ def derived_workloads(genotype: Genotype, work: Workloads) -> list[Workload]:
     if not skeleton.fusion_cell:
         return [*found, *work.head, work.argmax]
     taps = np.array([filled[tap] for tap in skeleton.taps])
-    edges, projections = fusion_liveness(skeleton, taps)
     for parts in itertools.compress(work.taps, taps):
         found += parts
-    for edge, names in itertools.compress(fusion_candidates(skeleton).items(), edges):
-        found.append(work.fusion[edge][names.index(genotype.fusion[edge])])
-    found += itertools.compress(work.projections, projections)
+    live = dict(zip(skeleton.fusion_cell.edges, fusion_liveness(skeleton, taps)))
+    for group in skeleton.fusion_cell.groups:
+        done = set()
+        for edge in group:
+            operation = genotype.fusion[edge.name]
+            if live[edge] and operation not in done:
+                place = edge.candidates.index(operation)
+                found.append(work.fusion[edge.name][place])
+                done |= {operation} & set(MERGEABLE)
     return [*found, *work.head, work.argmax]
 
 
@@ -202,29 +205,24 @@ def space_id(skeleton: Skeleton, input_size: Size) -> str:
 
 
 def _fusion_cell(skeleton: Skeleton, shape):
-    """Work on every edge, every tap and every projection; the output's shape."""
+    """Work on every edge and every tap; the shape of the logits before resizing."""
     table, width = skeleton.fusion_cell, skeleton.fusion_channels
     specs = [skeleton.cells[tap] for tap in skeleton.taps]
     maps = {name: shape(specs[level].stride, width) for name, level in table.levels.items()}
-    edges = {
-        edge.name: tuple(
-            Workload(operation, maps[edge.source], maps[edge.target])
+    logits = (*maps[table.outputs[0]][:2], skeleton.num_classes)
+    edges = {}
+    for edge in table.edges:
+        after = logits if edge.target in table.outputs else maps[edge.target]
+        followed = FOLLOWED if edge.target in table.folded else {}
+        edges[edge.name] = tuple(
+            Workload(followed.get(operation, operation), maps[edge.source], after)
             for operation in edge.candidates
         )
-        for edge in table.edges
-    }
     taps = []
     for name, spec in zip(table.inputs, specs):
         before = shape(spec.stride, spec.output_channels)
         taps.append((Workload("fusion_reduce_1x1", before, maps[name]),))
-    projections = []
-    for node in table.nodes:
-        if node.project:
-            after = maps[node.name]
-            before = (*after[:2], len(table.edges_into(node.name)) * width)
-            projections.append(Workload("fusion_reduce_1x1", before, after))
-    output = (*maps[table.outputs[0]][:2], table.output_maps * width)
-    return edges, taps, projections, output
+    return edges, taps, logits
 
 
 def _fusion_head(skeleton: Skeleton, before: Shape):

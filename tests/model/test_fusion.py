@@ -10,7 +10,7 @@ from keras import ops
 
 from lgcnet_tf.latency.estimate import one_hot_weights
 from lgcnet_tf.model.deploy import copy_weights, deploy
-from lgcnet_tf.model.fusion import build_fusion
+from lgcnet_tf.model.heads import build_fusion
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.space import Genotype, random_genotype
 
