@@ -79,7 +79,16 @@ def test_fusion_edges_count_with_their_own_shapes():
     # Sizes 16x24, 8x12 and 4x6; 4 channels, so 16 weights for each position.
     more = 4 * 6 * (9 * 4 + 16) + 4 * 6 * 9 * 16 + 8 * 12 * 9 * 16 + 25 * 16
     less = 3 * 16
-    assert macs(changed, "folded") == macs(plain, "affine") + more - less
+    assert macs(changed, "affine") == macs(plain, "affine") + more - less
+
+    # Deployed, edges into the output have 5 classes instead: one 1x1 conv for the
+    # three that pool P4, one for the three doublings of each map at 8x12; the
+    # projection of Q8 goes into its two edges, one of which doubles at 4x6.
+    projection = 8 * 12 * (2 * 4) * 4
+    classifier = 16 * 24 * (3 * 4) * 5
+    less = 3 * 16 + projection + classifier
+    more = 1 * 20 + 2 * 8 * 12 * 20 + 4 * 6 * 16
+    assert macs(plain, "folded") == macs(plain, "affine") + more - less
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 
 import keras
 import numpy as np
@@ -10,8 +11,9 @@ from lgcnet_tf.latency.estimate import CostModel, LatencyLoss, one_hot_weights
 from lgcnet_tf.latency.table import Calibration, LatencyEntry
 from lgcnet_tf.space.fusion import DENSE
 from lgcnet_tf.model.network import Network
+from lgcnet_tf.model.units import Unit
 from lgcnet_tf.space.genotype import indices_of, random_genotype, uniform
-from lgcnet_tf.space.operations import CELL_OPERATIONS
+from lgcnet_tf.space.operations import CELL_OPERATIONS, FUSION_OPERATIONS
 from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES, Skeleton
 from lgcnet_tf.space.workloads import derived_workloads, workloads
 
@@ -84,16 +86,18 @@ def built(table, network):
             if name in network.fusion.reduce:
                 parts += layers
                 depends.add(name)
-        for edge, candidates in work.fusion.items():
-            (operation,) = network.fusion.edges[edge].operations
-            units += operation != "bilinear"
-            source, target = edge.split("->")
-            if source in depends:
-                parts += [w for w in candidates if w.operation == operation]
-                depends.add(target)
-        projected = [node.name for node in fusion.nodes if node.project]
-        for name, workload in zip(projected, work.projections):
-            parts += [workload] if name in depends else []
+        layers = [
+            (edges[0], network.fusion.edges[name])
+            for part in network.fusion.parts.values()
+            for name, edges in part.items()
+        ]
+        for edge, layer in sorted(layers, key=lambda found: fusion.edges.index(found[0])):
+            units += isinstance(layer, Unit)
+            if edge.source in depends:
+                operation = network.genotype.fusion[edge.name]
+                place = edge.candidates.index(operation)
+                parts.append(work.fusion[edge.name][place])
+                depends.add(edge.target)
     return sum(table[part] for part in parts), units
 
 
@@ -105,9 +109,15 @@ def by_hand(table, weights):
         for edge, candidates in enumerate(cell):
             for o, workload in enumerate(candidates):
                 total += weights["cells"][k][edge][o] * table[workload]
-    for name, candidates in work.fusion.items():
-        for o, workload in enumerate(candidates):
-            total += weights["fusion"][name][o] * table[workload]
+    for group in DENSE.groups:  # the mean over all choices
+        times = [table[workload] for workload in work.fusion[group[0].name]]
+        names = group[0].candidates
+        z = [weights["fusion"][edge.name] for edge in group]
+        for choice in itertools.product(range(len(times)), repeat=len(group)):
+            once = {o for o in choice if "sep" not in names[o]}
+            each = [o for o in choice if "sep" in names[o]]
+            chance = np.prod([z[edge][o] for edge, o in enumerate(choice)])
+            total += chance * sum(times[o] for o in (*once, *each))
     return total + sum(table[workload] for workload in work.fixed)
 
 
@@ -158,7 +168,7 @@ def test_prediction_is_of_what_is_built(fusion, seed, small_skeleton, make_table
     for number in range(10):
         genotype = sparse_genotype(skeleton, 10 * seed + number)
         try:
-            network = Network(skeleton, (32, 64), genotype)
+            network = Network(skeleton, (32, 64), genotype, "folded")
         except InputError:  # no path
             continue
         expected, units = built(table, network)
@@ -225,12 +235,9 @@ def test_what_stems_from_empty_taps_is_constant(costs):
         + costs.cells[0, 0, CELL_OPERATIONS.index("conv_3x3")]
         + costs.taps[0]
     )
-    for name, edge in fusion.items():
-        candidates = next(e.candidates for e in DENSE.edges if e.name == name)
-        expected += edge[candidates.index(genotype.fusion[name])]
-    live = {"S16", "R8", "Q4"}
-    projected = [node.name for node in DENSE.nodes if node.project]
-    expected += sum(c for n, c in zip(projected, costs.projections) if n in live)
+    assert {genotype.fusion[name] for name in fusion} == {"conv_3x3"}  # merged
+    place = FUSION_OPERATIONS.index("conv_3x3")
+    expected += fusion["P4->S16"][place]
     np.testing.assert_allclose(costs.predicted_latency(genotype), expected, rtol=1e-9)
 
 
@@ -255,8 +262,8 @@ def test_other_fusions_add_up(fusion, taps, make_table):
     genotype = uniform(skeleton, "conv_3x3")  # nothing is dead
     work = workloads(skeleton, SIZE)
     chosen = [edge[CELL_OPERATIONS.index("conv_3x3")] for c in work.cells for edge in c]
-    for name, edge in work.fusion.items():
-        chosen += [w for w in edge if w.operation == genotype.fusion[name]]
+    for edge in work.fusion.values():
+        chosen += [w for w in edge if w.operation in ("conv_3x3", "deconv_3x3")]
     expected = sum(table[workload] for workload in (*chosen, *work.fixed))
     predicted = costs.predicted_latency(genotype)
     np.testing.assert_allclose(predicted, expected, rtol=1e-6)
@@ -290,7 +297,11 @@ def test_gradient_reaches_every_weight(costs):
     np.testing.assert_allclose(gradients["cells"], costs.cells, rtol=1e-6)
     for edge, gradient in gradients["fusion"].items():
         assert (gradient.numpy() > 0).all()
-        np.testing.assert_allclose(gradient, costs.fusion[edge], rtol=1e-6)
+        (group,) = [g for g in costs.groups if edge in g.names]
+        others = [values["fusion"][name] for name in group.names if name != edge]
+        left = np.prod([1.0 - z for z in others] or [np.ones(1)], axis=0)
+        expected = np.where(group.merged, left, 1.0) * costs.fusion[edge]
+        np.testing.assert_allclose(gradient, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("latency_us", [1.0, 8680.0, 120_000.0])

@@ -88,7 +88,7 @@ def test_another_input_size(tiny, make_table):
 
 def test_another_search_space_names_the_difference(tiny, make_table):
     other = Skeleton(**tiny.to_dict() | {"num_classes": 5})
-    with pytest.raises(InputError, match="num_classes is 3 .*5 is wanted.*classifier"):
+    with pytest.raises(InputError, match="num_classes is 3 .*5 is wanted.*it lacks"):
         make_table(tiny, SIZE).check(other, SIZE)
 
 

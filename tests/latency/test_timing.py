@@ -1,4 +1,3 @@
-import time
 
 import numpy as np
 import pytest
@@ -23,12 +22,14 @@ def test_turns():
     assert set(times) == {"a", "b"} and all(t > 0 for t in times.values())
 
 
-def test_a_sample_is_the_mean_of_calls_that_take_long_enough():
+def test_a_sample_is_the_mean_of_calls_that_take_long_enough(monkeypatch):
     calls = []
-    turns = Turns({"a": lambda: calls.append(time.sleep(0.001))}, 1, min_time_us=5000.0)
+    clock_ns = lambda: 1_200_000 * len(calls)  # a call takes 1.2 ms
+    monkeypatch.setattr(timing.time, "perf_counter_ns", clock_ns)
+    turns = Turns({"a": lambda: calls.append(None)}, 1, min_time_us=5000.0)
     before = len(calls)
-    assert turns.round()["a"] > 1000
-    assert 3 <= len(calls) - before <= 5
+    assert turns.round()["a"] == pytest.approx(1200.0)
+    assert len(calls) - before == 5
 
 
 def test_the_reference_is_not_timed_all_the_time(monkeypatch):

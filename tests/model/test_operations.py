@@ -87,6 +87,19 @@ def test_up_edges_land_on_the_finer_map(name, size, oracle, randomise):
     np.testing.assert_allclose(call(layer, x), expected, rtol=1e-4, atol=1e-4)
 
 
+def test_bilinear_with_a_convolution_is_that_convolution_after_it(oracle, randomise):
+    """A 1x1 convolution and an interpolation can change places."""
+    layer = randomise(
+        build_operation("bilinear_1x1", 3, size=(23, 32), normalization="folded"), 1
+    )
+    layer.build((None, 12, 16, CHANNELS))
+    randomise(layer, 1)
+    x = maps((12, 16))
+    kernel, bias = (np.asarray(w, "float64") for w in layer.weights)
+    expected = oracle.bilinear(x.astype("float64"), (23, 32)) @ kernel[0, 0] + bias
+    np.testing.assert_allclose(call(layer, x), expected, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", UP_OPERATIONS)
 def test_up_edges_at_the_papers_odd_sizes(name, randomise):
     for fine, coarse in (((97, 193), (49, 97)), ((193, 385), (97, 193))):

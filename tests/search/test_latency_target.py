@@ -127,13 +127,22 @@ def test_range_of_independent_cells(fusion, small_costs):
         single.append(np.zeros(5, int))
         single[-1][edge] = operation
     cells = np.array(list(itertools.product(single, repeat=3)))
-    fusion_edges = np.array([c.argmin() for c in costs.fusion.values()], int)
+    generator = np.random.default_rng(0)
+    choices = [generator.integers(0, len(c), 20_000) for c in costs.fusion.values()]
+    fusions = np.stack(choices, -1) if choices else np.zeros((1, 0), int)
+    for group in costs.groups:  # one of them has the best and the worst of each group
+        fusions[0, group.places] = group.ranked[0][0]
+        fusions[-1, group.places] = group.ranked[0][-1]
+    of_fusion = costs.predicted_latencies(
+        np.broadcast_to(np.full((3, 5), 3), (len(fusions), 3, 5)), fusions
+    )
+    assert of_fusion.min() == of_fusion[0] and of_fusion.max() == of_fusion[-1]
     latency = costs.predicted_latencies(
-        cells, np.broadcast_to(fusion_edges, (len(cells), len(fusion_edges)))
+        cells, np.broadcast_to(fusions[0], (len(cells), fusions.shape[1]))
     )
     alive = liveness_of(costs.skeleton, cells != 0).has_path
     assert fastest == pytest.approx(latency[alive].min())
-    worst = costs.cells.argmax(-1), np.array([c.argmax() for c in costs.fusion.values()], int)
+    worst = costs.cells.argmax(-1), fusions[-1]
     assert slowest == pytest.approx(float(costs.predicted_latencies(*worst)))
 
 

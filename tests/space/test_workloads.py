@@ -6,7 +6,7 @@ import pytest
 
 from lgcnet_tf.space.fusion import FUSIONS
 from lgcnet_tf.space.operations import CELL_OPERATIONS
-from lgcnet_tf.space.genotype import Genotype, uniform
+from lgcnet_tf.space.genotype import Genotype, random_genotype, uniform
 from lgcnet_tf.space.skeleton import Skeleton
 from lgcnet_tf.space.workloads import (
     FIXED_OPERATIONS,
@@ -82,7 +82,7 @@ def test_shapes_are_those_of_the_built_network(skeleton, images, monkeypatch):
             p for c in network.cells.values() for p in c.preprocess.values()
         ],
         "fusion_reduce_1x1": [],
-        "classifier": [network.classifier],
+        "classifier": [] if skeleton.fusion_cell else [network.classifier],
         "resize": [network.resize],
     }
     if skeleton.fusion_head:
@@ -91,14 +91,9 @@ def test_shapes_are_those_of_the_built_network(skeleton, images, monkeypatch):
         head = skeleton.fusion_head
         fixed[head.project] = [*fixed.get(head.project, ()), network.fusion.project]
     if skeleton.fusion_cell:
-        fixed["fusion_reduce_1x1"] = network.fusion.reduce.values()
-        assert list(work.fusion) == list(network.fusion.edges)
-        for name, candidates in work.fusion.items():
-            built = network.fusion.edges[name].candidates
-            for layer, candidate in zip(built, candidates, strict=True):
-                assert candidate.operation == layer.name
-                shapes = candidate.input_shape, candidate.output_shape
-                assert seen[id(layer)] == shapes, candidate.key
+        fixed["fusion_reduce_1x1"] = [
+            network.fusion.reduce[name] for name in network.fusion.table.inputs
+        ]
     else:
         assert work.fusion == {}
     expected = collections.Counter(
@@ -110,6 +105,52 @@ def test_shapes_are_those_of_the_built_network(skeleton, images, monkeypatch):
     assert listed == expected
 
 
+@pytest.mark.parametrize("fusion", ["dense", "cas"])
+def test_work_of_the_fusion_cell_is_that_of_the_deployed_one(
+    fusion, small_skeleton, images, monkeypatch
+):
+    from lgcnet_tf.model.network import Network
+
+    skeleton = small_skeleton(fusion=fusion, num_cells=3, fusion_taps=(0, 1, 2),
+                              reduction_cells=(1, 2))  # fmt: skip
+    work = workloads(skeleton, SIZE)
+    for seed in range(3):
+        genotype = random_genotype(skeleton, np.random.default_rng(seed))
+        cells = (("conv_3x3",) * 5,) * 3
+        genotype = Genotype(skeleton, cells, genotype.fusion)
+        network = Network(skeleton, SIZE, genotype, "folded")
+        seen = traced(network, images, monkeypatch)
+        expected = []
+        for parts in network.fusion.parts.values():
+            for name, edges in parts.items():
+                shapes = seen[id(network.fusion.edges[name])]
+                for edge in edges:
+                    place = edge.candidates.index(genotype.fusion[edge.name])
+                    workload = work.fusion[edge.name][place]
+                    assert (workload.input_shape, workload.output_shape) == shapes
+                expected.append(workload)
+        edges = {w for candidates in work.fusion.values() for w in candidates}
+        found = [w for w in derived_workloads(genotype, work) if w in edges]
+        assert collections.Counter(found) == collections.Counter(expected)
+
+
+def test_edges_of_a_group_do_once_what_they_have_in_common():
+    skeleton = Skeleton()
+    work = workloads(skeleton, (64, 96))
+    fusion = uniform(skeleton, "conv_3x3").fusion | {
+        "P4->S16": "sep_conv_3x3", "P4->R8": "sep_conv_3x3", "Q8->R8": "bilinear",
+    }  # fmt: skip
+    network = Genotype(skeleton, (("conv_3x3",) * 5,) * 14, fusion)
+    found = collections.Counter(w.key for w in derived_workloads(network, work))
+    at_4 = {key: count for key, count in found.items() if key.endswith("16x24x19 s1")}
+    assert at_4 == {
+        "conv_3x3 16x24x48 16x24x19 s1": 1,
+        "sep_conv_3x3 16x24x48 16x24x19 s1": 2,
+        "deconv_3x3 8x12x48 16x24x19 s1": 2,  # of R16 and of Q8
+        "bilinear_1x1 8x12x48 16x24x19 s1": 1,
+    }
+
+
 def test_the_papers_space():
     work = workloads(Skeleton(), (769, 1537))
     assert len(work.cells) == 14
@@ -119,7 +160,9 @@ def test_the_papers_space():
     first = work.cells[8][0][CELL_OPERATIONS.index("conv_3x3")]
     assert first.key == "conv_3x3 97x193x128 49x97x128 s2"
     assert work.cells[8][4][1].key == "skip_connect 49x97x128 49x97x128 s1"
-    assert work.fusion["R16->S16"][0].key == "deconv_3x3 97x193x48 193x385x48 s1"
+    assert work.fusion["R16->S16"][0].key == "deconv_3x3 97x193x48 193x385x19 s1"
+    assert work.fusion["Q16->Q8"][1].key == "bilinear_1x1 49x97x48 97x193x48 s1"
+    assert work.fusion["Q16->R16"][1].key == "bilinear 49x97x48 97x193x48 s1"
     assert {w.operation for w in work.fixed} == set(FIXED_OPERATIONS)
 
 
@@ -170,7 +213,7 @@ def test_space_id_tells_spaces_and_sizes_apart():
 
 
 def test_tables_measured_before_still_belong_to_their_space():
-    assert space_id(Skeleton(num_classes=11), (120, 160)) == "1de144f3edae6d30"
+    assert space_id(Skeleton(num_classes=11), (120, 160)) == "10cafc0298220547"
 
 
 @pytest.mark.parametrize("fusion", FUSIONS)
@@ -179,7 +222,8 @@ def test_a_full_network_does_all_fixed_work_and_one_operation_an_edge(fusion):
     work = workloads(skeleton, (64, 96))
     found = derived_workloads(uniform(skeleton, "conv_3x3"), work)
     assert collections.Counter(found) >= collections.Counter(work.fixed)
-    assert len(found) == len(work.fixed) + 14 * 5 + len(work.fusion) + 1
+    merged = {"dense": 6, "cas": 0}.get(fusion, 0)  # of three edges from R16, Q8, P4
+    assert len(found) == len(work.fixed) + 14 * 5 + len(work.fusion) - merged + 1
     assert found[-1] == work.argmax
     assert work.argmax.key == "argmax 64x96x19 64x96x1 s1"
     assert work.argmax not in work.distinct()
