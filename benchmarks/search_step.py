@@ -3,6 +3,7 @@
     python benchmarks/search_step.py [--quick] [--batch_size=4] [--size=128x128]
     python benchmarks/search_step.py --compare
     python benchmarks/search_step.py --profile=soft
+    python benchmarks/search_step.py --profile_memory=soft
 
 The plain form (`plain_supernet.py`) is one standard Keras layer after another
 for each candidate of each edge; architecture, head, fusion cell, losses and
@@ -28,7 +29,14 @@ import os
 import statistics
 import time
 
-from step_worker import VARIANTS, Worker, make_batch, make_model, make_options
+from step_worker import (
+    VARIANTS,
+    Worker,
+    make_batch,
+    make_model,
+    make_options,
+    memory,
+)
 
 
 def difference(arguments):
@@ -140,6 +148,45 @@ def profile(arguments):
         print(f"{ms:9.1f} ms {count[kind] // 3:6d} x {kind}")
 
 
+def profile_memory(arguments):
+    """Prints where the process stands after each stage, in MiB."""
+    stages = {}
+
+    def stage(name):
+        stages[name] = memory()
+        print(f"{name:18s}", *(f"{k} {v:5d}" for k, v in stages[name].items()))
+
+    stage("interpreter")
+    import tensorflow as tf
+
+    from lgcnet_tf.training.graphs import prepare_graphs
+
+    stage("import tensorflow")
+    name = arguments.profile_memory
+    if name != "plain":
+        prepare_graphs(wide=name != "finetune")
+    options = make_options(name, arguments.size, arguments.batch_size, arguments.quick)
+    model = make_model(name, options)
+    batch = make_batch(options)
+    stage("built")
+    step = model.train_step
+
+    def train_step(data):  # called while it is traced
+        results = step(data)
+        graph = tf.compat.v1.get_default_graph()
+        print(f"{len(graph.get_operations())} operations and the functions they call")
+        stage("traced")
+        return results
+
+    model.train_step = train_step
+    model.train_on_batch(*batch)
+    stage("first step")
+    for _ in range(arguments.steps):
+        model.train_on_batch(*batch)
+    stage("later steps")
+    print(json.dumps(stages))
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -151,12 +198,15 @@ def main():
     add("--steps", type=int, default=15, help="timed steps of each variant")
     add("--variants", default="plain,soft,hard")
     add("--profile", default="", choices=VARIANTS, help="variant to profile instead")
+    add("--profile_memory", default="", choices=VARIANTS, help="its memory, by stages")
     add("--compare", action="store_true", help="compare numbers, time nothing")
     arguments = parser.parse_args()
     arguments.size = arguments.size or ("64x64" if arguments.quick else "128x128")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if arguments.profile:
         return profile(arguments)
+    if arguments.profile_memory:
+        return profile_memory(arguments)
     if arguments.compare:
         print(json.dumps(difference(arguments)))
         return

@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import pathlib
@@ -149,6 +150,44 @@ def peak_mib():
         (line,) = re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())
         return int(line) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+class _Mallinfo(ctypes.Structure):
+    """glibc's `struct mallinfo2`."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks "
+        "fordblks keepcost".split()
+    ]
+
+
+def memory():
+    """Where the process stands, in MiB; Linux with glibc only.
+
+    Returns:
+        `peak` since the last call; `resident`, which is `anonymous` and
+        `of_files` (libraries); of the anonymous what malloc has in use and what
+        it holds free. The rest of it is Python's and the libraries' data.
+    """
+    status = pathlib.Path("/proc/self/status").read_text()
+    kinds = {
+        "peak": "VmHWM",
+        "resident": "VmRSS",
+        "anonymous": "RssAnon",
+        "of_files": "RssFile",
+    }
+    found = {
+        name: int(re.search(rf"{kind}:\s+(\d+) kB", status)[1]) / 1024
+        for name, kind in kinds.items()
+    }
+    pathlib.Path("/proc/self/clear_refs").write_text("5")
+    mallinfo = ctypes.CDLL(None).mallinfo2
+    mallinfo.restype = _Mallinfo
+    info = mallinfo()
+    found["in_use"] = (info.uordblks + info.hblkhd) / 2**20
+    found["held_free"] = info.fordblks / 2**20
+    return {name: round(mib) for name, mib in found.items()}
 
 
 def timed(function, name):

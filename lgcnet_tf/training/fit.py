@@ -26,6 +26,7 @@ from lgcnet_tf.training.checkpoint import (
     save_checkpoint,
     snapshot,
 )
+from lgcnet_tf.training.graphs import forget_kernels
 from lgcnet_tf.training.loop import train
 from lgcnet_tf.training.losses import CrossEntropy
 from lgcnet_tf.training.options import TrainingOptions
@@ -65,6 +66,7 @@ def compile_for_segmentation(
     for metric in model.metrics:  # else at the first step: too late for a checkpoint
         if not getattr(metric, "built", True):
             metric.build(labels, logits)
+    forget_kernels()
 
 
 def fit(

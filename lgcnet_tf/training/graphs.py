@@ -4,7 +4,6 @@ import keras
 
 from lgcnet_tf.latency.runtimes.base import available_cpus
 
-
 _WITHOUT = (
     "function_optimization",
     "implementation_selector",
@@ -45,3 +44,16 @@ def prepare_graphs(wide: bool) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(cpus)
     except RuntimeError:
         pass  # it has started: it goes on as it is
+
+
+def forget_kernels() -> None:
+    """Frees what building a model has left in TensorFlow.
+
+    It keeps each kernel that ran outside of a graph, and creating a variable is
+    one of its own: 100 MiB for a supernet. What is needed again is made again.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return
+    from tensorflow.python.eager import context  # nothing public does only this
+
+    context.context().clear_kernel_cache()

@@ -1,5 +1,6 @@
 """Threads and graph optimisations are set before TensorFlow starts, and only then."""
 
+import ctypes
 import json
 import subprocess
 import sys
@@ -7,7 +8,7 @@ import sys
 import pytest
 import tensorflow as tf
 
-from lgcnet_tf.training.graphs import prepare_graphs
+from lgcnet_tf.training.graphs import forget_kernels, prepare_graphs
 
 SCRIPT = """
 import json, os
@@ -43,3 +44,19 @@ def test_too_late_changes_no_threads():
     before = tf.config.threading.get_intra_op_parallelism_threads()
     prepare_graphs(wide=True)
     assert tf.config.threading.get_intra_op_parallelism_threads() == before
+
+
+class Mallinfo(ctypes.Structure):
+    names = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keep"
+    _fields_ = [(name, ctypes.c_size_t) for name in names.split()]
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="old glibc")
+def test_kernels_of_made_variables_are_forgotten():
+    mallinfo = ctypes.CDLL(None).mallinfo2
+    mallinfo.restype = Mallinfo
+    variables = [tf.Variable(float(i), name=f"some/path/{i}") for i in range(200)]
+    before = mallinfo().uordblks
+    forget_kernels()
+    assert before - mallinfo().uordblks > 200 * 10_000
+    assert [float(variable + 1.0) for variable in variables[:2]] == [1.0, 2.0]
