@@ -1,5 +1,7 @@
 """How TensorFlow prepares and runs the graph of a training step."""
 
+import ctypes
+
 import keras
 
 from lgcnet_tf.latency.runtimes.base import available_cpus
@@ -16,12 +18,15 @@ _WITHOUT = (
 
 _WIDTH = 16
 
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # glibc's malloc.h
+
 
 def prepare_graphs(wide: bool) -> None:
     """Sets up TensorFlow for training; call it before its first operation.
 
     On a CPU it leaves out optimisations of the graph that take much of the
-    time before the first step and gain nothing after it. A GPU's are left alone.
+    time before the first step and gain nothing after it, and its threads share
+    heaps. A GPU's are left alone.
 
     Args:
         wide: the graph is a supernet's: dozens of small operations at a time
@@ -36,14 +41,32 @@ def prepare_graphs(wide: bool) -> None:
     if tf.config.list_physical_devices("GPU"):
         return
     tf.config.optimizer.set_experimental_options(dict.fromkeys(_WITHOUT, False))
+    cpus = available_cpus()
+    _share_heaps(cpus)
     if not wide:
         return
-    cpus = available_cpus()
     try:
         tf.config.threading.set_intra_op_parallelism_threads(max(1, cpus // _WIDTH))
         tf.config.threading.set_inter_op_parallelism_threads(cpus)
     except RuntimeError:
         pass  # it has started: it goes on as it is
+
+
+def _share_heaps(count: int) -> None:
+    """Has all threads allocate from `count` heaps, which keep what is freed.
+
+    glibc gives each thread a heap of its own, and what one of them freed serves no
+    other thread: a step's maps, allocated here and freed there, leave such memory
+    behind everywhere. What is given back to the system costs page faults at the
+    next step.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return  # another C library
+    mallopt(_M_ARENA_MAX, count)
+    mallopt(_M_MMAP_THRESHOLD, 32 * 2**20)  # as large as it may be
+    mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def forget_kernels() -> None:

@@ -8,6 +8,7 @@ import sys
 import pytest
 import tensorflow as tf
 
+from lgcnet_tf.latency.runtimes.base import available_cpus
 from lgcnet_tf.training.graphs import forget_kernels, prepare_graphs
 
 SCRIPT = """
@@ -60,3 +61,47 @@ def test_kernels_of_made_variables_are_forgotten():
     forget_kernels()
     assert before - mallinfo().uordblks > 200 * 10_000
     assert [float(variable + 1.0) for variable in variables[:2]] == [1.0, 2.0]
+
+
+HEAPS = """
+import ctypes, tempfile, threading
+import tensorflow as tf
+from lgcnet_tf.training.graphs import prepare_graphs
+
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+
+def heaps():
+    with tempfile.NamedTemporaryFile() as file:
+        stream = ctypes.c_void_p(libc.fopen(file.name.encode(), b"w"))
+        libc.malloc_info(0, stream)
+        libc.fclose(stream)
+        return file.read().count(b"<heap nr")
+
+{prepare}
+before = heaps()
+barrier = threading.Barrier(12)
+def use():
+    barrier.wait()
+    kept.append(bytes(100_000))
+    barrier.wait()
+kept = []
+threads = [threading.Thread(target=use) for _ in range(12)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(before, heaps())
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="no glibc")
+@pytest.mark.parametrize("wide", [True, False])
+def test_threads_share_heaps(wide):
+    def count(prepare):
+        command = [sys.executable, "-c", HEAPS.format(prepare=prepare)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return map(int, done.stdout.split())
+
+    before, after = count(f"prepare_graphs(wide={wide})")
+    assert after <= max(before, available_cpus())
+    before, after = count("")
+    assert after > before + 3
