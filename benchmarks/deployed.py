@@ -1,14 +1,17 @@
 """The exported SavedModel against the trained Keras model's own `predict` graph.
 
     python benchmarks/deployed.py [--quick] [--model=lgcnet_camvid] [--repeats=30]
+    python benchmarks/deployed.py --profile
 
 Both get the same uint8 image, in turns. The SavedModel is pruned, its
-normalisation folded and its argmax inside; the trained model gives logits, of
-which the argmax is not timed. `logits_difference` is the largest difference of
+normalisation and classifier folded and its argmax inside; the trained model gives
+logits, of which the argmax is not timed. `logits_difference` is the largest difference of
 logits between the trained and the deployed network, `mask_equal` the share of
 pixels of the same class.
 
-The last line is JSON: for each size medians in ms and `ratio`.
+The last line is JSON: for each size medians in ms and `ratio`. With `--profile` it
+prints instead where the time of both goes, all on one thread, and how many
+multiply-accumulates a second the machine can do.
 """
 
 import argparse
@@ -16,17 +19,20 @@ import json
 import os
 import tempfile
 
+from common import print_operation_times, product_rate
+
 from lgcnet_tf.config import format_size, parse_size
 
 SIZES = "512x1024,360x480"
 
 
-def compare(name, size, repeats):
+def compare(name, size, repeats, profile):
     """Figures of one size."""
     import numpy as np
     import tensorflow as tf
 
     from lgcnet_tf.data import dataset_info, load_samples
+    from lgcnet_tf.evaluation.macs import count_macs
     from lgcnet_tf.latency.measure import samples
     from lgcnet_tf.model.deploy import deploy
     from lgcnet_tf.model.zoo import load_network
@@ -43,6 +49,14 @@ def compare(name, size, repeats):
     exported = loaded.signatures["serving_default"]
     network.make_predict_function()
 
+    if profile:
+        for title, run, model in (
+            ("predict", lambda: network.predict_on_batch(image), network),
+            ("exported", lambda: exported(images=image)["mask"].numpy(), folded),
+        ):
+            macs = count_macs(model) / 1e9
+            print_operation_times(f"{format_size(size)} {title}, {macs:.2f} GMAC", run, 10)
+        return {"product_gmac_per_s": round(product_rate(), 1)}
     logits = network.predict_on_batch(image)
     mask = exported(images=image)["mask"].numpy()
     difference = np.abs(logits - folded.predict_on_batch(image)).max()
@@ -70,14 +84,24 @@ def main():
     parser.add_argument("--model", default="lgcnet_camvid")
     parser.add_argument("--sizes", default="")
     parser.add_argument("--repeats", type=int, default=0)
+    parser.add_argument("--profile", action="store_true", help="time nothing else")
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if arguments.profile:
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
     repeats = arguments.repeats or (10 if arguments.quick else 30)
     sizes = arguments.sizes or ("120x160" if arguments.quick else SIZES)
     results = {}
     for size in map(parse_size, sizes.split(",")):
-        results[format_size(size)] = compare(arguments.model, size, repeats)
+        results[format_size(size)] = compare(
+            arguments.model, size, repeats, arguments.profile
+        )
         print(format_size(size), results[format_size(size)], flush=True)
+    if arguments.profile:
+        return
     ratio = {size: figures["ratio"] for size, figures in results.items()}
     print(json.dumps({"model": arguments.model, "ratio": ratio, **results}))
 

@@ -29,6 +29,7 @@ import os
 import statistics
 import time
 
+from common import print_operation_times, product_rate
 from step_worker import (
     VARIANTS,
     Worker,
@@ -107,12 +108,6 @@ def difference(arguments):
 
 def profile(arguments):
     """Prints where the time of a step goes, by kind of operation."""
-    import collections
-    import glob
-    import tempfile
-
-    import tensorflow as tf
-
     from lgcnet_tf.training.graphs import prepare_graphs
 
     if arguments.profile != "plain":
@@ -121,31 +116,42 @@ def profile(arguments):
     options = make_options(name, arguments.size, arguments.batch_size, arguments.quick)
     model = make_model(name, options)
     batch = make_batch(options)
-    for _ in range(3):
-        model.train_on_batch(*batch)
-    with tempfile.TemporaryDirectory() as folder:
-        tf.profiler.experimental.start(folder)
-        started = time.monotonic()
-        for _ in range(3):
-            model.train_on_batch(*batch)
-        wall = (time.monotonic() - started) / 3
-        tf.profiler.experimental.stop()
-        (path,) = glob.glob(f"{folder}/**/*.xplane.pb", recursive=True)
-        from tensorflow.tsl.profiler.protobuf import xplane_pb2
+    print_operation_times(name, lambda: model.train_on_batch(*batch))
+    if name in ("plain", "soft", "remat"):
+        macs = 3 * options.batch_size * forward_macs(options)
+        print(f"{macs / 1e9:.1f} GMAC of convolutions, forward and backward")
+    print(f"a matrix product of 1024: {product_rate():.0f} GMAC/s")
 
-        space = xplane_pb2.XSpace.FromString(open(path, "rb").read())
-    total, count = collections.Counter(), collections.Counter()
-    for plane in space.planes:
-        names = {i: m.name for i, m in plane.event_metadata.items()}
-        for line in plane.lines:
-            for event in line.events:
-                name = names[event.metadata_id]
-                kind = name.rpartition(":")[2] if ":" in name else name
-                total[kind] += event.duration_ps / 3e9
-                count[kind] += 1
-    print(f"{arguments.profile}: a step of {1000 * wall:.0f} ms (profiled)")
-    for kind, ms in total.most_common(30):
-        print(f"{ms:9.1f} ms {count[kind] // 3:6d} x {kind}")
+
+def forward_macs(options):
+    """Multiply-accumulates of the whole mixture for one image."""
+    import keras
+    import numpy as np
+
+    from lgcnet_tf.evaluation.macs import count_macs
+    from lgcnet_tf.model.network import Network
+
+    network = Network(options.skeleton(11), options.crop_size)
+    cells = np.full((network.skeleton.num_cells, 5, 8), 1 / 8, "float32")
+    fusion = {
+        edge.name: np.full(len(edge.candidates), 1 / len(edge.candidates), "float32")
+        for edge in network.skeleton.fusion_cell.edges
+    }
+    for layer in network._flatten_layers():
+        if hasattr(layer, "traces"):
+            layer.traces = None  # each edge is called, not one of each form
+
+    class Mixture(keras.Model):
+        input_size = network.input_size
+
+        def __init__(self):
+            super().__init__()
+            self.network = network
+
+        def call(self, images, training=None):
+            return network(images, weights={"cells": cells, "fusion": fusion})
+
+    return count_macs(Mixture())
 
 
 def profile_memory(arguments):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -80,8 +81,12 @@ def evaluate(
     if not len(samples):
         raise InputError(f"{info.name}: split {samples.split!r} has no samples.")
     matrix = ConfusionMatrix(info.num_classes, info.void_label)
+    shown = 1 if sys.stdout.isatty() else 2  # elsewhere one line at the end
     bar = keras.utils.Progbar(
-        len(samples), verbose=int(progress), stateful_metrics=["mIoU %"], unit_name="image"
+        len(samples),
+        verbose=shown if progress else 0,
+        stateful_metrics=["mIoU %"],
+        unit_name="image",
     )
     pairs = predict_samples(predict_mask, samples, batch_size, input_size)
     for count, (sample, mask) in enumerate(pairs, start=1):

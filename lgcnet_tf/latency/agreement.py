@@ -1,6 +1,11 @@
 """How well predicted latencies agree with measured ones."""
 
+from collections.abc import Mapping
+
 import numpy as np
+
+LEAST_SPEARMAN = 0.95
+MOST_ERROR = 0.10
 
 
 def agreement(predicted, measured) -> dict[str, float]:
@@ -22,6 +27,16 @@ def agreement(predicted, measured) -> dict[str, float]:
         "bias": np.median(relative),
     }
     return {name: round(float(value), 4) for name, value in figures.items()}
+
+
+def is_true(figures: Mapping[str, float]) -> bool:
+    """Whether such predictions can be relied on.
+
+    They put networks into their order, with a Spearman correlation of
+    `LEAST_SPEARMAN` or more, and half of them are off by `MOST_ERROR` or less.
+    """
+    order, error = figures["spearman"], figures["median_abs_error"]
+    return order >= LEAST_SPEARMAN and error <= MOST_ERROR
 
 
 def _ranks(values):

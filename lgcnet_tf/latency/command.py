@@ -29,6 +29,9 @@ from lgcnet_tf.space.options import SpaceOptions
 TABLE = "latency_table.json"
 FEWEST_NETWORKS = 8
 
+RESTLESS = 1.25
+"""A drift above which a table says more of what else ran than of the device."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MeasureOptions(SpaceOptions, BatchOptions):
@@ -85,6 +88,11 @@ def measure_latency(options: MeasureOptions) -> dict[str, Any]:
         100.0 * table.noise,
         100.0 * (table.drift - 1.0),
     )
+    if table.drift > RESTLESS:
+        folder.log.warning(
+            "the machine's speed changed while it was measured: where it is usually "
+            "idle, measure again then, in another folder."
+        )
     results = {
         "table": TABLE,
         "table_id": table.table_id,
@@ -133,7 +141,7 @@ def _calibrated(
 
 
 class ProgressBars:
-    """Keras' progress bar, a new one for each stage."""
+    """Keras' progress bar, a new one for each stage; one line each off a terminal."""
 
     def __init__(self):
         self.stage, self.bar = None, None
@@ -141,5 +149,6 @@ class ProgressBars:
     def __call__(self, stage: str, done: int, total: int) -> None:
         if stage != self.stage:
             print(f"{stage}:", file=sys.stderr)
-            self.stage, self.bar = stage, keras.utils.Progbar(total)
+            verbose = 1 if sys.stdout.isatty() else 2
+            self.stage, self.bar = stage, keras.utils.Progbar(total, verbose=verbose)
         self.bar.update(done)

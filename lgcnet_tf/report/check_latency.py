@@ -8,7 +8,7 @@ import numpy as np
 from lgcnet_tf.config import RunOptions, option
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.figures.fidelity import predicted_measured
-from lgcnet_tf.latency.agreement import agreement
+from lgcnet_tf.latency.agreement import agreement, is_true
 from lgcnet_tf.latency.calibrate import SEED
 from lgcnet_tf.latency.command import ProgressBars
 from lgcnet_tf.latency.draw import draw_pool, name_of, spread, spread_genotypes
@@ -40,6 +40,19 @@ _WORDS = {
 }
 
 
+_VERDICTS = {
+    "true": "the table tells the truth.",
+    "true at another speed": (
+        "the table is true of the machine as it was when it was calibrated; measure "
+        "it again if the machine stays as it is now."
+    ),
+    "false": (
+        "do not rely on this table; measure it again, on an idle machine if there is "
+        "one, or with more --calibration_networks."
+    ),
+}
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CheckOptions(RunOptions):
     """Options of a check."""
@@ -63,7 +76,8 @@ def check_latency(options: CheckOptions) -> dict[str, Any]:
         for each network; `speed`, how fast the machine was, relative to when the
         table was calibrated, by some networks that were measured then and now,
         and `at_table_speed`, the agreement with the measured latencies times
-        that. Other programs make a shared machine slower, not the table false.
+        that. Other programs make a shared machine slower, not the table false:
+        `verdict` is `true`, `true at another speed` or `false`.
 
     Raises:
         InputError: bad options, table or model, or a runtime that cannot run here.
@@ -127,6 +141,7 @@ def check_latency(options: CheckOptions) -> dict[str, Any]:
         at_speed = agreement(predicted, speed * np.array(measured))
         results["at_table_speed"] = at_speed
     results |= {
+        "verdict": _verdict(results),
         "speed": speed and round(speed, 4),
         "drift": store.drift,
         "noise": round(float(np.median(spreads)), 4),
@@ -183,7 +198,14 @@ def summary_lines(results: dict[str, Any]) -> list[str]:
             f"the machine's speed: {results['speed']:.2f} of that when the table was "
             f"calibrated; drift {results['drift']:.2f}"
         )
-    return lines
+    return [*lines, f"verdict: {_VERDICTS[results['verdict']]}"]
+
+
+def _verdict(results: dict[str, Any]) -> str:
+    if is_true(results["agreement"]):
+        return "true"
+    at_speed = results.get("at_table_speed")
+    return "true at another speed" if at_speed and is_true(at_speed) else "false"
 
 
 def _runtime_of(table: LatencyTable) -> Runtime:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.agreement import agreement
-from lgcnet_tf.latency.command import MeasureOptions, measure_latency
+from lgcnet_tf.latency.command import RESTLESS, MeasureOptions, measure_latency
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.latency.runtimes import get_runtime
 from lgcnet_tf.latency.table import LatencyTable
@@ -16,6 +16,7 @@ from lgcnet_tf.latency.timing import levelled_medians
 from lgcnet_tf.report.check_latency import (
     FIGURE,
     CheckOptions,
+    _verdict,
     check_latency,
     differences,
     summary_lines,
@@ -46,6 +47,7 @@ def table_path(tmp_path_factory):
     assert results["drift"] >= 1.0
     log = (folder / "log.txt").read_text()
     assert "noise: " in log and "calibrated by 8 networks" in log
+    assert ("measure again then" in log) == (results["drift"] > RESTLESS)
     return folder / "latency_table.json"
 
 
@@ -115,8 +117,29 @@ def test_words(checked):
     assert lines[1].startswith("at the machine's speed of then: Spearman ")
     assert lines[2].startswith("its bare medians: Spearman ")
     assert lines[3].startswith(f"{genotype}: predicted ")
+    assert lines[-1].startswith("verdict: ")
     uncalibrated = {k: v for k, v in results.items() if k != "uncalibrated"}
     assert "bare medians" not in "".join(summary_lines(uncalibrated))
+
+
+@pytest.mark.parametrize(
+    "now, then, verdict, words",
+    [
+        ((0.96, 0.09), (0.5, 0.5), "true", "tells the truth"),
+        ((0.99, 0.70), (0.99, 0.03), "true at another speed", "measure it again if"),
+        ((0.94, 0.09), (0.94, 0.09), "false", "do not rely on"),
+        ((0.99, 0.11), None, "false", "do not rely on"),
+    ],
+)
+def test_verdict(now, then, verdict, words):
+    results = {"networks": [], "speed": None}
+    for key, figures in (("agreement", now), ("at_table_speed", then)):
+        if figures:
+            names = "spearman", "median_abs_error", "pearson", "p90_abs_error", "bias"
+            results[key] = dict(zip(names, (*figures, 0.9, 0.2, 0.0)))
+    results["verdict"] = found = _verdict(results)
+    assert found == verdict
+    assert words in summary_lines(results)[-1]
 
 
 def test_samples_of_an_interrupted_check_are_used(checked, table_path, tmp_path):
