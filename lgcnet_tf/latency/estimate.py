@@ -25,9 +25,10 @@ FORMS = ("log", "linear")
 class CostModel:
     """What the networks of a search space take, by a table.
 
-    The search differentiates `expected_latency`, linear in the weights Z on
-    the edges (Eq. 8, 9; but see `EdgeGroup`): it adds up every edge and every
-    fixed part, for in a mixture nothing is dead. `predicted_latency` is a derived network's, of
+    The search differentiates `expected_latency` (Eq. 8, 9): it adds up every
+    edge and every fixed part, for in a mixture nothing is dead. It is linear in
+    the weights Z but for edges of the fusion cell that share work (`EdgeGroup`),
+    which the paper does not have. `predicted_latency` is a derived network's, of
     what pruning leaves of it. Both are the same number for a genotype in
     which nothing is dead; with dead parts the prediction is smaller. What the
     fusion cell makes of empty taps alone is constant and counts as dead.
@@ -72,7 +73,7 @@ class CostModel:
         self.fixed = float(self.always + self.inputs.sum() + sum(self.taps))
 
     def expected_latency(self, weights: dict[str, Any]):
-        """Σ Z · lat + fixed (Eq. 8 and 9), differentiable in Z.
+        """Σ Z · lat + fixed (Eq. 8 and 9), differentiable in Z; see `EdgeGroup`.
 
         Args:
             weights: `"cells"`, (K, 5, 8), and `"fusion"`, a dict of the edges'

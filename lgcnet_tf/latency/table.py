@@ -178,6 +178,8 @@ class LatencyTable:
             for key in mine
             if mine[key] != other[key]
         ]
+        if not reasons:
+            reasons.append("it was made by an earlier release: measure it again")
         if missing:
             some = ", ".join(repr(key) for key in missing[:3])
             more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""

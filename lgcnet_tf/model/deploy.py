@@ -46,7 +46,8 @@ def copy_weights(source: Network, target: Network) -> None:
 
 def _transfer(source, target, read):
     units = source.units
-    inside = isinstance(target.fusion, FoldedFusionCell)  # the classifier
+    # Whether edges and classifier are to be folded into one another.
+    inside = isinstance(target.fusion, FoldedFusionCell) and source.classifier
     for path, unit in target.units.items():
         if inside and path.startswith("fusion/edge_"):
             continue
@@ -58,6 +59,8 @@ def _transfer(source, target, read):
         unit.set_weights(weights)
     if inside:
         target.fusion.fold(source.fusion, source.classifier)
+        return
+    if target.classifier is None:
         return
     weights = source.classifier.get_weights()
     if target.fusion is None:

@@ -5,8 +5,12 @@ concatenation, sum, classifier. So the classifier becomes part of these edges'
 convolutions, which then have as many channels as there are classes, and edges that
 do the same to one map become one, with the sum of their kernels. A projection goes
 into the edges before it in the same way.
+
+That is less work as long as there are no more classes than the cell has channels.
 """
 
+import functools
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 
 import keras
@@ -59,14 +63,15 @@ class FoldedFusionCell(ReducedTaps):
             if target in table.folded:
                 operation = FOLLOWED.get(operation, operation)
             name = "_".join(["edge", source, *(edge.target for edge in edges)])
-            self.edges[name] = build_operation(
+            self.edges[name] = layer = build_operation(
                 operation,
                 skeleton.num_classes if ends else self.width,
                 size=self.sizes[target],
                 normalization="folded",
                 name=name,
-                **({"pre_relu": False} if source in positive else {}),
             )
+            if isinstance(layer, Unit) and source in positive:
+                layer.pre_relu = False
             self.parts.setdefault(LOGITS if ends else target, {})[name] = edges
 
     def build(self, input_shape):
@@ -79,7 +84,8 @@ class FoldedFusionCell(ReducedTaps):
 
         def total(node):
             parts = self.parts[node].items()
-            return sum(self.edges[name](maps[edges[0].source]) for name, edges in parts)
+            found = (self.edges[name](maps[edges[0].source]) for name, edges in parts)
+            return functools.reduce(operator.add, found)
 
         for node in self.table.nodes[len(self.table.inputs) :]:
             if node.name not in self.table.outputs:

@@ -109,7 +109,8 @@ def check_reachable(
 def latency_range(cost_model: CostModel, kinds: Sequence[int]) -> tuple[float, float]:
     """Predictions of the fastest network that has a path, and of the slowest.
 
-    The slowest has the slowest operation everywhere. In the fastest nothing
+    The slowest has the slowest operation everywhere, and different ones where equal
+    ones would be done once. In the fastest nothing
     lives but one way from the stem to one tap: as every edge of a cell's inputs
     leads two or one cells back, one edge a cell is enough.
 

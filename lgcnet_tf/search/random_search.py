@@ -149,9 +149,11 @@ def has_path(genotype: Genotype) -> bool:
 class _Draw:
     """Draws networks from softmax(-β · latency) on every edge.
 
+    Edges of the fusion cell that share work (`EdgeGroup`) are drawn together.
+
     Attributes:
-        edges: (candidates,) µs for each edge: the cells' in order, then those
-            of the fusion cell.
+        places: (candidates,) µs of what can be drawn at each place: an operation
+            on each of the cells' edges in order, then a choice for each group.
         seen: smallest and largest predicted latency so far, µs.
     """
 
@@ -163,20 +165,20 @@ class _Draw:
             (self.skeleton.num_cells, len(CELL_EDGES), len(CELL_OPERATIONS))
         )
         cells[: len(cost_model.cells)] = cost_model.cells  # nothing reads later ones
-        self.edges = [
+        self.places = [
             *cells.reshape(-1, len(CELL_OPERATIONS)),
-            *(np.asarray(cost_model.fusion[name], float) for name in self.fusion),
+            *(group.ranked[1] for group in cost_model.groups),
         ]
         self.seen = (np.inf, -np.inf)
-        self._spread = np.sqrt(sum(costs.var() for costs in self.edges))
+        self._spread = np.sqrt(sum(costs.var() for costs in self.places))
 
     def __call__(self, beta: float, count: int, generator: np.random.Generator):
-        """Choices (count, edges), sums of the edges' µs (count,) and predicted
+        """Choices (count, places), sums of their µs (count,) and predicted
         latencies (count,) in µs, NaN for a network without a path.
         """
-        chosen = np.empty((count, len(self.edges)), int)
+        chosen = np.empty((count, len(self.places)), int)
         sums = np.zeros(count)
-        for index, costs in enumerate(self.edges):
+        for index, costs in enumerate(self.places):
             logits = -beta * costs
             steps = np.cumsum(np.exp(logits - logits.max()))
             points = generator.random(count) * steps[-1]
@@ -232,7 +234,12 @@ class _Draw:
     def _split(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         cells = self.skeleton.num_cells * len(CELL_EDGES)
         shape = (*chosen.shape[:-1], self.skeleton.num_cells, len(CELL_EDGES))
-        return chosen[..., :cells].reshape(shape), chosen[..., cells:]
+        fusion = np.zeros((*chosen.shape[:-1], len(self.fusion)), int)
+        for group, choice in zip(
+            self.cost_model.groups, np.moveaxis(chosen[..., cells:], -1, 0)
+        ):
+            fusion[..., group.places] = group.ranked[0][choice]
+        return chosen[..., :cells].reshape(shape), fusion
 
 
 def _milliseconds(low_us: float, high_us: float) -> str:

@@ -8,7 +8,7 @@ import json
 import numpy as np
 
 from lgcnet_tf.space.fusion import FUSION_HEADS
-from lgcnet_tf.space.genotype import Genotype, fusion_candidates
+from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.operations import CELL_OPERATIONS, FOLLOWED, MERGEABLE
 from lgcnet_tf.space.pruning import fusion_liveness, liveness
 from lgcnet_tf.space.skeleton import CELL_EDGES, Size, Skeleton, size_at

@@ -45,7 +45,8 @@ def compile_for_segmentation(
 ) -> None:
     """Compiles `model`, builds optimiser and metrics; call it in the strategy's scope.
 
-    XLA makes a step on a CPU several times slower; JAX has nothing else.
+    XLA makes a step on a CPU several times slower; JAX has nothing else. What making
+    the model left in TensorFlow is freed, so call it before data are read, too.
     """
     model.compile(
         optimizer=optimizer,

@@ -25,14 +25,14 @@ def prepare_graphs(wide: bool) -> None:
     """Sets up TensorFlow for training; call it before its first operation.
 
     On a CPU it leaves out optimisations of the graph that take much of the
-    time before the first step and gain nothing after it, and its threads share
-    heaps. A GPU's are left alone.
+    time before the first step and gain nothing after it. A GPU's are left alone.
 
     Args:
         wide: the graph is a supernet's: dozens of small operations at a time
             that do not wait for each other. Each of them then runs on one
             thread, several side by side; sharing each out over all threads
-            costs more than it brings. Too late once TensorFlow has started.
+            costs more than it brings. They share heaps (glibc). Too late once
+            TensorFlow has started.
     """
     if keras.backend.backend() != "tensorflow":
         return
@@ -41,10 +41,10 @@ def prepare_graphs(wide: bool) -> None:
     if tf.config.list_physical_devices("GPU"):
         return
     tf.config.optimizer.set_experimental_options(dict.fromkeys(_WITHOUT, False))
-    cpus = available_cpus()
-    _share_heaps(cpus)
     if not wide:
         return
+    cpus = available_cpus()
+    _share_heaps(cpus)
     try:
         tf.config.threading.set_intra_op_parallelism_threads(max(1, cpus // _WIDTH))
         tf.config.threading.set_inter_op_parallelism_threads(cpus)
@@ -73,10 +73,12 @@ def forget_kernels() -> None:
     """Frees what building a model has left in TensorFlow.
 
     It keeps each kernel that ran outside of a graph, and creating a variable is
-    one of its own: 100 MiB for a supernet. What is needed again is made again.
+    one of its own: 100 MiB for a supernet. What is needed again is made again, but
+    for kernels with a state: call this before there are iterators over data.
     """
     if keras.backend.backend() != "tensorflow":
         return
     from tensorflow.python.eager import context  # nothing public does only this
 
-    context.context().clear_kernel_cache()
+    if hasattr(context.context(), "clear_kernel_cache"):
+        context.context().clear_kernel_cache()

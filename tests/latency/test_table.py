@@ -92,6 +92,13 @@ def test_another_search_space_names_the_difference(tiny, make_table):
         make_table(tiny, SIZE).check(other, SIZE)
 
 
+def test_a_table_of_an_earlier_release(tiny, make_table):
+    table = make_table(tiny, SIZE)
+    entries = dict(list(table.entries.items())[1:])
+    with pytest.raises(InputError, match="earlier release: measure it again; it lacks"):
+        dataclasses.replace(table, entries=entries).check(tiny, SIZE)
+
+
 def test_part_of_the_search_space_is_another(tiny, make_table):
     smaller = Skeleton(**tiny.to_dict() | {"fusion": "none"})
     with pytest.raises(InputError, match="fusion is dense in the table, none"):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from lgcnet_tf.model.deploy import deploy
+from lgcnet_tf.model.deploy import copy_weights, deploy
 from lgcnet_tf.model.folded_fusion import LOGITS
-from lgcnet_tf.model.network import Network
+from lgcnet_tf.model.network import Network, at_size
 from lgcnet_tf.space import FUSION_CELLS, FUSION_OPERATIONS, UP_OPERATIONS, Genotype
 
 SIZE = (37, 52)  # odd at strides 2, 4 and 8
@@ -84,6 +84,29 @@ def test_empty_taps(empty, small_skeleton, randomise, images):
     fusion = by_kind(skeleton.fusion_cell, "conv_3x3", "deconv_3x3")
     network, deployed = both(skeleton, fusion, randomise, tuple(cells))
     assert_equal(network, deployed, images)
+
+
+def test_more_classes_than_channels(small_skeleton, randomise, images):
+    skeleton = small_skeleton(num_classes=7)
+    fusion = by_kind(skeleton.fusion_cell, "conv_3x3", "bilinear")
+    assert_equal(*both(skeleton, fusion, randomise), images)
+
+
+def test_at_another_size(small_skeleton, randomise, images):
+    fusion = by_kind(small_skeleton().fusion_cell, "global_pool_2x2", "bilinear")
+    network, deployed = both(small_skeleton(), fusion, randomise)
+    other = at_size(deployed, (64, 48))
+    x = images(64, 48)
+    np.testing.assert_allclose(other(x), at_size(network, (64, 48))(x), atol=1e-4)
+
+
+def test_copies_of_a_deployed_cell(small_skeleton, randomise, images):
+    fusion = by_kind(small_skeleton().fusion_cell, "conv_1x1", "deconv_3x3")
+    _, deployed = both(small_skeleton(), fusion, randomise)
+    copy = Network(deployed.skeleton, SIZE, deployed.genotype, "folded")
+    copy_weights(deployed, copy)
+    x = images(*SIZE)
+    np.testing.assert_array_equal(copy(x), deployed(x))
 
 
 def test_it_does_less(small_skeleton, randomise):

@@ -13,6 +13,7 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.search import random_search
 from lgcnet_tf.search.random_search import draw_genotype, has_path
+from lgcnet_tf.search.latency_target import latency_range
 from lgcnet_tf.search.search import search
 from lgcnet_tf.space import Skeleton
 from lgcnet_tf.space.genotype import Genotype, uniform
@@ -93,6 +94,14 @@ def test_is_uniform_over_the_networks_of_a_band(make_table, monkeypatch):
     assert abs(np.mean(found) - inside.mean()) < 4 * error
     # Without its correction a draw from the tilted distribution would fail.
     assert abs(np.mean(found) - high) > 4 * error
+
+
+def test_reaches_nearly_the_slowest_network(cost_model):
+    """Where equal operations are done once, it is one with different ones."""
+    slowest = latency_range(cost_model, range(cost_model.skeleton.num_cells))[1]
+    generator = np.random.default_rng(0)
+    genotype, _ = draw_genotype(cost_model, generator, 0.97 * slowest)
+    assert cost_model.predicted_latency(genotype) >= 0.97 * slowest
 
 
 def test_a_band_out_of_reach(cost_model):

@@ -58,6 +58,35 @@ def test_output_maps_share_size_and_width(table):
     } - set(table.outputs)
 
 
+@CELLS
+def test_nothing_follows_the_outputs_but_their_sum(table):
+    """What `FusionTable.folded` and `groups` take for granted."""
+    for node in table.nodes:
+        if node.name in table.outputs:
+            assert not node.project and node.name not in table.inputs
+            assert not [edge for edge in table.edges if edge.source == node.name]
+
+
+@CELLS
+def test_groups_are_all_edges_once(table):
+    edges = [edge for group in table.groups for edge in group]
+    assert sorted(edges, key=table.edges.index) == list(table.edges)
+    for group in table.groups:
+        assert len({(edge.source, edge.candidates) for edge in group}) == 1
+        ends = {edge.target in table.outputs for edge in group}
+        assert len(group) == 1 or ends == {True}
+
+
+def test_groups_of_the_papers_cell():
+    names = [[e.name for e in group] for group in DENSE.groups if len(group) > 1]
+    assert names == [
+        ["R16->S16", "R16->R8", "R16->Q4"],
+        ["Q8->S16", "Q8->R8", "Q8->Q4"],
+        ["P4->S16", "P4->R8", "P4->Q4"],
+    ]
+    assert DENSE.folded == {"Q8", "S16", "R8", "Q4"}
+
+
 def test_the_multi_scale_cell_reads_strides_8_and_16_alone():
     skeleton = Skeleton(fusion="cas")
     assert len(CAS.inputs) == 2

@@ -212,8 +212,18 @@ def test_space_id_tells_spaces_and_sizes_apart():
     assert ids[0] == space_id(Skeleton(), (64, 96))
 
 
-def test_tables_measured_before_still_belong_to_their_space():
-    assert space_id(Skeleton(num_classes=11), (120, 160)) == "10cafc0298220547"
+@pytest.mark.parametrize(
+    "fusion, expected",
+    [
+        ("dense", "10cafc0298220547"),  # since deployed, it has the classifier inside
+        ("none", "5545d2cf7189d2c8"),
+        ("aspp", "ffb2c5d388db6cb2"),
+    ],
+)
+def test_tables_measured_before_still_belong_to_their_space(fusion, expected):
+    """Another id makes all tables of users invalid."""
+    skeleton = Skeleton(num_classes=11, fusion=fusion)
+    assert space_id(skeleton, (120, 160)) == expected
 
 
 @pytest.mark.parametrize("fusion", FUSIONS)
