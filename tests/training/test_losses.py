@@ -19,13 +19,15 @@ def batch():
     return labels, generator.normal(scale=3.0, size=(*SHAPE, CLASSES))
 
 
-def reference(labels, logits, hardest=1.0, void=255):
+def reference(labels, logits, hardest=1.0, void=255, class_weights=None):
     """Per image, in float64: the mean over the hardest pixels that are not void."""
     log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     means = []
     for label, scores in zip(labels, log_p):
         valid = label != void
         losses = -scores[valid, label[valid]]
+        if class_weights is not None:
+            losses *= np.asarray(class_weights)[label[valid]]
         keep = max(1, int(hardest * label.size))
         hard = np.sort(losses)[::-1][:keep]
         means.append(hard.mean() if len(hard) else 0.0)
@@ -100,6 +102,18 @@ def test_another_void_label(batch):
     found = float(CrossEntropy(void_label=11)(labels, logits.astype("float32")))
     expected = reference(labels, logits, void=11).mean()
     assert found == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("hardest", [1.0, 0.25])
+def test_class_weights(batch, hardest):
+    labels, logits = batch
+    weights = np.linspace(0.2, 5.0, CLASSES)
+    expected = reference(labels, logits, hardest, class_weights=weights)
+    loss = CrossEntropy(hardest=hardest, class_weights=weights)
+    found = loss.call(labels.astype("int32"), ops.convert_to_tensor(logits, "float32"))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    other = keras.losses.deserialize(keras.losses.serialize(loss))
+    assert other.class_weights == list(weights)
 
 
 @pytest.mark.parametrize("hardest", [0.0, -0.1, 1.5])
