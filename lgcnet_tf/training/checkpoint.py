@@ -6,7 +6,9 @@ import json
 import logging
 import pathlib
 import re
+import types
 import zipfile
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -21,6 +23,10 @@ KEEP = 2
 _NAME = re.compile(r"epoch_(\d+)(?:_step_(\d+))?\.npz")
 _NUMBERED = re.compile(r"(.+)_\d+")
 _METRICS = "metrics/"
+_KEPT = "kept/"
+
+Kept = Mapping[str, keras.Variable]
+"""Variables that are not the model's and are saved with it, by name."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,17 +82,26 @@ def _variables(model: keras.Model) -> dict[str, keras.Variable]:
     return named
 
 
-def snapshot(model: keras.Model) -> dict[str, np.ndarray]:
+def snapshot(
+    model: keras.Model, kept: Kept = types.MappingProxyType({})
+) -> dict[str, np.ndarray]:
     """Copies of all variables by path: weights, random state, optimiser, metrics.
 
     On several machines every worker calls it, as metrics are summed over them.
+
+    Args:
+        kept: variables to save besides.
     """
     if hasattr(model, "jax_state_sync"):  # inside an epoch JAX holds them elsewhere
         model.jax_state_sync()
     return {
         path: np.array(keras.ops.convert_to_numpy(variable))
-        for path, variable in _variables(model).items()
+        for path, variable in _with_kept(model, kept).items()
     }
+
+
+def _with_kept(model, kept):
+    return _variables(model) | {_KEPT + name: v for name, v in kept.items()}
 
 
 def save_checkpoint(
@@ -157,17 +172,23 @@ def load_checkpoint(
     return None
 
 
-def restore(model: keras.Model, checkpoint: Checkpoint, metrics: bool = False) -> None:
+def restore(
+    model: keras.Model,
+    checkpoint: Checkpoint,
+    metrics: bool = False,
+    kept: Kept = types.MappingProxyType({}),
+) -> None:
     """Assigns a checkpoint's arrays to the variables of `model`.
 
     Args:
+        kept: the variables that were saved besides.
         metrics: those of the metrics too, to go on inside an epoch.
 
     Raises:
         InputError: it is another model's; names the first variable that has
             no counterpart or another shape.
     """
-    variables = _variables(model)
+    variables = _with_kept(model, kept)
     arrays = checkpoint.arrays
     for path in [*variables, *arrays]:
         if path.startswith(_METRICS) and not metrics:

@@ -7,18 +7,21 @@ import keras
 
 from lgcnet_tf.config import option
 from lgcnet_tf.data import load_samples, steps_per_epoch
+from lgcnet_tf.data.class_weights import CLASS_WEIGHTS, class_weights
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
 from lgcnet_tf.model.network import Network, at_size
 from lgcnet_tf.model.precision import precision
 from lgcnet_tf.model.zoo import load_genotype, load_network
 from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.training.average import WeightAverage
 from lgcnet_tf.training.determinism import make_deterministic
 from lgcnet_tf.training.fit import compile_for_segmentation, fit
 from lgcnet_tf.training.graphs import prepare_graphs
 from lgcnet_tf.training.losses import CrossEntropy
 from lgcnet_tf.training.options import TrainingOptions
-from lgcnet_tf.training.optimizers import SGD
+from lgcnet_tf.training.optimizers import OPTIMIZERS, make_optimizer
+from lgcnet_tf.training.schedules import SCHEDULES, make_schedule
 from lgcnet_tf.training.strategy import make_strategy
 from lgcnet_tf.training.validation import Validation, load_validation
 from lgcnet_tf.training.workers import last_words, this_worker, watch
@@ -37,9 +40,31 @@ class FinetuneOptions(TrainingOptions):
     validate_every: int = option(5, "Epochs from one to the next.", minimum=1)
     epochs: int = option(200, "Epochs of training.", minimum=1)
     batch_size: int = option(8, "Global batch size.", minimum=1)
-    lr: float = option(0.01, "Initial rate of SGD.", above=0)
-    lr_power: float = option(0.9, "Power of the poly schedule to zero.", above=0)
-    l2: float = option(5e-4, "L2 of the weights, coupled.", minimum=0)
+    optimizer: str = option(
+        OPTIMIZERS[0], "SGD with momentum 0.9, Adam or AdamW.", OPTIMIZERS
+    )
+    lr: float = option(0.01, "Initial rate.", above=0)
+    schedule: str = option(SCHEDULES[0], "How the rate falls to zero.", SCHEDULES)
+    lr_power: float = option(0.9, "Power of the poly schedule.", above=0)
+    warmup_epochs: float = option(
+        0.0, "Epochs over which the rate first rises linearly.", minimum=0
+    )
+    l2: float = option(
+        5e-4, "Decay of the weights: coupled L2, with adamw decoupled.", minimum=0
+    )
+    class_weights: str = option(
+        CLASS_WEIGHTS[0],
+        "Weights of the classes in the loss, counted on the training split: "
+        "1/ln(c + share), or median frequency over frequency.",
+        CLASS_WEIGHTS,
+    )
+    class_weights_c: float = option(1.10, "c of --class_weights=enet.", above=1)
+    ema: float = option(
+        0.0,
+        "Decay a step of the moving average of the weights, which is what is "
+        "validated and saved, such as 0.999; 0 for none.",
+        minimum=0,
+    )
     hardest: float = option(
         0.25, "Share of an image's pixels in the loss; 1 for all.", above=0
     )
@@ -48,6 +73,8 @@ class FinetuneOptions(TrainingOptions):
         super().check()
         if self.hardest > 1.0:
             raise InputError(f"--hardest must be at most 1. Received: {self.hardest}")
+        if self.ema >= 1.0:
+            raise InputError(f"--ema must be below 1. Received: {self.ema}")
 
 
 @watch()
@@ -78,7 +105,8 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
             genotype, skeleton=skeleton, provenance=provenance
         )
     validation = load_validation(options)
-    steps = options.epochs * steps_per_epoch(samples, options.batch_size)
+    steps = steps_per_epoch(samples, options.batch_size)
+    weights = class_weights(samples, options.class_weights, options.class_weights_c)
     with strategy.scope():
         keras.utils.set_random_seed(options.seed)
         with precision(options.mixed_precision):
@@ -87,20 +115,21 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
             )
         if options.initial_model:
             _start_from(network, options.initial_model)
-        poly = keras.optimizers.schedules.PolynomialDecay(
-            options.lr, steps, end_learning_rate=0.0, power=options.lr_power
+        rate = make_schedule(
+            options.schedule,
+            options.lr,
+            options.epochs * steps,
+            round(options.warmup_epochs * steps),
+            options.lr_power,
         )
         compile_for_segmentation(
             network,
-            SGD(
-                poly,
-                momentum=0.9,
-                l2=options.l2,
-                global_clipnorm=options.clip_norm or None,
-            ),
-            CrossEntropy(samples.info.void_label, options.hardest),
+            make_optimizer(options.optimizer, rate, options.l2, options.clip_norm),
+            CrossEntropy(samples.info.void_label, options.hardest, weights),
             classes,
         )
+        average = WeightAverage(network, options.ema, strategy) if options.ema else None
+    get_weights = average.get_weights if average else network.get_weights
     folder = RunFolder(options, "finetune", worker.index)
     if options.validation_split and validation is None:
         folder.log.info(
@@ -113,6 +142,7 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         folder,
         options,
         strategy=strategy,
+        callbacks=[average] if average else [],
         on_epoch_end=Validation(
             network,
             validation if worker.chief else None,
@@ -121,12 +151,14 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
             options.epochs,
             options.pictures_every,
             folder,
+            get_weights,
         ),
     )
     with last_words(strategy, worker, options.epochs):
         if not worker.chief:
             return history[-1]
         trained = at_size(network, options.input_size)
+        trained.set_weights(get_weights())
         with atomic_write(folder / MODEL) as temporary:
             trained.save(temporary)
         return folder.finish(

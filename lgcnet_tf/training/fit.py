@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -77,6 +77,7 @@ def fit(
     options: TrainingOptions,
     *,
     strategy: Any = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     on_epoch_begin: Callable[[int], None] = lambda epoch: None,
     on_step_end: Callable[[], None] = lambda: None,
     on_epoch_end: Callable[[int], dict[str, float]] = lambda epoch: {},
@@ -93,6 +94,9 @@ def fit(
         options: the run's; `epochs` and `batch_size` too, which search and
             finetuning add.
         strategy: what the model was built under, or None.
+        callbacks: called before what `fit` does itself after a step. The variables
+            in the attribute `kept` of one, a dict by name, are saved and restored
+            with the model's.
         on_epoch_begin: called with the epoch, from 0; once more when the run
             goes on inside of it.
         on_step_end: called after each step, outside of the graph.
@@ -112,10 +116,13 @@ def fit(
         remove_leftovers(folder.path)
         remove_leftovers(folder / CHECKPOINTS)
     hooks = on_epoch_begin, on_step_end, on_epoch_end
-    run = _Run(model, folder, options.epochs, steps, hooks)
+    kept = {}
+    for callback in callbacks:
+        kept |= getattr(callback, "kept", {})
+    run = _Run(model, folder, options.epochs, steps, hooks, kept)
     saved = load_checkpoint(folder / CHECKPOINTS, folder.log)
     if saved:
-        restore(model, saved)
+        restore(model, saved, kept=kept)
         run.go_on(saved)
     epoch, step = (saved.epoch, saved.step) if saved else (0, 0)
 
@@ -140,7 +147,7 @@ def fit(
             epochs=epoch + epochs,
             initial_epoch=epoch,
             steps_per_epoch=steps - step,
-            callbacks=[run],
+            callbacks=[*callbacks, run],
             verbose=0,  # `Progress` speaks
         )
 
@@ -159,8 +166,9 @@ def fit(
 class _Run(keras.callbacks.Callback):
     """Hooks, figures and checkpoints of a run, and where signals may end it."""
 
-    def __init__(self, model, folder, epochs, steps, hooks):
+    def __init__(self, model, folder, epochs, steps, hooks, kept):
         super().__init__()
+        self.kept = kept
         self.trained = model
         self.folder = folder
         self.epochs = epochs
@@ -187,7 +195,7 @@ class _Run(keras.callbacks.Callback):
         self.begin_epoch(epoch)
         if self.resumed:
             # After the hook, which has been called for this epoch before.
-            restore(self.trained, self.resumed, metrics=True)
+            restore(self.trained, self.resumed, metrics=True, kept=self.kept)
             self.first_step = self.resumed.step
             self.started -= self.resumed.state["seconds"]
             self.resumed = None
@@ -208,14 +216,14 @@ class _Run(keras.callbacks.Callback):
             stopping = self.trained.stop_training
             self.trained.stop_training |= INTERRUPTION.requested
         if stopping:
-            self._leave(step, snapshot(self.trained), {})
+            self._leave(step, snapshot(self.trained, self.kept), {})
 
     def on_epoch_end(self, epoch, logs=None):
         INTERRUPTION.defer()
         if not all(np.isfinite(w).all() for w in self.trained.get_weights()):
             self._fail("Weights became NaN or infinite at the last step")
         figures = {k: float(v) for k, v in (logs or {}).items()}
-        arrays = snapshot(self.trained)  # before the hook, which may change it
+        arrays = snapshot(self.trained, self.kept)  # before the hook, which may change it
         try:
             with INTERRUPTION.raising():
                 added = self.end_epoch(epoch)
@@ -226,7 +234,7 @@ class _Run(keras.callbacks.Callback):
         figures["seconds"] = time.monotonic() - self.started
         logs.update(figures)
         self.history.append({"epoch": epoch + 1, **figures})
-        arrays = snapshot(self.trained)
+        arrays = snapshot(self.trained, self.kept)
         if self.folder.writes:
             write_json(self.folder / HISTORY, self.history)
             self.folder.write_scalars(epoch + 1, figures)

@@ -20,6 +20,9 @@ class CoupledDecay:
         self.l2 = l2
 
     def update_step(self, gradient, variable, learning_rate):
+        if not self.l2:
+            super().update_step(gradient, variable, learning_rate)
+            return
         decay = ops.cast(self.l2, gradient.dtype) * variable
         super().update_step(gradient + decay, variable, learning_rate)
 
@@ -87,3 +90,38 @@ class SGD(CoupledDecay, keras.optimizers.SGD):
 @keras.saving.register_keras_serializable("lgcnet_tf")
 class Adam(CoupledDecay, keras.optimizers.Adam):
     """Adam with coupled weight decay."""
+
+
+@keras.saving.register_keras_serializable("lgcnet_tf")
+class AdamW(CoupledDecay, keras.optimizers.AdamW):
+    """Adam with decoupled weight decay (Loshchilov and Hutter)."""
+
+
+OPTIMIZERS = ("sgd", "adam", "adamw")
+
+
+def make_optimizer(
+    kind: str, rate, decay: float, clip_norm: float = 0.0
+) -> keras.optimizers.Optimizer:
+    """The optimiser of a network's weights.
+
+    Args:
+        kind: `"sgd"` with momentum 0.9 and `"adam"`, both with coupled decay, or
+            `"adamw"`, with decoupled decay.
+        rate: a number or a schedule.
+        decay: of the weights; what is subtracted at a step is the rate times the
+            optimiser's step of decay · w, and for `"adamw"` rate · decay · w.
+        clip_norm: largest global norm of the gradients; 0 for any.
+
+    Raises:
+        ValueError: there is no such kind.
+    """
+    clip = {"global_clipnorm": clip_norm or None}
+    match kind:
+        case "sgd":
+            return SGD(rate, momentum=0.9, l2=decay, **clip)
+        case "adam":
+            return Adam(rate, l2=decay, **clip)
+        case "adamw":
+            return AdamW(rate, weight_decay=decay, **clip)
+    raise ValueError(f"kind must be one of {OPTIMIZERS}. Received: {kind!r}")

@@ -1,5 +1,9 @@
 """The mIoU of a split at full size, now and then while training, and pictures."""
 
+from collections.abc import Callable
+
+import numpy as np
+
 from lgcnet_tf.data import Samples, load_samples
 from lgcnet_tf.errors import NoSuchSplit
 from lgcnet_tf.evaluation import evaluate, mask_function
@@ -40,6 +44,7 @@ class Validation:
         pictures_every: epochs from one picture of predictions to the next; 0
             for none.
         folder: gets the pictures into its events.
+        get_weights: gives the weights to evaluate; by default the network's own.
     """
 
     def __init__(
@@ -51,11 +56,12 @@ class Validation:
         epochs: int,
         pictures_every: int = 0,
         folder: RunFolder | None = None,
+        get_weights: Callable[[], list[np.ndarray]] | None = None,
     ):
+        self.get_weights = get_weights or network.get_weights
         self.samples = samples
         self.every = every
         self.epochs = epochs
-        self.network = network
         self.pictures_every = pictures_every
         self.folder = folder
         if samples is not None:
@@ -71,7 +77,7 @@ class Validation:
         evaluates = self.samples is not None and self._due(done, self.every)
         draws = self.samples is not None and self._due(done, self.pictures_every)
         if evaluates or draws:
-            self.full_size.set_weights(self.network.get_weights())
+            self.full_size.set_weights(self.get_weights())
         if draws:
             picture = self.fixed_images.draw(self.predict_mask)
             self.folder.write_images(done, {"predictions": picture})

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from lgcnet_tf.training.optimizers import SGD, Adam
+from lgcnet_tf.training.optimizers import SGD, Adam, make_optimizer
 
 STEPS = 20
 
@@ -70,3 +70,24 @@ def test_survives_serialisation(kind):
     other = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert type(other) is kind
     assert other.l2 == 0.25
+
+
+def test_adamw_against_its_definition():
+    generator = np.random.default_rng(0)
+    value, gradients = generator.normal(size=5), generator.normal(size=(4, 5))
+    variable = keras.Variable(value.astype("float32"))
+    optimizer = make_optimizer("adamw", 0.01, 0.1)
+    first, second = np.zeros(5), np.zeros(5)
+    for step, gradient in enumerate(gradients, start=1):
+        optimizer.apply([keras.ops.convert_to_tensor(gradient, "float32")], [variable])
+        value = value * (1 - 0.01 * 0.1)
+        first = 0.9 * first + 0.1 * gradient
+        second = 0.999 * second + 0.001 * gradient**2
+        corrected = first / (1 - 0.9**step), second / (1 - 0.999**step)
+        value = value - 0.01 * corrected[0] / (np.sqrt(corrected[1]) + 1e-7)
+    np.testing.assert_allclose(variable, value, rtol=1e-5)
+
+
+def test_no_such_optimizer():
+    with pytest.raises(ValueError, match="kind must be one of .* Received: 'lion'"):
+        make_optimizer("lion", 0.1, 0.0)

@@ -15,6 +15,7 @@ import pytest
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.interruption import INTERRUPTION, Interrupted
 from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.training.average import WeightAverage
 from lgcnet_tf.training.finetune import FinetuneOptions
 from lgcnet_tf.training.fit import compile_for_segmentation, fit
 from lgcnet_tf.training.losses import CrossEntropy
@@ -61,6 +62,7 @@ def run(small_samples, tmp_path_factory):
         scale = layer.scale
         optimizer = SGD(0.1, momentum=0.9, l2=1e-3)
         compile_for_segmentation(model, optimizer, CrossEntropy(), CLASSES)
+        average = WeightAverage(model, 0.9)
         options = FinetuneOptions(
             output_dir=str(root / name),
             epochs=EPOCHS,
@@ -81,11 +83,12 @@ def run(small_samples, tmp_path_factory):
             small_samples,
             RunFolder(options, "finetune"),
             options,
+            callbacks=[average],
             on_epoch_begin=hook("on_epoch_begin", 1.5),
             on_step_end=hook("on_step_end", 1.25),
             on_epoch_end=hook("on_epoch_end", 0.75, {"figure": 1.0}),
         )
-        variables = [*model.variables, *model.optimizer.variables]
+        variables = [*model.variables, *model.optimizer.variables, *average.averages]
         metrics = {id(v) for v in model.metrics_variables}
         arrays = [np.array(v) for v in variables if id(v) not in metrics]
         return [{k: v for k, v in e.items() if k != "seconds"} for e in history], arrays
