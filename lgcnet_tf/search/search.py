@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from lgcnet_tf.data import load_samples, steps_per_epoch
+from lgcnet_tf.data.class_weights import class_weights
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
 from lgcnet_tf.guidance import Communication, cell_kinds
@@ -40,7 +41,11 @@ ALPHAS = "alphas.npz"
 
 
 def build_search_model(
-    options: SearchOptions, skeleton: Skeleton, cost_model: CostModel, steps: int
+    options: SearchOptions,
+    skeleton: Skeleton,
+    cost_model: CostModel,
+    steps: int,
+    weights: np.ndarray | None = None,
 ) -> SearchModel:
     """A compiled search model with both optimisers built.
 
@@ -48,6 +53,7 @@ def build_search_model(
 
     Args:
         steps: steps in the whole search, for the cosine.
+        weights: of the classes in the loss, (classes,), or None.
     """
     keras.utils.set_random_seed(options.seed)
     with precision(options.mixed_precision):
@@ -92,7 +98,8 @@ def build_search_model(
             ),
         },
     )
-    compile_for_segmentation(model, optimizer, CrossEntropy(), skeleton.num_classes)
+    loss = CrossEntropy(class_weights=weights)
+    compile_for_segmentation(model, optimizer, loss, skeleton.num_classes)
     return model
 
 
@@ -138,8 +145,9 @@ def search(options: SearchOptions) -> dict[str, Any]:
             options.validation_split,
         )
     steps = options.epochs * steps_per_epoch(samples, options.batch_size)
+    weights = class_weights(samples, options.class_weights, options.class_weights_c)
     with strategy.scope():
-        model = build_search_model(options, skeleton, cost_model, steps)
+        model = build_search_model(options, skeleton, cost_model, steps, weights)
     target = target_us and LatencyTarget(target_us, steps, options.latency_form)
     if target:
         model.latency_multiplier.assign(target.start(options.latency_weight))

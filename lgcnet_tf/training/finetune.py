@@ -7,7 +7,7 @@ import keras
 
 from lgcnet_tf.config import option
 from lgcnet_tf.data import load_samples, steps_per_epoch
-from lgcnet_tf.data.class_weights import CLASS_WEIGHTS, class_weights
+from lgcnet_tf.data.class_weights import class_weights
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
 from lgcnet_tf.model.network import Network, at_size
@@ -52,13 +52,6 @@ class FinetuneOptions(TrainingOptions):
     l2: float = option(
         5e-4, "Decay of the weights: coupled L2, with adamw decoupled.", minimum=0
     )
-    class_weights: str = option(
-        CLASS_WEIGHTS[0],
-        "Weights of the classes in the loss, counted on the training split: "
-        "1/ln(c + share), or median frequency over frequency.",
-        CLASS_WEIGHTS,
-    )
-    class_weights_c: float = option(1.10, "c of --class_weights=enet.", above=1)
     ema: float = option(
         0.0,
         "Decay a step of the moving average of the weights, which is what is "

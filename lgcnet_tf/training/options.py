@@ -3,6 +3,7 @@
 import dataclasses
 
 from lgcnet_tf.config import DataOptions, Size, option
+from lgcnet_tf.data.class_weights import CLASS_WEIGHTS
 from lgcnet_tf.errors import InputError
 
 
@@ -14,6 +15,13 @@ class TrainingOptions(DataOptions):
     crop_size: Size = option((96, 160), "Size of the training crops, HxW.")
     scale_min: float = option(0.5, "Smallest scale of the random resize.", above=0)
     scale_max: float = option(2.0, "Largest scale of the random resize.", above=0)
+    class_weights: str = option(
+        CLASS_WEIGHTS[0],
+        "Weights of the classes in the loss, counted on the training split: "
+        "1/ln(c + share), or median frequency over frequency.",
+        CLASS_WEIGHTS,
+    )
+    class_weights_c: float = option(1.10, "c of --class_weights=enet.", above=1)
     validation_split: str = option(
         "val",
         "Split for the mIoU and pictures of predictions; empty for none. Data without "
