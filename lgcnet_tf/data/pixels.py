@@ -67,7 +67,10 @@ def _gray_with_alpha(image: Image.Image, data: bytes) -> np.ndarray:
 
 
 def _palette_colors(image: Image.Image, data: bytes) -> np.ndarray:
-    return np.array(image.convert("RGB"))
+    colors = np.zeros((256, 3), np.uint8)  # an index without a colour is black
+    given = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    colors[: len(given)] = given
+    return colors[np.asarray(image)]
 
 
 def _colors(image: Image.Image, data: bytes) -> np.ndarray:

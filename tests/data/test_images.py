@@ -21,6 +21,7 @@ def encoded(image, kind="PNG", **options):
     return file.getvalue()
 
 
+@pytest.mark.filterwarnings("error")
 def test_every_mode_becomes_what_was_put_in(picture_files):
     for height, width in ((9, 13), (1, 1), (16, 24)):
         for picture in picture_files.pictures(height, width):
@@ -53,6 +54,14 @@ def test_sixteen_bits_are_rounded_for_every_value(picture_files):
     as_int32 = Image.fromarray(values.astype(np.int32))  # of earlier Pillows
     assert as_int32.mode == "I"
     np.testing.assert_array_equal(PICTURE_RULES["I"](as_int32, b"")[..., 0], expected)
+
+
+def test_an_index_without_a_colour_is_black(picture_files):
+    chunks = [(b"PLTE", bytes([10, 20, 30, 40, 50, 60]))]
+    data = picture_files.png_file([[0, 1, 2, 200]], 8, picture_files.PALETTE, chunks)
+    expected = [[[10, 20, 30], [40, 50, 60], [0, 0, 0], [0, 0, 0]]]
+    assert images.decode_image(data, "x").tolist() == expected
+    assert images.decode_label(data, "x").tolist() == [[0, 1, 2, 200]]
 
 
 @pytest.mark.parametrize("order", "<>")

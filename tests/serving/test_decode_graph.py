@@ -40,6 +40,12 @@ def test_sixteen_bits_are_rounded_for_every_value(decode, picture_files):
     np.testing.assert_array_equal(decode(data)[..., 2], expected)
 
 
+def test_an_index_without_a_colour_is_black(decode, picture_files):
+    chunks = [(b"PLTE", bytes([10, 20, 30, 40, 50, 60]))]
+    data = picture_files.png_file([[0, 1, 2, 200]], 8, picture_files.PALETTE, chunks)
+    np.testing.assert_array_equal(decode(data), files.decode_image(data, "x"))
+
+
 @pytest.mark.parametrize("way", range(1, 9))
 def test_every_orientation_turns_alike(decode, turn, picture_files, way):
     for picture in picture_files.pictures(5, 8)[::7]:
