@@ -7,6 +7,8 @@ another Keras backend can set it first.
 import dataclasses
 import importlib.util
 import os
+import pathlib
+import sys
 
 import numpy as np
 import pytest
@@ -61,6 +63,16 @@ def randomise():
         return layer
 
     return apply
+
+
+@pytest.fixture(scope="session")
+def picture_files():
+    """The module `benchmarks/pictures.py`: PNG and JPEG files of all kinds."""
+    path = pathlib.Path(__file__).parents[1] / "benchmarks" / "pictures.py"
+    spec = importlib.util.spec_from_file_location("benchmark_pictures", path)
+    sys.modules[spec.name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

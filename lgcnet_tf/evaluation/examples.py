@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from lgcnet_tf.data import DatasetInfo, Samples
+from lgcnet_tf.data.images import decode_image, decode_label, read_bytes
 from lgcnet_tf.evaluation.evaluate import PredictMask, predict_samples
 from lgcnet_tf.files import atomic_write
 
@@ -38,12 +39,19 @@ def write_examples(
 
 
 def read_examples(folder: pathlib.Path) -> tuple[list[np.ndarray], ...]:
-    """Images, labels and predictions of `write_examples`, in order of name."""
+    """Images, labels and predictions of `write_examples`, in order of name.
+
+    Raises:
+        InputError: one of the files is absent or damaged.
+    """
     names = [p.name.removesuffix("_image.png") for p in sorted(folder.glob("*_image.png"))]
-    return tuple(
-        [np.asarray(Image.open(folder / f"{name}_{kind}.png")) for name in names]
-        for kind in KINDS
-    )
+
+    def read(decode, kind):
+        paths = [folder / f"{name}_{kind}.png" for name in names]
+        return [decode(read_bytes(path), str(path)) for path in paths]
+
+    decoders = (decode_image, decode_label, decode_label)
+    return tuple(read(decode, kind) for decode, kind in zip(decoders, KINDS))
 
 
 def _palette_image(mask: np.ndarray, info: DatasetInfo) -> Image.Image:

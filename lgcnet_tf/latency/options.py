@@ -7,7 +7,7 @@ import numpy as np
 
 from lgcnet_tf.config import Options, option
 from lgcnet_tf.convert.precision import PRECISIONS
-from lgcnet_tf.data.images import decode_image
+from lgcnet_tf.data.images import decode_image, read_bytes
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.runtimes import RUNTIMES, Runtime, get_runtime
 
@@ -68,4 +68,4 @@ def read_images(folder: str) -> tuple[np.ndarray, ...]:
     files = [f for f in sorted(path.iterdir()) if f.suffix.lower() in _SUFFIXES]
     if not files:
         raise InputError(f"--calibration_images: {folder}: no PNG or JPEG files.")
-    return tuple(decode_image(f.read_bytes(), str(f)) for f in files[:MOST_IMAGES])
+    return tuple(decode_image(read_bytes(f), str(f)) for f in files[:MOST_IMAGES])

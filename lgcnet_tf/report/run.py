@@ -175,10 +175,7 @@ def _arrays(path: pathlib.Path, read: Callable):
 def _examples(folder: pathlib.Path) -> tuple[list[np.ndarray], ...] | None:
     if not folder.is_dir():
         return None
-    try:
-        examples = read_examples(folder)
-    except OSError as error:
-        raise InputError(f"{folder}: damaged examples ({error}).") from None
+    examples = read_examples(folder)
     return examples if examples[0] else None
 
 

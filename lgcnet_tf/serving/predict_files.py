@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from lgcnet_tf.data import DatasetInfo
-from lgcnet_tf.data.images import decode_image
+from lgcnet_tf.data.images import decode_image, read_bytes
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
 from lgcnet_tf.serving.client import Client
@@ -109,7 +109,7 @@ def _predict_file(
     stem: pathlib.Path,
     alpha: float,
 ) -> dict[str, Any]:
-    encoded = path.read_bytes()
+    encoded = read_bytes(path)
     image = decode_image(encoded, str(path))
     start = time.perf_counter()
     mask = client.predict_encoded([encoded])[0]

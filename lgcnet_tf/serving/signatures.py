@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from lgcnet_tf.serving import decode_graph
+
 IMAGES_SIGNATURE = "serving_default"
 ENCODED_SIGNATURE = "encoded"
 IMAGES_INPUT = "images"
@@ -13,7 +15,7 @@ SCORES_OUTPUT = "scores"
 
 
 def decode_image(encoded: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """Decodes one PNG or JPEG file and brings it to the network's size.
+    """Decodes one PNG or JPEG file, upright, and brings it to the network's size.
 
     Args:
         encoded: scalar string, the file's bytes.
@@ -24,18 +26,9 @@ def decode_image(encoded: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
         uint8 RGB of shape (height, width, 3).
 
     Raises:
-        tf.errors.InvalidArgumentError: the bytes are no whole image.
+        tf.errors.InvalidArgumentError: the bytes are no whole PNG or JPEG.
     """
-    # INTEGER_ACCURATE gives the pixels that Pillow, and with it training and
-    # evaluation, reads from a JPEG; TensorFlow's default is off by up to 6.
-    image = tf.cond(
-        tf.io.is_jpeg(encoded),
-        lambda: tf.io.decode_jpeg(
-            encoded, channels=3, dct_method="INTEGER_ACCURATE"
-        ),
-        lambda: tf.io.decode_png(encoded, channels=3),
-    )
-    image = tf.ensure_shape(image, (None, None, 3))
+    image = decode_graph.decode_image(encoded)
     # Antialiased, as Pillow shrinks the images of training and evaluation.
     image = tf.image.resize(image, size, method="bilinear", antialias=True)
     return tf.cast(tf.round(image), tf.uint8)

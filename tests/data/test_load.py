@@ -37,6 +37,38 @@ def test_official_camvid_through_tfds(official_camvid):
 
 
 @needs_tfds
+@pytest.mark.parametrize("turn", [3, 6, 7])
+def test_turned_pictures_and_labels_are_as_upright(small_camvid, picture_files, turn):
+    upright = list(load.read_directly(CamvidFolder(small_camvid), "val"))
+    back = {6: 8}.get(turn, turn)  # the turn that undoes it
+    for sample in upright:
+        for folder, pixels in (("val", sample.image), ("valannot", sample.label)):
+            stored = np.ascontiguousarray(picture_files.TURNS[back](pixels))
+            (small_camvid / folder / f"{sample.name}.jpg").unlink(missing_ok=True)
+            path = small_camvid / folder / f"{sample.name}.png"
+            Image.fromarray(stored).save(path)
+            turned = picture_files.with_exif(path.read_bytes(), picture_files.exif(turn))
+            path.write_bytes(turned)
+    assert_same(load_samples("camvid", "val", small_camvid), upright)
+    batches = training_dataset(
+        load_samples("camvid", "val", small_camvid), 1, (24, 32), 0,
+        scale_range=(1.0, 1.0), flip=False,
+    )  # fmt: skip
+    for image, label in batches.as_numpy_iterator():
+        (found,) = (s for s in upright if (s.image == image[0]).all())
+        np.testing.assert_array_equal(label[0], found.label)
+
+
+@needs_tfds
+def test_a_link_to_nothing_is_one_line(small_camvid):
+    path = small_camvid / "val" / "val_0.png"
+    path.unlink()
+    path.symlink_to("nowhere.png")
+    with pytest.raises(InputError, match=f"^{path}: cannot be read: [^\\n]*$"):
+        load_samples("camvid", "train", small_camvid)
+
+
+@needs_tfds
 def test_toy_streets_through_tfds_equals_drawing():
     through = load_samples("toy_streets", "val")
     assert_same(through, load.read_directly(ToyStreets(), "val"))

@@ -43,6 +43,12 @@ def test_pictures_in_order(pictures):
     assert images[0].shape == (4, 6, 3)
 
 
+def test_a_picture_that_is_a_link_to_nothing(pictures):
+    (pictures / "0000.png").symlink_to("nowhere.png")
+    with pytest.raises(InputError, match="0000.png: cannot be read: No such file"):
+        read_images(str(pictures))
+
+
 def test_pictures_are_what_int8_is_fitted_to(pictures):
     pytest.importorskip("onnxruntime")
     options = RuntimeOptions(

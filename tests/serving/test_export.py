@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from lgcnet_tf.data import images as files_decoder
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.serving import warmup
 from lgcnet_tf.serving.signatures import decode_image
@@ -76,6 +77,19 @@ def test_grey_and_alpha_pictures_are_read_as_rgb(
     outputs = loaded.signatures["encoded"](encoded=tf.constant(files))
     expected = live_mask(np.stack([np.stack([grey] * 3, -1), images[1]]))
     np.testing.assert_array_equal(outputs["mask"], expected)
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_encoded_signature_sees_every_kind_of_picture_upright(
+    loaded, live_mask, picture_files, turn
+):
+    size = (24, 40) if turn < 5 else (40, 24)
+    kinds = picture_files.pictures(*size, seed=turn)[turn % 3 :: 3]
+    block = picture_files.exif(turn, "<>"[turn % 2])
+    files = [picture_files.with_exif(kind.data, block) for kind in kinds]
+    read = np.stack([files_decoder.decode_image(one, "") for one in files])
+    outputs = loaded.signatures["encoded"](encoded=tf.constant(files))
+    np.testing.assert_array_equal(outputs["mask"], live_mask(read))
 
 
 def test_scores_are_left_out_unless_asked_for(network, info, tmp_path):

@@ -12,8 +12,11 @@ from lgcnet_tf.data.camvid.folder import CamvidFolder
 class Builder(tfds.core.GeneratorBasedBuilder):
     """CamVid with 11 classes and 255 for void."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "Both layouts, 11 classes."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {
+        "1.0.0": "Both layouts, 11 classes.",
+        "1.1.0": "Labels turned by their EXIF orientation.",
+    }
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
     Give a folder with train/, trainannot/, val/, valannot/, ... or with
     701_StillsRaw_full/ and LabeledApproved_full/.

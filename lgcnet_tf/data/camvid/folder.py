@@ -157,8 +157,8 @@ class CamvidFolder:
             InputError: a file is damaged, the sizes differ, or the label has a
                 value or colour of no class.
         """
-        image = images.decode_image(_bytes(entry.image), str(entry.image))
-        data, where = _bytes(entry.label), str(entry.label)
+        image = images.decode_image(images.read_bytes(entry.image), str(entry.image))
+        data, where = images.read_bytes(entry.label), str(entry.label)
         if self.painted:
             label = group_colors(images.decode_image(data, where), where)
         else:
@@ -169,13 +169,17 @@ class CamvidFolder:
         return Sample(entry.name, image, label)
 
     def fingerprint(self) -> str:
-        """A hash of all files' names, sizes and times of change."""
+        """A hash of all files' names, sizes and times of change.
+
+        Raises:
+            InputError: a file cannot be read.
+        """
         digest = hashlib.sha256()
         for split, pairs in self.splits.items():
             for pair in pairs:
                 for path in (pair.image, pair.label):
                     # ctime too: copying with kept times must not go unseen.
-                    stat = path.stat()
+                    stat = _status(path)
                     digest.update(
                         f"{split}/{path.name} {stat.st_size} {stat.st_mtime_ns} "
                         f"{stat.st_ctime_ns}\n".encode()
@@ -221,10 +225,10 @@ def _code(color: tuple[int, int, int]) -> int:
     return color[0] << 16 | color[1] << 8 | color[2]
 
 
-def _bytes(path: pathlib.Path) -> bytes:
+def _status(path: pathlib.Path) -> os.stat_result:
     try:
-        return path.read_bytes()
-    except OSError as error:
+        return path.stat()
+    except OSError as error:  # a link to nothing, for one
         raise InputError(f"{path}: cannot be read: {error.strerror}.") from None
 
 
@@ -233,7 +237,11 @@ def _files(folder: pathlib.Path, suffixes: tuple[str, ...]) -> dict[str, pathlib
     if not folder.is_dir():
         return {}
     files: dict[str, pathlib.Path] = {}
-    for path in sorted(folder.iterdir()):
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read: {error.strerror}.") from None
+    for path in paths:
         if path.suffix.lower() in suffixes and not path.name.startswith("."):
             if path.stem in files:
                 raise InputError(
