@@ -1,9 +1,11 @@
 # make demo                                         the whole path on toy_streets
 # make demo DATA=camvid DATA_DIR=../shared/camvid   the same on real images
 # make test                                         the tests
+# make test-torch                                   those of Keras on PyTorch
 
 PYTHON ?= python3.11
 VENV ?= .venv
+TORCH_VENV ?= .venv-torch
 DATA ?= toy_streets
 DATA_DIR ?=
 OUT ?= runs/demo_$(DATA)
@@ -18,7 +20,7 @@ TASK := --dataset=$(DATA) --input_size=$(SIZE_$(DATA))
 INPUT := $(TASK) --data_dir="$(DATA_DIR)"
 
 .SILENT:
-.PHONY: setup demo test clean
+.PHONY: setup demo test test-torch clean
 .ONESHELL:
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -35,6 +37,19 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 test: setup
 	$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist=loadfile
+
+# No TensorFlow in it: what it tests must do without. 2.13.0 is a build for CPUs.
+$(TORCH_VENV)/installed: pyproject.toml constraints.txt
+	interpreter=$$(command -v $(PYTHON) || command -v python3)
+	$$interpreter -m venv $(TORCH_VENV)
+	echo "Installing PyTorch and what its tests need into $(TORCH_VENV) ..."
+	$(TORCH_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt \
+	  torch==2.13.0 keras numpy pillow h5py absl-py rich matplotlib tensorboard pytest pytest-xdist
+	touch $@
+
+test-torch: $(TORCH_VENV)/installed
+	KERAS_BACKEND=torch OMP_NUM_THREADS=1 PYTHONPATH=. $(TORCH_VENV)/bin/python -m pytest -n auto --maxprocesses=2 -m torch \
+	  tests/training/test_torch_steps.py tests/bin/test_torch.py
 
 demo: setup
 	rm -rf $(OUT)

@@ -155,7 +155,7 @@ def _nullable(value: float) -> float | None:
 
 
 def mask_function(network: keras.Model) -> PredictMask:
-    """The network's argmax as a function on arrays, compiled by its backend.
+    """The network's argmax as a function on arrays, compiled by its backend if it can.
 
     Compiling happens at the first call; later changes of the weights are seen.
 
@@ -174,10 +174,10 @@ class _MaskFunction:
         self.input_size = getattr(network, "input_size", None)
         self._model = ClassMap(network)
         # XLA is several times slower than TensorFlow's own kernels on a CPU;
-        # JAX has nothing else to compile with.
-        self._model.jit_compile = keras.backend.backend() != "tensorflow"
+        # JAX has nothing else to compile with, and PyTorch runs eagerly.
+        self._model.jit_compile = keras.backend.backend() == "jax"
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        return np.asarray(self._model.predict_on_batch(images))
+        return keras.ops.convert_to_numpy(self._model.predict_on_batch(images))
 
 

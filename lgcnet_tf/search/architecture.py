@@ -126,11 +126,30 @@ class Architecture(keras.layers.Layer):
         alpha = {name: ops.convert_to_tensor(v) for name, v in self.alpha.items()}
         return alpha | {"cells": self.communication(alpha["cells"])}
 
-    def call(self, temperature, training=None):
+    def draw_noise(self) -> dict[str, Any]:
+        """Gumbel noise G of each part, by the names of `updated` (Eq. 4)."""
+        return {name: self._gumbel(name) for name in self.shapes}
+
+    def _gumbel(self, name):
+        tiny = keras.config.epsilon()
+        uniform = keras.random.uniform(
+            self.shapes[name], tiny, 1.0 - tiny, seed=self.noise
+        )
+        noise = -ops.log(-ops.log(uniform))
+        if name == "cells":  # cells of one kind are sampled alike
+            noise = self.communication.spread(noise)
+        return noise
+
+    def call(self, temperature, training=None, noise=None):
         """Draws Z for every edge; without noise when not training.
 
         In training it also leaves α' in `latest`, for those who look on from
         outside of the graph.
+
+        Args:
+            temperature: τ of Eq. 4.
+            training: with noise.
+            noise: what `draw_noise` gave, or None to draw it here.
 
         Returns:
             `cells`, (K, 5, 8), and `fusion`, a dict of each fusion edge's name
@@ -138,17 +157,11 @@ class Architecture(keras.layers.Layer):
         """
         z = {}
         for name, logits in self.updated().items():
-            noise = ops.zeros(logits.shape)
+            drawn = ops.zeros(logits.shape)
             if training:
                 self.latest[name].assign(logits)
-                tiny = keras.config.epsilon()
-                uniform = keras.random.uniform(
-                    self.shapes[name], tiny, 1.0 - tiny, seed=self.noise
-                )
-                noise = -ops.log(-ops.log(uniform))
-                if name == "cells":  # cells of one kind are sampled alike
-                    noise = self.communication.spread(noise)
-            z[name] = gumbel_softmax(logits, noise, temperature)
+                drawn = self._gumbel(name) if noise is None else noise[name]
+            z[name] = gumbel_softmax(logits, drawn, temperature)
             if self.sampling == "hard":
                 z[name] = straight_through(z[name])
         fusion = {}

@@ -31,6 +31,11 @@ class JointOptimizer(keras.optimizers.Optimizer):
             groups[scopes[-1] if scopes else "weights"].append(index)
         return groups
 
+    def groups(self, variables):
+        """Pairs of an inner optimiser and the places of its variables in the list."""
+        split = self._split(variables)
+        return [(self.inner[name], split[name]) for name in self.inner if split[name]]
+
     def build(self, variables):
         if self.built:
             return

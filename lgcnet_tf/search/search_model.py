@@ -66,9 +66,9 @@ class SearchModel(keras.Model):
             name=name,
         )
 
-    def call(self, images, training=None):
+    def call(self, images, training=None, noise=None):
         z = self.architecture(
-            ops.convert_to_tensor(self.temperature), training=training
+            ops.convert_to_tensor(self.temperature), training=training, noise=noise
         )
         if training:
             self._step.latency_us = self.cost_model.expected_latency(z)

@@ -29,6 +29,7 @@ from lgcnet_tf.training.checkpoint import (
 from lgcnet_tf.training.graphs import forget_kernels
 from lgcnet_tf.training.loop import train
 from lgcnet_tf.training.losses import CrossEntropy
+from lgcnet_tf.training.metrics import MeanIoU
 from lgcnet_tf.training.options import TrainingOptions
 from lgcnet_tf.training.progress import Progress
 from lgcnet_tf.training.workers import this_worker
@@ -45,21 +46,15 @@ def compile_for_segmentation(
 ) -> None:
     """Compiles `model`, builds optimiser and metrics; call it in the strategy's scope.
 
-    XLA makes a step on a CPU several times slower; JAX has nothing else. What making
-    the model left in TensorFlow is freed, so call it before data are read, too.
+    XLA makes a step of TensorFlow on a CPU several times slower; JAX has nothing else,
+    and PyTorch runs eagerly. What making the model left in TensorFlow is freed, so
+    call it before data are read, too.
     """
     model.compile(
         optimizer=optimizer,
         loss=loss,
-        metrics=[
-            keras.metrics.MeanIoU(
-                num_classes,
-                ignore_class=loss.void_label,
-                sparse_y_pred=False,
-                name="miou",
-            )
-        ],
-        jit_compile=keras.backend.backend() != "tensorflow",
+        metrics=[MeanIoU(num_classes, loss.void_label)],
+        jit_compile=keras.backend.backend() == "jax",
     )
     optimizer.build(model.trainable_variables)
     labels = keras.KerasTensor((None, None, None), "int32")

@@ -37,9 +37,7 @@ class KerasBackend(Runtime):
         self.backend = keras.backend.backend()
         library = importlib.import_module(self.backend)
         self.version = f"keras {keras.__version__}, {self.backend} {library.__version__}"
-        devices = keras.distribution.list_devices()
-        accelerators = [d for d in devices if not d.startswith("cpu")]
-        if accelerators:
+        if accelerators := _accelerators(self.backend):
             self.device = accelerators[0]
         if self.backend == "jax":
             self.call_overhead_us = 0.0  # loops are in the program
@@ -87,6 +85,17 @@ class KerasBackend(Runtime):
                 return layer(x, training=False)
 
         return call
+
+
+def _accelerators(backend):
+    """Names of the devices that the backend runs on where they are no CPU."""
+    if backend == "torch":  # has none of `keras.distribution`
+        import torch
+
+        count = torch.cuda.device_count()
+        return [torch.cuda.get_device_name(index) for index in range(count)]
+    devices = keras.distribution.list_devices()
+    return [name for name in devices if not name.startswith("cpu")]
 
 
 def _jax_loop(call, layer, x):
