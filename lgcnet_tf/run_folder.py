@@ -15,7 +15,7 @@ import numpy as np
 from lgcnet_tf.config import RunOptions, format_size
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.events import Events
-from lgcnet_tf.files import atomic_write, read_json, write_json
+from lgcnet_tf.files import atomic_write, fingerprint, read_json, write_json
 
 RESULTS = "results.json"
 FLAGS = "flags.txt"
@@ -203,6 +203,15 @@ class RunFolder:
         self.log.info("done: %s", self.path / RESULTS)
         self._lock = None
         return results
+
+
+def input_file(name: str, path: str | os.PathLike) -> Inputs:
+    """A file as the input `name`; nothing where the path is empty.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    return {name: {str(path): fingerprint(path)}} if path else {}
 
 
 def input_changes(before: Inputs, now: Inputs) -> list[str]:
