@@ -9,7 +9,8 @@ are timed in turns in one process.
     python benchmarks/ablation.py --quick
 
 Both steps are sweeps (`lgcnet-sweep`) in `--output_dir`, so the same command
-goes on where it was stopped. Writes `benchmarks/ablation.md`, with --quick
+goes on where it was stopped; after its end it begins anew, in another folder.
+Writes `benchmarks/ablation.md`, with --quick
 `OUTPUT_DIR/ablation.md`, and prints one line of JSON: for each setting mean and
 standard deviation of `miou`, `params`, `predicted_ms` and `measured_ms`.
 `--latency_table` saves measuring one.
@@ -19,6 +20,8 @@ import argparse
 import json
 import pathlib
 from typing import Any
+
+from common import begin, end
 
 from lgcnet_tf.bin import common
 from lgcnet_tf.config import parse_size
@@ -71,11 +74,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
             scale_min=0.75, scale_max=1.5, batch_size=32, search_epochs=1,
             finetune_epochs=1, modes="none,ggm", seeds="0", repeats=10, space=TINY_SPACE,
         )  # fmt: skip
-    options = parser.parse_args(arguments)
-    options.output_dir = options.output_dir or (
-        "runs/ablation_quick" if options.quick else "runs/ablation"
-    )
-    return options
+    return parser.parse_args(arguments)
 
 
 def write_flagfile(path: pathlib.Path, flags: dict[str, Any]) -> str:
@@ -138,7 +137,7 @@ def main(options: argparse.Namespace) -> dict[str, Any]:
     from lgcnet_tf.sweep.table import summarize
     from lgcnet_tf.training.finetune import MODEL
 
-    folder = pathlib.Path(options.output_dir)
+    folder = begin(options, "runs/ablation_quick" if options.quick else "runs/ablation")
     data = {"dataset": options.dataset, "data_dir": options.data_dir}
     training = {
         **data,
@@ -217,7 +216,7 @@ def main(options: argparse.Namespace) -> dict[str, Any]:
         path = folder / "ablation.md"
     with atomic_write(path) as temporary:
         temporary.write_text(markdown(options, rows, summary, (low, high), runtime))
-    return {
+    figures = {
         "benchmark": "ablation",
         "quick": options.quick,
         "dataset": options.dataset,
@@ -231,6 +230,7 @@ def main(options: argparse.Namespace) -> dict[str, Any]:
             for entry in (dict(entry) for entry in summary)
         },
     }
+    return end(folder, figures)
 
 
 def latency_band(predicted_ms: list[float]) -> tuple[float, float]:

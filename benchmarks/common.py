@@ -1,5 +1,56 @@
 """What the benchmarks share."""
 
+import itertools
+import json
+import pathlib
+
+OPTIONS = "benchmark_options.json"
+FIGURES = "benchmark_figures.json"
+
+
+def begin(options, default):
+    """The folder to work in: a new one, or one that holds a part of the same run.
+
+    A run that ended has been printed; it is not printed again as if measured now.
+    Where no `--output_dir` is given the folder is `default`, or `default_2` and so
+    on where that one is taken.
+
+    Args:
+        options: of the benchmark, as argparse gives them.
+        default: name of the folder, as in `runs/NAME`.
+    """
+    from lgcnet_tf.files import fingerprint, read_json, write_json
+
+    own = {k: v for k, v in vars(options).items() if k != "output_dir"}
+    if own.get("latency_table"):
+        own["latency_table"] += f" ({fingerprint(own['latency_table'])})"
+    own = json.loads(json.dumps(own))
+    numbered = (f"{default}_{n}" if n > 1 else default for n in itertools.count(1))
+    for name in [options.output_dir] if options.output_dir else numbered:
+        folder = pathlib.Path(name)
+        if folder.exists() and not folder.is_dir():
+            reason = "not a folder"
+        elif (folder / FIGURES).exists():
+            reason = f"its run has ended; its figures are in {FIGURES}"
+        elif (folder / OPTIONS).exists():
+            if read_json(folder / OPTIONS) == own:
+                return folder
+            reason = "holds a run with other options"
+        elif folder.exists() and any(folder.iterdir()):
+            reason = "not empty, and what is in it may be of any time"
+        else:
+            write_json(folder / OPTIONS, own)
+            return folder
+    raise SystemExit(f"{folder}: {reason}. Name another --output_dir.")
+
+
+def end(folder, figures):
+    """Keeps what is printed: the run has ended. Returns it."""
+    from lgcnet_tf.files import write_json
+
+    write_json(folder / FIGURES, figures)
+    return figures
+
 
 def random_table(skeleton, input_size, seed=0):
     """A latency table of a search space with random times, where only its form matters."""

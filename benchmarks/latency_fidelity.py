@@ -7,7 +7,8 @@ For each runtime: `lgcnet-measure-latency` makes a table and calibrates it, then
 `lgcnet-check-latency` measures 40 random networks, spread over the range of
 latencies and none of them one of the calibration's, and the zoo's network of
 CamVid. Each is a process of its own, so that idle threads of one runtime do not
-disturb another. The same command goes on where it was stopped.
+disturb another. The same command goes on where it was stopped; after its end it
+measures anew, in another folder (`--output_dir`).
 
 The last line is JSON: for each runtime `spearman`, `median_abs_error` and
 `p90_abs_error` of the calibrated table, the same under `before` for its bare
@@ -23,6 +24,8 @@ import pathlib
 import subprocess
 import sys
 import time
+
+from common import begin, end
 
 RUNTIMES = "tensorflow_graph,onnxruntime,openvino"
 QUICK_SPACE = (
@@ -54,11 +57,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
             runtimes="tensorflow_graph,openvino", input_size="64x96", networks=10,
             calibration_networks=12, model="", space=QUICK_SPACE,
         )  # fmt: skip
-    options = parser.parse_args(arguments)
-    options.output_dir = options.output_dir or (
-        "runs/latency_fidelity_quick" if options.quick else "runs/latency_fidelity"
-    )
-    return options
+    return parser.parse_args(arguments)
 
 
 def run(command: str, *flags: str) -> None:
@@ -69,9 +68,11 @@ def run(command: str, *flags: str) -> None:
         raise SystemExit(done.returncode)
 
 
-def check_runtime(options: argparse.Namespace, runtime: str) -> dict:
+def check_runtime(
+    options: argparse.Namespace, root: pathlib.Path, runtime: str
+) -> dict:
     """Table and check of one runtime, or what is left of them; its figures."""
-    folder = pathlib.Path(options.output_dir) / f"{runtime}_{options.input_size}"
+    folder = root / f"{runtime}_{options.input_size}"
     table, check = folder / "table", folder / "check"
     if not (table / "results.json").exists():
         networks = options.calibration_networks
@@ -108,7 +109,10 @@ def check_runtime(options: argparse.Namespace, runtime: str) -> dict:
 
 def main(options: argparse.Namespace) -> dict:
     """Goes through the runtimes; returns what is printed as JSON."""
-    return {name: check_runtime(options, name) for name in options.runtimes.split(",")}
+    name = "latency_fidelity_quick" if options.quick else "latency_fidelity"
+    folder = begin(options, f"runs/{name}")
+    runtimes = options.runtimes.split(",")
+    return end(folder, {name: check_runtime(options, folder, name) for name in runtimes})
 
 
 if __name__ == "__main__":

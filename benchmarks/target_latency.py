@@ -7,7 +7,8 @@
 One search for each of three targets, a quarter, half and three quarters of the
 way from the fastest to the slowest network of the space, with the same seed and
 schedule; only `--target_latency_ms` differs. The searches stand in
-`--output_dir`, and the same command goes on where it was stopped. For every
+`--output_dir`, and the same command goes on where it was stopped; after its end
+it searches anew, in another folder. For every
 target λ and the derived network's latency are printed by epoch.
 
 The last line is JSON: `target_ms`, `predicted_ms`, `edges_changed` (edges that
@@ -22,7 +23,7 @@ import json
 import pathlib
 from typing import Any
 
-from common import random_table
+from common import begin, end, random_table
 
 from lgcnet_tf.bin import common
 from lgcnet_tf.config import parse_size
@@ -69,11 +70,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
             scale_min=0.75, scale_max=1.5, batch_size=16, epochs=6, alpha_lr=0.03,
             space=TINY_SPACE,
         )  # fmt: skip
-    options = parser.parse_args(arguments)
-    options.output_dir = options.output_dir or (
-        "runs/target_latency_quick" if options.quick else "runs/target_latency"
-    )
-    return options
+    return parser.parse_args(arguments)
 
 
 def latency_table(options: argparse.Namespace, folder: pathlib.Path) -> str:
@@ -133,7 +130,7 @@ def main(options: argparse.Namespace) -> dict[str, Any]:
     from lgcnet_tf.search.options import SearchOptions
     from lgcnet_tf.search.search import search
 
-    folder = pathlib.Path(options.output_dir)
+    folder = begin(options, "runs/target_latency_quick" if options.quick else "runs/target_latency")
     run = SearchOptions(
         dataset=options.dataset,
         data_dir=options.data_dir,
@@ -178,7 +175,7 @@ def main(options: argparse.Namespace) -> dict[str, Any]:
         )
     predicted = [results["predicted_latency_ms"] for results in found]
     last = [results["last_epoch"] for results in found]
-    return {
+    figures = {
         "target_ms": targets,
         "predicted_ms": predicted,
         "edges_changed": [results["edges_changed_for_target"] for results in found],
@@ -186,6 +183,7 @@ def main(options: argparse.Namespace) -> dict[str, Any]:
         "latency_weight": [entry["latency_weight"] for entry in last],
         "monotone": all(a < b for a, b in zip(predicted, predicted[1:])),
     }
+    return end(folder, figures)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import pathlib
@@ -108,3 +109,34 @@ def read_json(path: str | os.PathLike) -> Any:
         raise InputError(f"{path}: no such file.") from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(f"{path}: not a JSON file: {error}") from None
+
+
+_WHOLE = 256 * 1024**2
+_END = 16 * 1024**2
+
+
+def fingerprint(path: str | os.PathLike) -> str:
+    """Size and SHA-256 of a file, or of all files below a folder by name.
+
+    Of files above 256 MiB only both ends are read. In a ZIP archive the last of
+    them holds the names, sizes and checksums of all that is in it.
+
+    Raises:
+        InputError: there is no such file, or it cannot be read.
+    """
+    path = pathlib.Path(path)
+    try:
+        if path.is_dir():
+            files = sorted(p for p in path.rglob("*") if p.is_file())
+            lines = [f"{p.relative_to(path)} {fingerprint(p)}\n" for p in files]
+            digest = hashlib.sha256("".join(lines).encode())
+            return f"{len(files)} files, {digest.hexdigest()[:16]}"
+        digest, size = hashlib.sha256(), path.stat().st_size
+        with open(path, "rb") as file:
+            parts = ((0, size),) if size <= _WHOLE else ((0, _END), (size - _END, _END))
+            for start, length in parts:
+                file.seek(start)
+                digest.update(file.read(length))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}.") from None
+    return f"{size} bytes, {digest.hexdigest()[:16]}"

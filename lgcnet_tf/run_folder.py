@@ -1,10 +1,12 @@
-"""The folder of a run: flags, log, events, results."""
+"""The folder of a run: flags, inputs, log, events, results."""
 
 import dataclasses
+import fcntl
 import logging
 import os
 import pathlib
 import sys
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,13 +15,19 @@ import numpy as np
 from lgcnet_tf.config import RunOptions, format_size
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.events import Events
-from lgcnet_tf.files import atomic_write, write_json
+from lgcnet_tf.files import atomic_write, fingerprint, read_json, write_json
 
 RESULTS = "results.json"
 FLAGS = "flags.txt"
+INPUTS = "inputs.json"
 LOG = "log.txt"
 WORKER_LOG = "log_worker{}.txt"
 EVENTS = "events"
+
+Inputs = Mapping[str, Mapping[str, str]]
+"""What a run reads: for each input the fingerprints of its parts, by name."""
+
+_SHOWN = 3
 
 
 def flag_lines(options: RunOptions) -> list[str]:
@@ -41,19 +49,74 @@ def flag_lines(options: RunOptions) -> list[str]:
     return lines
 
 
+class Lock:
+    """An operating system's lock on a file or folder; it ends with its process.
+
+    Whoever asks for it again in the same process gets it; it is given back when
+    nobody there holds the object any more.
+
+    Args:
+        path: a file, made if absent, or a folder that exists.
+
+    Attributes:
+        works: False on a file system without locks.
+
+    Raises:
+        InputError: another process has it.
+        OSError: the file cannot be opened.
+    """
+
+    _held: "weakref.WeakValueDictionary[str, Lock]" = weakref.WeakValueDictionary()
+
+    def __new__(cls, path: str | os.PathLike):
+        key = os.path.realpath(path)
+        if (held := cls._held.get(key)) is None:
+            held = super().__new__(cls)
+            held._take(path)
+            cls._held[key] = held
+        return held
+
+    def _take(self, path):
+        mode = os.O_RDONLY if os.path.isdir(path) else os.O_RDWR | os.O_CREAT
+        handle = os.open(path, mode, 0o666)  # programs started from here do not get it
+        self._close = weakref.finalize(self, os.close, handle)
+        self.works = True
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._close()
+            folder = path if os.path.isdir(path) else os.path.dirname(path)
+            raise InputError(
+                f"{folder}: another process is at work in this folder; wait for it or "
+                "name another one."
+            ) from None
+        except OSError:
+            self.works = False
+
+
 class RunFolder:
     """Opens `options.output_dir` for one run, or for the rest of a broken one.
 
+    One process at a time has it, in a distributed run one for each worker.
+
     Args:
+        inputs: fingerprints of what the run reads. A broken run goes on only if
+            they are what they were at its start (`inputs.json`).
         worker: number of this process among those of a distributed run. All
             but the first write only a log of their own there.
 
     Raises:
-        InputError: there is no such option, or the folder holds a finished run
-            or one with other flags.
+        InputError: there is no such option, another process is at work there, or
+            the folder holds a finished run or one with other flags or inputs.
     """
 
-    def __init__(self, options: RunOptions, command: str, worker: int = 0):
+    def __init__(
+        self,
+        options: RunOptions,
+        command: str,
+        worker: int = 0,
+        inputs: Inputs | None = None,
+    ):
         if not options.output_dir:
             raise InputError("--output_dir is missing: name a folder for the results.")
         self.path = pathlib.Path(options.output_dir)
@@ -61,12 +124,21 @@ class RunFolder:
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"{self.path}: not a folder; name one with --output_dir.")
         if (self.path / RESULTS).exists():
+            raise _finished(self.path)
+        log = self.path / (LOG if self.writes else WORKER_LOG.format(worker))
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = Lock(log)
+        except OSError as error:
             raise InputError(
-                f"{self.path} already holds a finished run; choose another --output_dir."
-            )
+                f"{self.path}: cannot write there: {error.strerror}."
+            ) from None
+        if (self.path / RESULTS).exists():  # of the process that had the lock before
+            raise _finished(self.path)
         lines = [f"# lgcnet-{command.replace('_', '-')}", *flag_lines(options)]
         flags = self.path / FLAGS
         self.resumed = flags.exists()
+        notes = [] if self._lock.works else ["this file system has no locks"]
         if self.resumed:
             before = flags.read_text().splitlines()
             if before != lines:
@@ -75,21 +147,35 @@ class RunFolder:
                     f"{self.path} already holds another run; choose another "
                     f"--output_dir. Different flags: {' '.join(changed)}"
                 )
+            notes += self._compare_inputs(inputs or {})
         elif self.writes:
-            try:
-                with atomic_write(flags) as temporary:
-                    temporary.write_text("\n".join(lines) + "\n")
-            except OSError as error:
-                raise InputError(
-                    f"{self.path}: cannot write there: {error.strerror}."
-                ) from None
+            write_json(self.path / INPUTS, inputs or {})
+            with atomic_write(flags) as temporary:
+                temporary.write_text("\n".join(lines) + "\n")
         self._events = Events(self.path / EVENTS)
-        if not self.writes:
-            self.path.mkdir(parents=True, exist_ok=True)
-        log = LOG if self.writes else WORKER_LOG.format(worker)
-        self.log = _logger(self.path / log)
+        self.log = _logger(log)
         name = command.replace("_", "-")
         self.log.info("lgcnet-%s %s", name, "goes on" if self.resumed else "starts")
+        for note in notes:
+            self.log.info("%s: %s", self.path, note)
+
+    def _compare_inputs(self, inputs: Inputs) -> list[str]:
+        """Refuses inputs other than at the start; notes for the log."""
+        path = self.path / INPUTS
+        if path.exists():
+            if changed := input_changes(read_json(path), inputs):
+                raise InputError(
+                    f"{self.path}: cannot go on, its inputs are not what they were when "
+                    f"it began: {'; '.join(changed)}. Bring them back or choose "
+                    "another --output_dir."
+                )
+        elif self.writes:
+            write_json(path, inputs)
+            return [
+                "begun before inputs were recorded: whether they changed until now is "
+                "not known."
+            ]
+        return []
 
     def __truediv__(self, name: str) -> pathlib.Path:
         return self.path / name
@@ -115,7 +201,44 @@ class RunFolder:
         self._events.close()
         write_json(self.path / RESULTS, results)
         self.log.info("done: %s", self.path / RESULTS)
+        self._lock = None
         return results
+
+
+def input_file(name: str, path: str | os.PathLike) -> Inputs:
+    """A file as the input `name`; nothing where the path is empty.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    return {name: {str(path): fingerprint(path)}} if path else {}
+
+
+def input_changes(before: Inputs, now: Inputs) -> list[str]:
+    """What is not the same in the inputs of a run, a line for each of them."""
+    lines = []
+    for name in dict.fromkeys([*before, *now]):
+        then, here = before.get(name, {}), now.get(name, {})
+        parts = (
+            ("added", [part for part in here if part not in then]),
+            ("removed", [part for part in then if part not in here]),
+            ("changed", [p for p in here if p in then and here[p] != then[p]]),
+        )
+        words = [f"{_some(names)} {verb}" for verb, names in parts if names]
+        if words:
+            lines.append(f"{name}: {', '.join(words)}")
+    return lines
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _SHOWN
+    return " ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _finished(path: pathlib.Path) -> InputError:
+    return InputError(
+        f"{path} already holds a finished run; choose another --output_dir."
+    )
 
 
 def _logger(path: os.PathLike) -> logging.Logger:

@@ -1,11 +1,19 @@
 import errno
+import hashlib
 import os
 import stat
 
 import pytest
 
+from lgcnet_tf import files
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.files import atomic_write, read_json, remove_leftovers, write_json
+from lgcnet_tf.files import (
+    atomic_write,
+    fingerprint,
+    read_json,
+    remove_leftovers,
+    write_json,
+)
 
 
 def test_appears_when_whole(tmp_path):
@@ -130,3 +138,30 @@ def test_no_json(tmp_path, content):
 def test_a_folder_is_no_json(tmp_path):
     with pytest.raises(InputError, match="not a JSON file"):
         read_json(tmp_path)
+
+
+def test_fingerprint_is_of_the_content(tmp_path, monkeypatch):
+    (tmp_path / "a").write_bytes(b"0123456789")
+    (tmp_path / "b").write_bytes(b"0123456789")
+    os.utime(tmp_path / "a", (1, 1))
+    found = fingerprint(tmp_path / "a")
+    digest = hashlib.sha256(b"0123456789").hexdigest()[:16]
+    assert found == fingerprint(tmp_path / "b") == f"10 bytes, {digest}"
+    (tmp_path / "b").write_bytes(b"0123456780")
+    assert found != fingerprint(tmp_path / "b")
+    with pytest.raises(InputError, match="absent: cannot be read"):
+        fingerprint(tmp_path / "absent")
+    monkeypatch.setattr(files, "_WHOLE", 9)
+    monkeypatch.setattr(files, "_END", 3)
+    digest = hashlib.sha256(b"012789").hexdigest()[:16]
+    assert fingerprint(tmp_path / "a") == f"10 bytes, {digest}"
+
+
+def test_fingerprint_of_a_folder(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a").write_text("1")
+    one = fingerprint(tmp_path)
+    (tmp_path / "b").write_text("2")
+    two = fingerprint(tmp_path)
+    (tmp_path / "b").rename(tmp_path / "c")
+    assert len({one, two, fingerprint(tmp_path)}) == 3

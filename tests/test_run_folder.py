@@ -1,15 +1,17 @@
 import dataclasses
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 from absl import flags
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lgcnet_tf.bin import common
-from lgcnet_tf.config import DataOptions, Size, option
+from lgcnet_tf.config import DataOptions, RunOptions, Size, option
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.run_folder import RunFolder, flag_lines
+from lgcnet_tf.run_folder import Lock, RunFolder, flag_lines
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -83,7 +85,7 @@ def test_results(options):
     assert folder.finish(results) == results
     assert json.loads((folder / "results.json").read_text()) == results
     names = {path.name for path in folder.path.iterdir()}
-    assert names == {"flags.txt", "log.txt", "events", "results.json"}
+    assert names == {"flags.txt", "inputs.json", "log.txt", "events", "results.json"}
 
 
 def test_events_of_tensorboard(options):
@@ -179,3 +181,120 @@ def test_refuses_an_unwritable_folder(options, tmp_path):
 
 def test_needs_a_folder():
     refused(Options(), "search", "--output_dir is missing")
+
+
+INPUTS = {
+    "--split=train": {"train/a.png": "1", "train/b.png": "2"},
+    "--latency_table": {"table.json": "3"},
+}
+
+
+def test_goes_on_with_the_same_inputs(options):
+    RunFolder(options, "search", inputs=INPUTS)
+    folder = RunFolder(options, "search", inputs=INPUTS)
+    assert folder.resumed
+    assert json.loads((folder / "inputs.json").read_text()) == INPUTS
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ({"--split=train": {"train/a.png": "1"}}, "--split=train: train/b.png removed"),
+        (
+            {"--split=train": {f"{n}.png": "1" for n in range(5)}},
+            "0.png 1.png 2.png and 2 more added, train/a.png train/b.png removed",
+        ),
+        ({"--latency_table": {"table.json": "4"}}, "--latency_table: table.json changed"),
+        ({"--model": {"genotype.json": "5"}}, "--model: genotype.json added"),
+    ],
+)
+def test_refuses_other_inputs(options, change, said):
+    folder = RunFolder(options, "search", inputs=INPUTS)
+    before = content(folder.path)
+    with pytest.raises(InputError, match="not what they were when it began") as caught:
+        RunFolder(options, "search", inputs=INPUTS | change)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert content(folder.path) == before
+
+
+def test_goes_on_with_a_run_from_before_inputs_were_recorded(options):
+    folder = RunFolder(options, "search", inputs=INPUTS)
+    (folder / "inputs.json").unlink()
+    folder = RunFolder(options, "search", inputs=INPUTS)
+    notes = (folder / "log.txt").read_text().count("begun before inputs were recorded")
+    assert folder.resumed and notes == 1
+    with pytest.raises(InputError, match="cannot go on"):
+        RunFolder(options, "search", inputs={})
+
+
+OTHER_PROCESS = """
+import sys
+from lgcnet_tf.config import RunOptions
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.run_folder import RunFolder
+
+try:
+    folder = RunFolder(RunOptions(output_dir=sys.argv[1]), "test", int(sys.argv[2]))
+except InputError as error:
+    print(error, flush=True)
+else:
+    print("has it", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def start():
+    """Starts another process that opens a run folder; what it says, and it."""
+    started = []
+
+    def start(folder, worker=0):
+        process = subprocess.Popen(
+            [sys.executable, "-c", OTHER_PROCESS, str(folder), str(worker)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        started.append(process)
+        return process.stdout.readline(), process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_one_process_at_a_time(start, tmp_path):
+    said, first = start(tmp_path / "run")
+    assert said == "has it\n"
+    before = content(tmp_path / "run")
+    said, _ = start(tmp_path / "run")
+    assert said == (
+        f"{tmp_path}/run: another process is at work in this folder; wait for it or "
+        "name another one.\n"
+    )
+    assert content(tmp_path / "run") == before
+    said, _ = start(tmp_path / "run", worker=1)  # of the same distributed run
+    assert said == "has it\n"
+    first.kill()
+    first.wait()
+    assert start(tmp_path / "run")[0] == "has it\n"
+
+
+def test_lock_is_given_back(start, tmp_path):
+    options = RunOptions(output_dir=str(tmp_path / "run"))
+    folder = RunFolder(options, "test")
+    assert "another process" in start(folder.path)[0]
+    folder = RunFolder(options, "test")  # the same process may
+    del folder
+    assert start(tmp_path / "run")[0] == "has it\n"
+
+
+def test_lock_of_a_folder(tmp_path):
+    code = "import sys; from lgcnet_tf.run_folder import Lock; Lock(sys.argv[1])"
+    lock = Lock(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path], capture_output=True, text=True
+    )
+    assert f"{tmp_path}: another process is at work" in done.stderr
+    del lock
+    subprocess.run([sys.executable, "-c", code, tmp_path], check=True)

@@ -14,6 +14,7 @@ from typing import Any
 from absl import app, flags, logging
 
 from lgcnet_tf.config import Options, Size, format_size, parse_size
+from lgcnet_tf.convert.packages import needs
 from lgcnet_tf.errors import InputError, WorkerLost
 from lgcnet_tf.files import full_disk
 from lgcnet_tf.interruption import INTERRUPTION, Interrupted
@@ -24,20 +25,30 @@ def quiet_start() -> Iterator[None]:
     """Hides TensorFlow's notes on start-up, which no log level does.
 
     They come from C++ and bypass Python, so standard error itself is turned
-    away while the block runs. Exceptions are raised as ever. What TensorFlow
-    logs as errors later is left out too: what concerns us it also raises.
+    away while the block runs. What TensorFlow logs as errors later is left out
+    too: what concerns us it also raises. A package that the block imports and that
+    is not installed ends the process with one line; other exceptions are raised.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    saved = os.dup(2)
+    saved, missing = os.dup(2), ""
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
         yield
         if "tensorflow" in sys.modules:  # it looks for devices at first use
             sys.modules["tensorflow"].config.list_physical_devices()
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing in ("", "lgcnet_tf"):
+            raise
     finally:
         os.dup2(saved, 2)
         os.close(saved)
+    if missing:
+        hint = ""
+        if missing == "tensorflow" and "KERAS_BACKEND" not in os.environ:
+            hint = " On another backend set KERAS_BACKEND, as to jax."
+        fail(f"{needs(missing)}{hint}")
 
 
 @contextlib.contextmanager

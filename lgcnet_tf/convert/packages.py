@@ -10,14 +10,16 @@ _PIP_NAMES = {
     "cuda": "cuda-python",
 }
 EXTRA = "lgcnet_tf[runtimes]"
+IN_EXTRA = ("ai_edge_litert", "onnx", "onnxruntime", "openvino", "tf2onnx")
+"""What `EXTRA` brings; other packages, TensorFlow too, are installed by name."""
 
 
-def import_package(module: str, user: str, extra: str | None = EXTRA) -> types.ModuleType:
+
+def import_package(module: str, user: str) -> types.ModuleType:
     """Imports `module`, a part of an optional package.
 
     Args:
         user: what needs it, e.g. `runtime openvino`.
-        extra: the installation that has it; None where the package stands alone.
 
     Raises:
         InputError: it is not installed; says how it is.
@@ -26,7 +28,11 @@ def import_package(module: str, user: str, extra: str | None = EXTRA) -> types.M
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         missing = (error.name or module).partition(".")[0]
-        package = _PIP_NAMES.get(missing, missing)
-        raise InputError(
-            f"{user}: needs the package {package}; pip install '{extra or package}'."
-        ) from None
+        raise InputError(f"{user}: {needs(missing)}") from None
+
+
+def needs(missing: str) -> str:
+    """What to say of a missing module's package, by the module's first name."""
+    package = _PIP_NAMES.get(missing, missing)
+    source = EXTRA if missing in IN_EXTRA else package
+    return f"needs the package {package}; pip install '{source}'."

@@ -4,6 +4,7 @@ Importing this package imports neither TensorFlow nor TFDS.
 """
 
 from lgcnet_tf.data.info import DATASETS, DatasetInfo, dataset_info
+from lgcnet_tf.data.inputs import split_inputs
 from lgcnet_tf.data.load import load_samples
 from lgcnet_tf.data.pipeline import (
     steps_per_epoch,
@@ -19,6 +20,7 @@ __all__ = [
     "Samples",
     "dataset_info",
     "load_samples",
+    "split_inputs",
     "steps_per_epoch",
     "training_batches",
     "training_dataset",

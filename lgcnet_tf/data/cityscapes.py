@@ -49,22 +49,17 @@ def train_ids(label: np.ndarray, where: str) -> np.ndarray:
     return table[label]
 
 
-def load_cityscapes(split: str, data_dir: str | os.PathLike | None) -> Samples:
-    """Opens a split from the folder that holds Cityscapes' archives.
-
-    Args:
-        split: train, val, test, or train_extra (coarse labels).
-        data_dir: folder of the archives, as downloaded.
+def archives_of(split: str, data_dir: str | os.PathLike | None) -> list[pathlib.Path]:
+    """The archives that a split is read from.
 
     Raises:
-        InputError: no such split, an archive is missing, or TFDS is not
-            installed.
+        InputError: no such split, or an archive is missing.
     """
     if split not in _SPLITS:
         raise NoSuchSplit(
             f"cityscapes has no split '{split}'. Available: {', '.join(_SPLITS)}."
         )
-    config, tfds_split, archives = _SPLITS[split]
+    archives = _SPLITS[split][2]
     if data_dir is None:
         raise InputError(
             "cityscapes needs a data folder: give --data_dir the folder that holds "
@@ -79,11 +74,27 @@ def load_cityscapes(split: str, data_dir: str | os.PathLike | None) -> Samples:
             f"{data_dir}: {' and '.join(missing)} missing. Download from "
             "https://www.cityscapes-dataset.com and do not unpack."
         )
+    return [folder / name for name in archives]
+
+
+def load_cityscapes(split: str, data_dir: str | os.PathLike | None) -> Samples:
+    """Opens a split from the folder that holds Cityscapes' archives.
+
+    Args:
+        split: train, val, test, or train_extra (coarse labels).
+        data_dir: folder of the archives, as downloaded.
+
+    Raises:
+        InputError: no such split, an archive is missing, or TFDS is not
+            installed.
+    """
+    archives = archives_of(split, data_dir)
+    config, tfds_split, _ = _SPLITS[split]
     if not tfds_source.available():
         raise InputError(
             "cityscapes needs tensorflow, tensorflow-datasets and array_record."
         )
-    examples = _examples(config, archives, folder)[tfds_split]
+    examples = _examples(config, archives)[tfds_split]
 
     def read(index: int) -> Sample:
         example = examples[index]
@@ -101,11 +112,11 @@ def load_cityscapes(split: str, data_dir: str | os.PathLike | None) -> Samples:
     )
 
 
-def _examples(config: str, archives: tuple[str, ...], folder: pathlib.Path):
+def _examples(config: str, archives: list[pathlib.Path]):
     digest = hashlib.sha256(config.encode())
-    for name in archives:
-        stat = (folder / name).stat()
-        digest.update(f"{name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    for path in archives:
+        stat = path.stat()
+        digest.update(f"{path.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
 
     def make_builder(prepared: str):
         import tensorflow_datasets as tfds  # pylint: disable=import-outside-toplevel
@@ -113,5 +124,5 @@ def _examples(config: str, archives: tuple[str, ...], folder: pathlib.Path):
         return tfds.builder(f"cityscapes/{config}", data_dir=prepared)
 
     return tfds_source.prepared_splits(
-        make_builder, "cityscapes", digest.hexdigest()[:16], folder
+        make_builder, "cityscapes", digest.hexdigest()[:16], archives[0].parent
     )

@@ -4,19 +4,23 @@ import dataclasses
 from typing import Any
 
 from lgcnet_tf.config import DataOptions, Size, option
-from lgcnet_tf.data import load_samples
+from lgcnet_tf.data import load_samples, split_inputs
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.cityscapes import write_submission
 from lgcnet_tf.evaluation.evaluate import evaluate
 from lgcnet_tf.evaluation.examples import write_examples
+from lgcnet_tf.evaluation.model_files import MaskOfCompiled
 from lgcnet_tf.evaluation.models import load_model
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.latency.measure import REPEATS, measure
 from lgcnet_tf.latency.options import RuntimeOptions
 from lgcnet_tf.latency.table import LatencyTable
-from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.run_folder import Inputs, RunFolder, input_file
 
 EXAMPLES = "examples"
+NO_ACCURACY = {
+    "miou": None, "pixel_accuracy": None, "per_class_iou": None, "num_images": 0,
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,13 +46,21 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
     """Evaluates whole images at the labels' size and times one image.
 
     Returns:
-        What `results.json` holds: `miou` and `per_class_iou` (fractions),
-        `params`, `macs`, `latency_ms`, `fps`, `predicted_latency_ms`.
+        What `results.json` holds: `miou` and `per_class_iou` (fractions) of the
+        masks of the very model that is timed, `params`, `macs`, `latency_ms`,
+        `fps`, `predicted_latency_ms`; under `measured_on` runtime, precision,
+        calibration and batch size of `accuracy` and of `latency`. A genotype's
+        network has random weights: its accuracy is null and `weights` says so.
 
     Raises:
         InputError: bad options, data or model.
     """
     options.check()
+    if options.precision == "int8" and options.batch_size > 1:
+        raise InputError(
+            "--precision=int8 is calibrated for the batch it is compiled for, and one "
+            f"image is timed; leave out --batch_size={options.batch_size}."
+        )
     runtime = options.make_runtime()
     samples = load_samples(options.dataset, options.split, options.data_dir or None)
     model = load_model(options.model, options.input_size)
@@ -59,34 +71,34 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
             f"{options.model} tells {model.num_classes} classes apart, "
             f"{options.dataset} has {samples.info.num_classes}."
         )
+    if options.submission and not model.trained:
+        raise InputError(f"--submission: {options.model} is a genotype, without weights.")
     segment = model.compile(runtime)
+    segments = segment
+    if options.batch_size > 1:
+        segments = model.compile(runtime, options.batch_size)
     predicted_ms = _predicted_latency_ms(model, options)
-    folder = RunFolder(options, "evaluate")
-    result = evaluate(
-        model.predict_mask, samples, options.batch_size, input_size=model.input_size
-    )
-    entry = measure({"network": segment}, options.repeats)["network"]
-    write_examples(
-        model.predict_mask,
-        samples,
-        options.examples,
-        folder / EXAMPLES,
-        model.input_size,
-    )
-    if options.submission:
-        write_submission(
-            model.predict_mask,
-            samples,
-            folder / "submission",
-            input_size=model.input_size,
+    folder = RunFolder(options, "evaluate", inputs=_inputs(options, model))
+    accuracy = NO_ACCURACY
+    if model.trained:
+        predict_mask = MaskOfCompiled(options.model, segments, model.input_size)
+        accuracy = _accuracy(predict_mask, samples, options, folder)
+    else:
+        folder.log.warning(
+            "%s: a genotype has no weights; the network's are random, so its accuracy "
+            "is not measured.",
+            options.model,
         )
+    entry = measure({"network": segment}, options.repeats)["network"]
+    by_accuracy = _measured_on(options, model, segments, options.batch_size)
     return folder.finish(
         {
             "model": options.model,
             "dataset": options.dataset,
             "split": options.split,
             "input_size": list(model.input_size),
-            **result.to_dict(),
+            "weights": "trained" if model.trained else "random",
+            **accuracy,
             "params": model.params,
             "macs": model.macs,
             "latency_ms": entry.median_ms,
@@ -95,9 +107,41 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
             "predicted_latency_ms": predicted_ms,
             "device": segment.runtime.device,
             "runtime": segment.runtime.name,
-            "precision": segment.runtime.precision,
+            "precision": model.precision_of(segment),
+            "measured_on": {
+                "accuracy": by_accuracy if model.trained else None,
+                "latency": _measured_on(options, model, segment, 1),
+            },
         }
     )
+
+
+def _accuracy(predict_mask, samples, options, folder) -> dict[str, Any]:
+    """Accuracy as in `results.json`; writes pictures, and files for a server."""
+    size = predict_mask.input_size
+    result = evaluate(predict_mask, samples, options.batch_size, input_size=size)
+    write_examples(predict_mask, samples, options.examples, folder / EXAMPLES, size)
+    if options.submission:
+        write_submission(predict_mask, samples, folder / "submission", input_size=size)
+    return result.to_dict()
+
+
+def _measured_on(options, model, compiled, batch_size) -> dict[str, Any]:
+    return {
+        "runtime": compiled.runtime.name,
+        "precision": model.precision_of(compiled),
+        "calibration": options.calibration(compiled.runtime),
+        "batch_size": batch_size,
+    }
+
+
+def _inputs(options, model) -> Inputs:
+    return {
+        **split_inputs(options.dataset, options.split, options.data_dir or None),
+        **input_file("--latency_table", options.latency_table),
+        **options.calibration_inputs(),
+        **model.inputs(),
+    }
 
 
 def _predicted_latency_ms(model, options) -> float | None:

@@ -118,19 +118,27 @@ def read_model_file(path: str) -> ModelFile:
     )
 
 
-class MaskOfFile:
-    """uint8 images (n, height, width, 3) to uint8 masks, in the file's batches.
+class MaskOfCompiled:
+    """What a runtime compiled, as a function: the masks are the runtime's own.
+
+    Takes uint8 images (n, height, width, 3) and gives uint8 masks (n, height,
+    width); it runs on batches of the size it was compiled for.
+
+    Args:
+        model: its name, for errors.
+        compiled: takes images, gives masks.
+        input_size: (height, width) of the images.
 
     Raises:
-        InputError: when called, the file takes other input or gives no mask.
+        InputError: when called, the model takes other input or gives no mask.
     """
 
-    def __init__(self, path: str, compiled: Compiled, input_size: tuple[int, int]):
-        self.path, self.compiled, self.input_size = path, compiled, input_size
+    def __init__(self, model: str, compiled: Compiled, input_size: tuple[int, int]):
+        self.model, self.compiled, self.input_size = model, compiled, input_size
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         if self.compiled.input_dtype != "uint8":
-            raise InputError(f"{self.path}: not a file made by lgcnet-export.")
+            raise InputError(f"{self.model}: not a file made by lgcnet-export.")
         batch = self.compiled.input_shape[0]
         masks = []
         for first in range(0, len(images), batch):
@@ -139,5 +147,5 @@ class MaskOfFile:
             masks.append(np.asarray(self.compiled.predict(full))[: len(part)])
         masks = np.concatenate(masks)
         if masks.shape != images.shape[:3]:
-            raise InputError(f"{self.path}: gives {masks.shape[1:]}, not masks.")
-        return masks
+            raise InputError(f"{self.model}: gives {masks.shape[1:]}, not masks.")
+        return masks.astype(np.uint8)

@@ -1,6 +1,7 @@
 """A model to evaluate or time, whatever file it comes from."""
 
 import dataclasses
+import pathlib
 from collections.abc import Callable
 from typing import Any
 
@@ -8,19 +9,23 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.evaluate import PredictMask, mask_function
 from lgcnet_tf.evaluation.macs import count_macs
 from lgcnet_tf.evaluation.model_files import (
-    MaskOfFile,
+    MaskOfCompiled,
     kind_of,
     read_model_file,
     runtime_for,
     saved_model_folder,
 )
-from lgcnet_tf.files import read_json
+from lgcnet_tf.files import fingerprint, read_json
 from lgcnet_tf.latency.runtimes import Compiled, Runtime
 from lgcnet_tf.model.deploy import deploy
 from lgcnet_tf.model.network import ClassMap
-from lgcnet_tf.model.zoo import load_network
+from lgcnet_tf.model.zoo import has_weights, load_network, model_path
+from lgcnet_tf.run_folder import Inputs
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.skeleton import Size
+
+AS_MADE = "as the file was made"
+"""The precision of others' files, which do not say."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +39,10 @@ class LoadedModel:
         predict_mask: uint8 images (batch, height, width, 3) to uint8 masks.
         prepare: makes of a runtime and a batch size what the runtime loads.
         genotype, params, macs: None where a file does not say.
+        trained: False for a genotype's network, whose weights are random.
+        files: those the model was read from.
+        precision: number format of a file's model, None where the file does not
+            say; a network has the runtime's.
     """
 
     name: str
@@ -44,6 +53,9 @@ class LoadedModel:
     genotype: Genotype | None
     params: int | None
     macs: int | None
+    trained: bool = True
+    files: tuple[pathlib.Path, ...] = ()
+    precision: str | None = None
 
     def compile(self, runtime: Runtime, batch_size: int = 1) -> Compiled:
         """Makes a function that segments a batch of images and waits.
@@ -55,6 +67,16 @@ class LoadedModel:
             InputError: the file does not fit the runtime or the batch.
         """
         return self.prepare(runtime, batch_size).load()
+
+    def precision_of(self, compiled: Compiled) -> str:
+        """The number format in which the model computes, as compiled."""
+        if self.precision is None and kind_of(self.name):
+            return AS_MADE
+        return self.precision or compiled.runtime.precision
+
+    def inputs(self) -> Inputs:
+        """Fingerprints of the model's files, for a run folder."""
+        return {"--model": {str(path): fingerprint(path) for path in self.files}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +131,8 @@ def load_model(model: str, input_size: Size | None = None) -> LoadedModel:
         genotype=deployed.genotype,
         params=network.count_params(),
         macs=count_macs(deployed),
+        trained=has_weights(model),
+        files=(model_path(model),),
     )
 
 
@@ -118,10 +142,11 @@ def _load_file(model, input_size) -> LoadedModel:
     return LoadedModel(
         name=model,
         input_size=found.input_size,
-        predict_mask=MaskOfFile(model, found.compiled, found.input_size),
+        predict_mask=MaskOfCompiled(model, found.compiled, found.input_size),
         prepare=_as_it_is(model, model),
         params=found.params,
         macs=found.macs,
+        files=_parts(pathlib.Path(model)),
         **_card_fields(found.card),
     )
 
@@ -158,8 +183,15 @@ def _load_saved_model(model, folder, input_size) -> LoadedModel:
         prepare=_as_it_is(model, folder),
         params=metadata.get("params"),
         macs=metadata.get("macs"),
+        files=(folder,),
         **_card_fields(card),
     )
+
+
+def _parts(path):
+    """A file with those that belong to it: weights apart from the graph, a card."""
+    beside = (path.with_suffix(suffix) for suffix in (".bin", ".json"))
+    return path, *(other for other in beside if other.is_file())
 
 
 def _as_it_is(model, path):
@@ -178,9 +210,12 @@ def _check_size(model, size, wanted):
 
 
 def _card_fields(card):
-    genotype = card.get("metadata", {}).get("genotype")
+    metadata = card.get("metadata", {})
+    genotype = metadata.get("genotype")
     classes = card.get("class_names")
     return {
         "num_classes": classes and len(classes),
         "genotype": genotype and Genotype.from_dict(genotype),
+        # Exports that say nothing of it are float32.
+        "precision": metadata.get("precision", "float32") if metadata else None,
     }

@@ -18,7 +18,7 @@ from lgcnet_tf.latency.measure import (
     measure_networks,
     measure_table,
 )
-from lgcnet_tf.latency.options import BatchOptions
+from lgcnet_tf.latency.options import BatchOptions, runtime_inputs
 from lgcnet_tf.latency.runtimes import Runtime
 from lgcnet_tf.latency.samples import SAMPLES, SampleStore
 from lgcnet_tf.latency.table import LatencyTable
@@ -66,7 +66,8 @@ def measure_latency(options: MeasureOptions) -> dict[str, Any]:
         )
     skeleton = options.skeleton(dataset_info(options.dataset).num_classes)
     runtime = options.make_runtime()
-    folder = RunFolder(options, "measure_latency")
+    inputs = options.calibration_inputs() | runtime_inputs(runtime)
+    folder = RunFolder(options, "measure_latency", inputs=inputs)
     store = SampleStore(folder / SAMPLES)
     table = measure_table(
         skeleton,

@@ -30,7 +30,7 @@ def load_network(model: str | os.PathLike, input_size: Size | None = None) -> Ne
     Raises:
         InputError: there is no such model, or the file is damaged.
     """
-    path = _find(model, "model.keras")
+    path = model_path(model)
     if path.suffix == ".json":
         genotype = Genotype.load(path)
         size = input_size or genotype.provenance.get("input_size")
@@ -59,11 +59,25 @@ def load_genotype(model: str | os.PathLike) -> Genotype:
     Raises:
         InputError: there is no such model, or the file is damaged.
     """
-    path = _find(model, "genotype.json")
+    path = model_path(model, "genotype.json")
     return Genotype.load(path) if path.suffix == ".json" else load_network(path).genotype
 
 
-def _find(model, file):
+def has_weights(model: str | os.PathLike) -> bool:
+    """Whether a model is more than a genotype, whose network has random weights."""
+    return pathlib.Path(model).suffix != ".json"
+
+
+def model_path(model: str | os.PathLike, file: str = "model.keras") -> pathlib.Path:
+    """The file that a model is read from.
+
+    Args:
+        model: as for `load_network`.
+        file: which one of the zoo's, where it is a name.
+
+    Raises:
+        InputError: there is no such model.
+    """
     if not str(model):
         raise InputError(
             "--model is missing: a genotype, a .keras file, or one of "

@@ -8,6 +8,7 @@ import numpy as np
 from lgcnet_tf.config import RunOptions, option
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.figures.fidelity import predicted_measured
+from lgcnet_tf.files import fingerprint
 from lgcnet_tf.latency.agreement import agreement, is_true
 from lgcnet_tf.latency.calibrate import SEED
 from lgcnet_tf.latency.command import ProgressBars
@@ -19,13 +20,14 @@ from lgcnet_tf.latency.measure import (
     measure_networks,
     summarize,
 )
+from lgcnet_tf.latency.options import runtime_inputs
 from lgcnet_tf.latency.runtimes import Runtime, get_runtime
 from lgcnet_tf.latency.runtimes.base import available_cpus
 from lgcnet_tf.latency.samples import SAMPLES, SampleStore
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.latency.timing import levelled_medians, relative_spread
-from lgcnet_tf.model.zoo import load_genotype
-from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.model.zoo import load_genotype, model_path
+from lgcnet_tf.run_folder import Inputs, RunFolder, input_file
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.workloads import workloads
 
@@ -91,7 +93,8 @@ def check_latency(options: CheckOptions) -> dict[str, Any]:
     costs = CostModel(table, table.skeleton, table.input_size)
     named = _searched(options, costs)
     runtime = _runtime_of(table)
-    folder = RunFolder(options, "check_latency")
+    inputs = _inputs(options, runtime)
+    folder = RunFolder(options, "check_latency", inputs=inputs)
     for line in differences(table, runtime):
         folder.log.warning("%s: %s", options.latency_table, line)
     bare = dataclasses.replace(table, calibration=None)
@@ -213,9 +216,21 @@ def _runtime_of(table: LatencyTable) -> Runtime:
     return get_runtime(table.runtime, threads, table.precision)
 
 
+def _inputs(options: CheckOptions, runtime: Runtime) -> Inputs:
+    models = [model_path(name, "genotype.json") for name in _model_names(options)]
+    found = input_file("--latency_table", options.latency_table)
+    if models:
+        found["--model"] = {str(path): fingerprint(path) for path in models}
+    return found | runtime_inputs(runtime)
+
+
+def _model_names(options: CheckOptions) -> list[str]:
+    return list(filter(None, map(str.strip, options.model.split(","))))
+
+
 def _searched(options: CheckOptions, costs: CostModel) -> dict[str, Genotype]:
     found = {}
-    for name in filter(None, map(str.strip, options.model.split(","))):
+    for name in _model_names(options):
         genotype = load_genotype(name)
         if genotype.skeleton != costs.skeleton:
             raise InputError(f"{name}: belongs to another search space than the table.")

@@ -16,7 +16,7 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.model.network import Network
-from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.run_folder import RunFolder, input_file
 from lgcnet_tf.search.options import SearchOptions
 from lgcnet_tf.space.genotype import (
     Genotype,
@@ -74,7 +74,8 @@ def random_search(options: SearchOptions, genotype_file: str) -> dict[str, Any]:
     if table.batch_size != 1:
         provenance["latency_batch_size"] = table.batch_size
     genotype = dataclasses.replace(genotype, provenance=provenance)
-    folder = RunFolder(options, "search")
+    inputs = input_file("--latency_table", options.latency_table)
+    folder = RunFolder(options, "search", inputs=inputs)
     network = Network(skeleton, options.crop_size, genotype)
     genotype.save(folder / genotype_file)
     return folder.finish(

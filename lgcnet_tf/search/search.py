@@ -15,7 +15,7 @@ from lgcnet_tf.latency.estimate import CostModel, LatencyLoss
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.model.precision import precision
-from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.run_folder import RunFolder, input_file
 from lgcnet_tf.search.architecture import Architecture, check_sampling
 from lgcnet_tf.search.derive import derive_for_target
 from lgcnet_tf.search.joint_optimizer import JointOptimizer
@@ -30,6 +30,7 @@ from lgcnet_tf.space.genotype import operation_counts
 from lgcnet_tf.training.determinism import make_deterministic
 from lgcnet_tf.training.fit import compile_for_segmentation, fit
 from lgcnet_tf.training.graphs import prepare_graphs
+from lgcnet_tf.training.inputs import training_inputs
 from lgcnet_tf.training.losses import CrossEntropy
 from lgcnet_tf.training.optimizers import SGD, Adam
 from lgcnet_tf.training.strategy import make_strategy
@@ -138,7 +139,9 @@ def search(options: SearchOptions) -> dict[str, Any]:
         check_reachable(
             target_us, cost_model, cell_kinds(options.communication, reductions)
         )
-    folder = RunFolder(options, "search", worker.index)
+    inputs = input_file("--latency_table", options.latency_table)
+    inputs |= training_inputs(options)
+    folder = RunFolder(options, "search", worker.index, inputs)
     if options.pictures_every and options.validation_split and watched is None:
         folder.log.info(
             "the data have no split '%s': no pictures of predictions",

@@ -13,7 +13,7 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.macs import count_macs
 from lgcnet_tf.model.deploy import deploy
 from lgcnet_tf.model.zoo import load_network
-from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.run_folder import Lock, RunFolder
 from lgcnet_tf.serving.client import Client
 from lgcnet_tf.serving.export import export_saved_model
 from lgcnet_tf.serving.export_files import FORMATS, export_file
@@ -77,6 +77,7 @@ def export(options: ExportOptions) -> dict[str, Any]:
             f"{network.num_classes}."
         )
     folder = RunFolder(options, "export")
+    lock = _lock_of(options.export_dir)  # for as long as this function runs
     deployed = deploy(network)
     metadata = {
         "genotype": network.genotype.to_dict(),
@@ -103,6 +104,7 @@ def export(options: ExportOptions) -> dict[str, Any]:
             options.batch_size,
             metadata,
         )
+    del lock
     return folder.finish(
         {
             options.format: str(path),
@@ -111,6 +113,21 @@ def export(options: ExportOptions) -> dict[str, Any]:
             "macs": metadata["macs"],
         }
     )
+
+
+def _lock_of(export_dir: str) -> Lock | None:
+    """Keeps other exports out of a folder that is not the run's own."""
+    if not export_dir:
+        return None
+    try:
+        pathlib.Path(export_dir).mkdir(parents=True, exist_ok=True)
+        return Lock(export_dir)
+    except FileExistsError:
+        raise InputError(f"{export_dir}: a file; a folder is needed.") from None
+    except OSError as error:
+        raise InputError(
+            f"{export_dir}: cannot write there: {error.strerror}."
+        ) from None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from lgcnet_tf.latency.options import RuntimeOptions
 from lgcnet_tf.run_folder import RunFolder
 from lgcnet_tf.sweep import table
 from lgcnet_tf.sweep.hparams import write_hparams
+from lgcnet_tf.sweep.inputs import read_flagfile, sweep_inputs
 from lgcnet_tf.sweep.launch import run_here
 from lgcnet_tf.sweep.measure import measure_models
 from lgcnet_tf.sweep.ray_launcher import import_ray, run_on_ray
@@ -28,6 +29,8 @@ TABLE = "trials.csv"
 SUMMARY = "summary.csv"
 PARETO = "pareto.png"
 HPARAMS = "hparams"
+
+_RUNTIME = dataclasses.fields(RuntimeOptions)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -92,8 +95,11 @@ def sweep(options: SweepOptions) -> dict[str, Any]:
         import_ray()
         run = run_on_ray
     runtime = options.make_runtime()
-    folder = RunFolder(options, "sweep")
-    trials = _trials(options, axes, folder)
+    given = _given(options)
+    inputs = sweep_inputs(_flagfiles(options), given, settings(axes))
+    inputs |= options.calibration_inputs()
+    folder = RunFolder(options, "sweep", inputs=inputs)
+    trials = _trials(options, axes, given, folder)
     INTERRUPTION.defer()  # the trials' processes have to save and leave first
     outcomes = run(
         trials, options.parallel, lambda: INTERRUPTION.requested, folder.log.info
@@ -115,23 +121,47 @@ def sweep(options: SweepOptions) -> dict[str, Any]:
     return folder.finish({**results, "device": runtime.device, "runtime": runtime.name})
 
 
-def _trials(options, axes, folder) -> list[Trial]:
+def _flagfiles(options) -> dict[str, str]:
+    paths = {stage: getattr(options, f"{stage}_flags") for stage in STAGES}
+    return {stage: path for stage, path in paths.items() if path}
+
+
+def _given(options) -> dict[str, dict[str, str]]:
+    """Flags that the sweep hands to the stages of all trials."""
+    data = {"data_dir": options.data_dir} if options.data_dir else {}
+    given = {stage: dict(data) for stage in STAGES}
+    if options.latency_table:
+        given["search"]["latency_table"] = options.latency_table
+    # What is timed in the end is what was evaluated.
+    own = {f.name: str(getattr(options, f.name)) for f in _RUNTIME}
+    if options.evaluate_flags:
+        for name, value in read_flagfile(options.evaluate_flags)[0].items():
+            if own.get(name, value) != value:
+                raise InputError(
+                    f"--evaluate_flags: {options.evaluate_flags} names --{name}={value}, "
+                    f"the sweep has --{name}={own[name]}. Its networks are evaluated "
+                    "and timed alike: name it in the sweep alone."
+                )
+    given["evaluate"] |= {name: value for name, value in own.items() if value}
+    return given
+
+
+def _trials(options, axes, given, folder) -> list[Trial]:
     flagfiles = {
         stage: str(_kept(folder / f"{stage}_flags.txt", path))
-        for stage in STAGES
-        if (path := getattr(options, f"{stage}_flags"))
+        for stage, path in _flagfiles(options).items()
     }
-    data = (f"--data_dir={options.data_dir}",) if options.data_dir else ()
-    given = dict.fromkeys(STAGES, data)
-    if options.latency_table:
-        given["search"] += (f"--latency_table={options.latency_table}",)
+    flags = {
+        stage: tuple(f"--{name}={value}" for name, value in values.items())
+        for stage, values in given.items()
+    }
     trials = []
     for setting in settings(axes):
         for seed in options.seeds:
             name = trial_name(setting, seed)
             place = str(folder / TRIALS / name)
             trials.append(
-                Trial(name, setting, seed, place, flagfiles, os.getcwd(), given)
+                Trial(name, setting, seed, place, flagfiles, os.getcwd(), flags)
             )
     if len({trial.name for trial in trials}) < len(trials):
         raise InputError("--vary: two settings would have the same folder name.")

@@ -1,5 +1,6 @@
 """Everything a run needs to go on, in one file: at an epoch's end or in it."""
 
+import collections
 import dataclasses
 import io
 import json
@@ -8,7 +9,7 @@ import pathlib
 import re
 import types
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import keras
@@ -63,23 +64,30 @@ def _variables(model: keras.Model) -> dict[str, keras.Variable]:
     )
     roots: dict[str, str] = {}
     named: dict[str, keras.Variable] = {}
+    bases, paths = collections.Counter(), collections.Counter()
     for prefix, variables in groups:
         for variable in variables:
             root, _, rest = variable.path.partition("/")
             if root not in roots:
                 match = _NUMBERED.fullmatch(root)
                 base = match[1] if match else root
-                count = sum(name.split(":")[0] == base for name in roots.values())
-                roots[root] = f"{base}:{count}" if count else base
+                roots[root] = f"{base}:{bases[base]}" if bases[base] else base
+                bases[base] += 1
             if prefix == "optimizer/":  # adam_2/network_1_stem_0_conv_kernel_velocity
-                own = [r for r in roots if rest.startswith(f"{r}_")]
-                if own:
-                    longest = max(own, key=len)
-                    rest = roots[longest] + rest[len(longest) :]
+                own = _longest_start(rest, roots)
+                rest = roots.get(own, "") + rest[len(own) :]
             path = f"{prefix}{roots[root]}/{rest}"
-            same = sum(name.split("#")[0] == path for name in named)
-            named[f"{path}#{same}" if same else path] = variable
+            named[f"{path}#{paths[path]}" if paths[path] else path] = variable
+            paths[path] += 1
     return named
+
+
+def _longest_start(text: str, names: Collection[str]) -> str:
+    """The longest of `names` that stands at the text's start, before a `_`."""
+    end = text.rfind("_")
+    while end >= 0 and text[:end] not in names:
+        end = text.rfind("_", 0, end)
+    return text[: max(end, 0)]
 
 
 def snapshot(

@@ -12,12 +12,18 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
 from lgcnet_tf.model.network import Network, at_size
 from lgcnet_tf.model.precision import precision
-from lgcnet_tf.model.zoo import load_genotype, load_network
-from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.model.zoo import (
+    has_weights,
+    load_genotype,
+    load_network,
+    model_path,
+)
+from lgcnet_tf.run_folder import Inputs, RunFolder, input_file
 from lgcnet_tf.training.average import WeightAverage
 from lgcnet_tf.training.determinism import make_deterministic
 from lgcnet_tf.training.fit import compile_for_segmentation, fit
 from lgcnet_tf.training.graphs import prepare_graphs
+from lgcnet_tf.training.inputs import training_inputs
 from lgcnet_tf.training.losses import CrossEntropy
 from lgcnet_tf.training.options import TrainingOptions
 from lgcnet_tf.training.optimizers import OPTIMIZERS, make_optimizer
@@ -123,7 +129,8 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         )
         average = WeightAverage(network, options.ema, strategy) if options.ema else None
     get_weights = average.get_weights if average else network.get_weights
-    folder = RunFolder(options, "finetune", worker.index)
+    inputs = training_inputs(options) | _model_inputs(options)
+    folder = RunFolder(options, "finetune", worker.index, inputs)
     if options.validation_split and validation is None:
         folder.log.info(
             "the data have no split '%s': neither validation nor pictures",
@@ -164,7 +171,19 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         )
 
 
+def _model_inputs(options: FinetuneOptions) -> Inputs:
+    found = input_file("--model", model_path(options.model, "genotype.json"))
+    if options.initial_model:
+        found |= input_file("--initial_model", model_path(options.initial_model))
+    return found
+
+
 def _start_from(network: Network, model: str) -> None:
+    if not has_weights(model):
+        raise InputError(
+            f"--initial_model={model}: a genotype has no weights to start from; give "
+            "what lgcnet-finetune made of it."
+        )
     trained = load_network(model, network.input_size)
     if trained.genotype != network.genotype:
         raise InputError(

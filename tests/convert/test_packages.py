@@ -1,6 +1,9 @@
+import pathlib
+import tomllib
+
 import pytest
 
-from lgcnet_tf.convert.packages import import_package
+from lgcnet_tf.convert.packages import IN_EXTRA, import_package
 from lgcnet_tf.errors import InputError
 
 
@@ -16,7 +19,24 @@ def test_names_what_to_install(monkeypatch):
 
 def test_without_an_extra():
     with pytest.raises(InputError, match="pip install 'no_such_package'"):
-        import_package("no_such_package.part", "x", extra=None)
+        import_package("no_such_package.part", "x")
+
+
+def test_tensorflow_is_in_no_extra(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "tensorflow", None)
+    with pytest.raises(InputError) as error:
+        import_package("tensorflow", "runtime tensorflow_graph")
+    assert str(error.value) == (
+        "runtime tensorflow_graph: needs the package tensorflow; pip install "
+        "'tensorflow'."
+    )
+
+
+def test_the_extra_is_what_pyproject_says():
+    root = pathlib.Path(__file__).parents[2]
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    extra = project["optional-dependencies"]["runtimes"]
+    assert sorted(IN_EXTRA) == sorted(name.replace("-", "_") for name in extra)
 
 
 def test_what_is_there():

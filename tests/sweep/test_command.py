@@ -16,7 +16,7 @@ from lgcnet_tf.files import write_json
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.search.options import SearchOptions
 from lgcnet_tf.space.genotype import uniform
-from lgcnet_tf.sweep.command import SweepOptions, sweep
+from lgcnet_tf.sweep.command import SweepOptions, _given, sweep
 
 SIZE = (32, 32)
 SPACE = {"num_cells": 2, "reduction_cells": (1,), "fusion": "none", "initial_channels": 2}
@@ -170,3 +170,42 @@ def test_ray_is_optional(options, monkeypatch):
     with pytest.raises(InputError, match="pip install 'lgcnet_tf.ray.'"):
         sweep(run)
     assert not os.path.exists(run.output_dir)
+
+
+def test_goes_on_only_with_the_same_inputs(options, quick_stages, tmp_path):
+    """Trials of before and after would not be comparable."""
+    inner, table = tmp_path / "inner.txt", tmp_path / "table.json"
+    inner.write_text("--epochs=2\n")
+    table.write_text("{}")
+    outer = tmp_path / "outer.txt"
+    outer.write_text(f"--flagfile={inner}\n--latency_table={table}\n")
+    run = options("inputs", search_flags=str(outer), vary="communication=shared")
+    with pytest.raises(InputError, match="2 of 2 trials failed"):
+        sweep(run)
+    inputs = json.loads(pathlib.Path(run.output_dir, "inputs.json").read_text())
+    assert {"split train of toy_streets", "split val of toy_streets"} < set(inputs)
+    table.write_text("[]")
+    with pytest.raises(InputError, match=f"--latency_table: {table} changed"):
+        sweep(run)
+    table.write_text("{}")
+    inner.write_text("--epochs=3\n")
+    with pytest.raises(InputError, match=f"--search_flags: {inner} changed"):
+        sweep(run)
+    inner.write_text(f"--flagfile={inner}\n")
+    with pytest.raises(InputError, match="names itself"):
+        sweep(run)
+
+
+def test_networks_are_evaluated_on_what_times_them(options, quick_stages, calls):
+    flags = pathlib.Path(options().evaluate_flags).parent / "runtime.txt"
+    flags.write_text("--runtime=openvino\n--repeats=2\n")
+    with pytest.raises(InputError, match="names --runtime=openvino, the sweep has"):
+        sweep(options("runtime", evaluate_flags=str(flags)))
+    given = _given(options(runtime="keras_backend", threads=2))["evaluate"]
+    assert given == {"runtime": "keras_backend", "precision": "float32", "threads": "2"}
+    same = _given(options(runtime="openvino", evaluate_flags=str(flags)))["evaluate"]
+    assert same["runtime"] == "openvino"
+    with pytest.raises(InputError, match="no such model"):  # the stages left none
+        sweep(options("given2", runtime="keras_backend", seeds=(0,)))
+    (call,) = calls(pathlib.Path(options("given2").output_dir, "trials/seed-0"), "evaluate")
+    assert "--runtime=keras_backend" in call["flags"]

@@ -1,13 +1,18 @@
 import errno
 import logging
 import pathlib
+import re
 
 import keras
 import numpy as np
 import pytest
 
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.latency.estimate import CostModel
+from lgcnet_tf.search.options import SearchOptions
+from lgcnet_tf.search.search import build_search_model
 from lgcnet_tf.training.checkpoint import (
+    _variables,
     checkpoint_paths,
     load_checkpoint,
     restore,
@@ -103,6 +108,50 @@ def test_arrays_are_named_by_path(model):
     metrics = {id(v) for v in model.metrics_variables}
     variables = {id(v) for v in [*model.variables, *model.optimizer.variables]}
     assert len(names) == len(variables | metrics)
+
+
+def counted_one_by_one(model):
+    """The names, each found by looking through all before it."""
+    numbered = re.compile(r"(.+)_\d+")
+    metrics = {id(v) for v in model.metrics_variables}
+    groups = (
+        ("", [v for v in model.variables if id(v) not in metrics]),
+        ("optimizer/", model.optimizer.variables),
+        ("metrics/", model.metrics_variables),
+    )
+    roots, named = {}, {}
+    for prefix, variables in groups:
+        for variable in variables:
+            root, _, rest = variable.path.partition("/")
+            if root not in roots:
+                match = numbered.fullmatch(root)
+                base = match[1] if match else root
+                count = sum(name.split(":")[0] == base for name in roots.values())
+                roots[root] = f"{base}:{count}" if count else base
+            if prefix == "optimizer/":
+                own = [r for r in roots if rest.startswith(f"{r}_")]
+                if own:
+                    longest = max(own, key=len)
+                    rest = roots[longest] + rest[len(longest) :]
+            path = f"{prefix}{roots[root]}/{rest}"
+            same = sum(name.split("#")[0] == path for name in named)
+            named[f"{path}#{same}" if same else path] = variable
+    return named
+
+
+def test_names_of_a_search_model(make_table):
+    """All of them as they were when they were counted in quadratic time."""
+    options = SearchOptions(
+        initial_channels=2, num_cells=3, reduction_cells=(1, 2), fusion_taps=(0, 1, 2),
+        fusion_channels=4, input_size=(32, 64), crop_size=(32, 64),
+    )  # fmt: skip
+    skeleton = options.skeleton(CLASSES)
+    costs = CostModel(make_table(skeleton, (32, 64)), skeleton, (32, 64))
+    model = build_search_model(options, skeleton, costs, steps=3)
+    expected, found = counted_one_by_one(model), _variables(model)
+    assert list(found) == list(expected) and len(found) > 500
+    assert all(found[name] is expected[name] for name in expected)
+    assert any(name.startswith("optimizer/") and ":" in name for name in found)
 
 
 def test_variables_of_the_same_path_are_told_apart(tmp_path):

@@ -113,8 +113,12 @@ def _jax_loop(call, layer, x):
         start = jax.numpy.zeros(y.shape, y.dtype)
         return jax.lax.fori_loop(0, times, body, (x, start))[1]
 
-    values = [v.value for v in layer.variables]
-    return lambda x, times: jax.block_until_ready(run(values, x, times))
+    def run_and_wait(x, times):
+        # Read at each call: Keras' own functions give their arrays away (donation).
+        values = [v.value for v in layer.variables]
+        return jax.block_until_ready(run(values, x, times))
+
+    return run_and_wait
 
 
 def _jax(call, layer, x):

@@ -40,8 +40,8 @@ class TensorRT(Runtime):
 
     def __init__(self, threads=None, precision="float32", images=()):
         super().__init__(threads, precision, images)
-        self._trt = import_package("tensorrt", _USER, extra=None)
-        cuda = import_package("cuda.bindings.runtime", _USER, extra=None)
+        self._trt = import_package("tensorrt", _USER)
+        cuda = import_package("cuda.bindings.runtime", _USER)
         if threads is not None:
             raise InputError(f"{_USER}: runs on a GPU; leave out --threads.")
         error, count = cuda.cudaGetDeviceCount()

@@ -1,0 +1,112 @@
+"""What a sweep's trials read: finished trials and later ones must read the same."""
+
+import os
+import pathlib
+from collections.abc import Mapping
+
+from lgcnet_tf.config import Options
+from lgcnet_tf.data import split_inputs
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.evaluation.command import EvaluateOptions
+from lgcnet_tf.files import fingerprint
+from lgcnet_tf.model.zoo import model_path
+from lgcnet_tf.run_folder import Inputs, input_file
+from lgcnet_tf.search.options import SearchOptions
+from lgcnet_tf.sweep.vary import FINETUNE
+from lgcnet_tf.training.finetune import FinetuneOptions
+
+
+def read_flagfile(path: str | os.PathLike) -> tuple[dict[str, str], list[str]]:
+    """The `--name=value` lines of a flagfile and of those that it names.
+
+    Returns:
+        Values by flag, the last one where one stands there twice, and the paths
+        of the other flagfiles.
+
+    Raises:
+        InputError: a file is absent, or they name one another in a circle.
+    """
+    return _read(path, ())
+
+
+def _read(path, above):
+    if str(path) in above:
+        raise InputError(f"{path}: a flagfile that names itself.")
+    try:
+        lines = pathlib.Path(path).read_text().splitlines()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}.") from None
+    values: dict[str, str] = {}
+    others: list[str] = []
+    for line in lines:
+        name, equals, value = line.strip().partition("=")
+        if not name.startswith("-") or not equals:
+            continue
+        name = name.lstrip("-")
+        if name == "flagfile":
+            found, deeper = _read(value, (*above, str(path)))
+            values |= found
+            others += [value, *deeper]
+        else:
+            values[name] = value
+    return values, others
+
+
+def sweep_inputs(
+    flagfiles: Mapping[str, str],
+    given: Mapping[str, Mapping[str, str]],
+    settings: list[dict[str, str]],
+) -> Inputs:
+    """Fingerprints of the data, tables, models and further flagfiles of all trials.
+
+    Args:
+        flagfiles: of the stages that have one.
+        given: flags of each stage that win over its flagfile's.
+        settings: the values of the axes in each trial.
+
+    Raises:
+        InputError: a file is absent, or bad data.
+    """
+    found: dict[str, dict[str, str]] = {}
+    seen, tables = set(), {}
+    values: dict[str, dict[str, str]] = {}
+    for stage, path in flagfiles.items():
+        values[stage], others = read_flagfile(path)
+        if others:
+            found[f"--{stage}_flags"] = {path: fingerprint(path) for path in others}
+    for setting in settings:
+        axes = {"search": {}, "finetune": {}}
+        for axis, value in setting.items():
+            stage = "finetune" if axis.startswith(FINETUNE) else "search"
+            axes[stage][axis.removeprefix(FINETUNE)] = value
+        search, tuning = (
+            _with_defaults(kind, values.get(stage, {}) | given[stage] | axes[stage])
+            for stage, kind in (("search", SearchOptions), ("finetune", FinetuneOptions))
+        )
+        evaluation = values.get("evaluate")
+        if evaluation is None:
+            split = tuning["validation_split"] or EvaluateOptions.split
+            evaluation = {**tuning, "split": split, "latency_table": ""}
+        evaluation = evaluation | given["evaluate"]
+        evaluation = _with_defaults(EvaluateOptions, evaluation)
+        for flags in (search, tuning, evaluation):
+            for split in filter(None, (flags["split"], flags.get("validation_split"))):
+                data = flags["dataset"], split, flags["data_dir"] or None
+                if data not in seen:
+                    found |= split_inputs(*data)
+                    seen.add(data)
+            table = flags.get("latency_table")
+            if table and table not in tables:
+                tables[table] = fingerprint(table)
+        if model := tuning["initial_model"]:
+            found |= input_file("--initial_model", model_path(model))
+    return found | ({"--latency_table": tables} if tables else {})
+
+
+def _with_defaults(options: type[Options], flags: Mapping[str, str]) -> dict[str, str]:
+    names = (
+        "dataset", "data_dir", "split", "validation_split", "latency_table",
+        "initial_model",
+    )  # fmt: skip
+    found = {n: getattr(options, n) for n in names if hasattr(options, n)}
+    return found | {name: value for name, value in flags.items() if name in found}
