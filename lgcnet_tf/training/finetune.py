@@ -11,11 +11,12 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
 from lgcnet_tf.model.network import Network, at_size
 from lgcnet_tf.model.precision import precision
-from lgcnet_tf.model.zoo import load_genotype, load_network
+from lgcnet_tf.model.zoo import load_genotype
 from lgcnet_tf.run_folder import RunFolder
 from lgcnet_tf.training.determinism import make_deterministic
 from lgcnet_tf.training.fit import compile_for_segmentation, fit
 from lgcnet_tf.training.graphs import prepare_graphs
+from lgcnet_tf.training.initial import report_start, start_from
 from lgcnet_tf.training.losses import CrossEntropy
 from lgcnet_tf.training.options import TrainingOptions
 from lgcnet_tf.training.optimizers import SGD
@@ -32,7 +33,10 @@ class FinetuneOptions(TrainingOptions):
 
     model: str = option("", "Genotype to train: a file, or a name of the model zoo.")
     initial_model: str = option(
-        "", "Saved network of the same genotype to start from; else from scratch."
+        "",
+        "What to take weights from, layer by layer where they fit: a folder of "
+        "lgcnet-search or lgcnet-pretrain, a .keras file or a name of the model zoo; "
+        "else from scratch.",
     )
     validate_every: int = option(5, "Epochs from one to the next.", minimum=1)
     epochs: int = option(200, "Epochs of training.", minimum=1)
@@ -85,8 +89,7 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
             network = Network(
                 genotype.skeleton, options.crop_size, genotype, remat=options.remat
             )
-        if options.initial_model:
-            _start_from(network, options.initial_model)
+        initial = options.initial_model and start_from(network, options.initial_model)
         poly = keras.optimizers.schedules.PolynomialDecay(
             options.lr, steps, end_learning_rate=0.0, power=options.lr_power
         )
@@ -102,6 +105,8 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
             classes,
         )
     folder = RunFolder(options, "finetune", worker.index)
+    if initial:
+        report_start(initial, options.initial_model, folder)
     if options.validation_split and validation is None:
         folder.log.info(
             "the data have no split '%s': neither validation nor pictures",
@@ -137,12 +142,3 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
                 "last_epoch": history[-1],
             }
         )
-
-
-def _start_from(network: Network, model: str) -> None:
-    trained = load_network(model, network.input_size)
-    if trained.genotype != network.genotype:
-        raise InputError(
-            f"--initial_model={model}: its genotype or classes are not those of --model."
-        )
-    network.set_weights(trained.get_weights())
