@@ -102,7 +102,10 @@ def prepared_classification(
             if not by_index or builder.info.file_format.value != "array_record":
                 builder = tfds.builder(dataset, data_dir=str(folder))
     except Exception as error:  # TFDS raises many kinds
-        raise InputError(f"{dataset}: no such data set of TFDS ({_line(error)}).") from None
+        raise InputError(
+            f"{dataset}: no such data set of TFDS "
+            f"({_line(error).partition(' Available datasets')[0]})."
+        ) from None
     keys = builder.info.supervised_keys or ()
     kinds = tuple(type(builder.info.features[key]) for key in keys if type(key) is str)
     if kinds != (tfds.features.Image, tfds.features.ClassLabel):

@@ -14,6 +14,7 @@ from lgcnet_tf.data import (
     training_batches,
     training_dataset,
 )
+from lgcnet_tf.data.labelled_images import LabelledImages
 from lgcnet_tf.errors import InputError, WorkerLost
 from lgcnet_tf.files import remove_leftovers, write_json
 from lgcnet_tf.interruption import INTERRUPTION, Interrupted
@@ -48,10 +49,11 @@ def compile_for_segmentation(
     XLA makes a step on a CPU several times slower; JAX has nothing else. What making
     the model left in TensorFlow is freed, so call it before data are read, too.
     """
-    model.compile(
-        optimizer=optimizer,
-        loss=loss,
-        metrics=[
+    compile_built(
+        model,
+        optimizer,
+        loss,
+        [
             keras.metrics.MeanIoU(
                 num_classes,
                 ignore_class=loss.void_label,
@@ -59,11 +61,27 @@ def compile_for_segmentation(
                 name="miou",
             )
         ],
+        keras.KerasTensor((None, None, None), "int32"),
+        keras.KerasTensor((None, None, None, num_classes)),
+    )
+
+
+def compile_built(
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    loss: keras.losses.Loss,
+    metrics: list[keras.metrics.Metric],
+    labels: keras.KerasTensor,
+    logits: keras.KerasTensor,
+) -> None:
+    """Compiles `model`, builds optimiser and metrics for such labels and logits."""
+    model.compile(
+        optimizer=optimizer,
+        loss=loss,
+        metrics=metrics,
         jit_compile=keras.backend.backend() != "tensorflow",
     )
     optimizer.build(model.trainable_variables)
-    labels = keras.KerasTensor((None, None, None), "int32")
-    logits = keras.KerasTensor((None, None, None, num_classes))
     for metric in model.metrics:  # else at the first step: too late for a checkpoint
         if not getattr(metric, "built", True):
             metric.build(labels, logits)
@@ -72,7 +90,7 @@ def compile_for_segmentation(
 
 def fit(
     model: keras.Model,
-    samples: Samples,
+    samples: Samples | LabelledImages,
     folder: RunFolder,
     options: TrainingOptions,
     *,
@@ -90,8 +108,9 @@ def fit(
     has to stand in variables of the model: those are saved.
 
     Args:
-        options: the run's; `epochs` and `batch_size` too, which search and
-            finetuning add.
+        samples: to train on; images with one label each for a classifier.
+        options: the run's `seed`, `crop_size`, `scale_range`, `epochs` and
+            `batch_size` are heeded.
         strategy: what the model was built under, or None.
         on_epoch_begin: called with the epoch, from 0; once more when the run
             goes on inside of it.
