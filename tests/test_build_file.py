@@ -32,6 +32,7 @@ ORDER = (
     "serving",
     "report",
     "sweep",
+    "commands",
     "bin",
 )
 """Rooms and modules of the package; each imports only what stands before it."""

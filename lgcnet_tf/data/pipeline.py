@@ -13,18 +13,19 @@ from collections.abc import Iterator
 import numpy as np
 
 from lgcnet_tf.data import augment
+from lgcnet_tf.data.labelled_images import LabelledImages
 from lgcnet_tf.data.samples import Samples
 
 _LOOK_AHEAD_BATCHES = 2
 
 
-def steps_per_epoch(samples: Samples, batch_size: int) -> int:
+def steps_per_epoch(samples: Samples | LabelledImages, batch_size: int) -> int:
     """Full batches in an epoch; 1 for a split smaller than the batch."""
     return max(1, len(samples) // batch_size)
 
 
 def _indices(
-    samples: Samples,
+    samples: Samples | LabelledImages,
     batch_size: int,
     seed: int,
     epoch: int,
@@ -40,9 +41,12 @@ def _indices(
 
 
 def _make_sample(samples, index, epoch, seed, crop_size, scale_range, flip):
+    generator = augment.sample_generator(seed, epoch, index)
+    if isinstance(samples, LabelledImages):
+        return samples.random_crop(index, generator, crop_size, scale_range, flip)
     sample = samples[index]
     drawn = augment.draw_augmentation(
-        augment.sample_generator(seed, epoch, index),
+        generator,
         sample.label.shape,
         crop_size,
         scale_range,
@@ -52,7 +56,7 @@ def _make_sample(samples, index, epoch, seed, crop_size, scale_range, flip):
 
 
 def training_batches(
-    samples: Samples,
+    samples: Samples | LabelledImages,
     batch_size: int,
     crop_size: tuple[int, int],
     seed: int,
@@ -72,7 +76,8 @@ def training_batches(
         seed: not negative; fixes order and augmentation.
         first_epoch: number of the first epoch, for a resumed run.
         epochs: count of epochs.
-        scale_range: limits of the random scale.
+        scale_range: limits of the random scale; for `LabelledImages`, of a crop's
+            share of the image's area.
         flip: mirror half of the images.
         part: `(number, parts)`: every batch is cut into equal parts, of which
             this one is made.
@@ -81,7 +86,7 @@ def training_batches(
 
     Yields:
         Images, uint8 `(batch, height, width, 3)`, and labels, int32
-        `(batch, height, width)` with 255 for void.
+        `(batch, height, width)` with 255 for void, or `(batch,)` of `LabelledImages`.
 
     Raises:
         InputError: a sample cannot be read.
@@ -126,7 +131,7 @@ def training_batches(
 
 
 def training_dataset(
-    samples: Samples,
+    samples: Samples | LabelledImages,
     batch_size: int,
     crop_size: tuple[int, int],
     seed: int,
@@ -140,7 +145,7 @@ def training_dataset(
     """The batches of `training_batches` as a `tf.data.Dataset`.
 
     Takes the same arguments. Its cardinality is known and its shapes static:
-    uint8 `(batch, height, width, 3)` and int32 `(batch, height, width)`.
+    uint8 `(batch, height, width, 3)` and int32 `(batch, height, width)`, or `(batch,)`.
 
     Raises:
         InputError: a sample cannot be read. All are read once beforehand, as
@@ -150,6 +155,8 @@ def training_dataset(
 
     samples.check()
     crop_size = tuple(crop_size)
+    classifies = isinstance(samples, LabelledImages)
+    label_type, label_shape = (tf.int32, ()) if classifies else (tf.uint8, crop_size)
 
     def epoch_jobs(epoch):
         def order(epoch):
@@ -169,10 +176,10 @@ def training_dataset(
             )
 
         image, label = tf.numpy_function(
-            draw, [index, epoch], [tf.uint8, tf.uint8], stateful=False
+            draw, [index, epoch], [tf.uint8, label_type], stateful=False
         )
         image.set_shape([*crop_size, 3])
-        label.set_shape(crop_size)
+        label.set_shape(label_shape)
         return image, label
 
     dataset = tf.data.Dataset.range(first_epoch, first_epoch + epochs)

@@ -69,6 +69,65 @@ def prepared_splits(
             f"{folder}: prepared data cannot be written here ({error}). Set "
             "TFDS_DATA_DIR to a folder with space."
         ) from None
+    return _by_index(tfds, builder)
+
+
+def prepared_classification(
+    dataset: str, manual_dir: str | os.PathLike | None
+) -> tuple[Any, dict[str, Sequence[dict[str, Any]]]]:
+    """A classification set of TFDS by index, after preparing it if that is to do.
+
+    A copy that TFDS prepared before is used where it can be read by index (its file
+    format is ArrayRecord); else one is made in `cache_folder()`.
+
+    Args:
+        dataset: its name in TFDS, with config and version where wanted.
+        manual_dir: folder of what TFDS cannot download, or None.
+
+    Returns:
+        The builder, whose `info` names the classes, and for each split its
+        examples, pictures still encoded.
+
+    Raises:
+        InputError: there is no such set, it is no classification, or it cannot be
+            prepared.
+    """
+    import tensorflow_datasets as tfds  # pylint: disable=import-outside-toplevel
+
+    folder = cache_folder() / "tfds"
+    try:
+        with _quiet():
+            builder = tfds.builder(dataset)
+            by_index = builder.is_prepared() and builder.info.file_format is not None
+            if not by_index or builder.info.file_format.value != "array_record":
+                builder = tfds.builder(dataset, data_dir=str(folder))
+    except Exception as error:  # TFDS raises many kinds
+        raise InputError(
+            f"{dataset}: no such data set of TFDS "
+            f"({_line(error).partition(' Available datasets')[0]})."
+        ) from None
+    keys = builder.info.supervised_keys or ()
+    kinds = tuple(type(builder.info.features[key]) for key in keys if type(key) is str)
+    if kinds != (tfds.features.Image, tfds.features.ClassLabel):
+        raise InputError(f"{dataset}: not a set of images with one class each.")
+    try:
+        with _lock(folder / dataset.replace("/", "_").replace(":", "_")), _quiet():
+            if not builder.is_prepared():
+                _prepare(tfds, builder, folder, manual_dir)
+    except Exception as error:  # of downloads, archives, disks
+        raise InputError(
+            f"{dataset}: TFDS cannot prepare it in {folder} "
+            f"(--data_dir={manual_dir or ''}): {_line(error)}"
+        ) from None
+    return builder, _by_index(tfds, builder)
+
+
+def _line(error: Exception) -> str:
+    """An error's text in one line that is not too long."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+
+
+def _by_index(tfds, builder) -> dict[str, Sequence[dict[str, Any]]]:
     skip = {
         key: tfds.decode.SkipDecoding()
         for key, feature in builder.info.features.items()

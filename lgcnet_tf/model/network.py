@@ -161,6 +161,13 @@ class Network(keras.Model):
             build_for(self.classifier, channels)
 
     def call(self, images, weights=None, training=None):
+        x = self.features(images, weights, training)
+        if self.classifier is not None:
+            x = self.classifier(x)
+        return self.resize(ops.cast(x, "float32"))
+
+    def features(self, images, weights=None, training=None):
+        """What the classifier reads: (batch, height, width, channels)."""
         x = self.rescale(ops.cast(images, self.compute_dtype))
         for layer in self.stem:
             x = layer(x, training=training)
@@ -174,17 +181,13 @@ class Network(keras.Model):
                 training,
             )
         if self.fusion is None:
-            x = maps[self.skeleton.last_cell]
-        else:
-            x = self._run(
-                self.fusion,
-                [maps[tap] for tap in self.skeleton.taps],
-                None if weights is None else weights["fusion"],
-                training,
-            )
-        if self.classifier is not None:
-            x = self.classifier(x)
-        return self.resize(ops.cast(x, "float32"))
+            return maps[self.skeleton.last_cell]
+        return self._run(
+            self.fusion,
+            [maps[tap] for tap in self.skeleton.taps],
+            None if weights is None else weights["fusion"],
+            training,
+        )
 
     def _run(self, layer, inputs, weights, training):
         if self.remat and training:
@@ -256,6 +259,6 @@ def _walk(layer, path):
 def at_size(network: Network, input_size: Size) -> Network:
     """The same network, weights included, for images of another size."""
     config = network.get_config() | {"input_size": input_size}
-    other = Network.from_config(config)
+    other = type(network).from_config(config)
     other.set_weights(network.get_weights())
     return other

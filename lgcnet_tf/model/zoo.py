@@ -6,6 +6,7 @@ import pathlib
 import keras
 
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.model.classifier import ImageClassifier
 from lgcnet_tf.model.network import Network, at_size
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.skeleton import Size
@@ -37,6 +38,39 @@ def load_network(model: str | os.PathLike, input_size: Size | None = None) -> Ne
         if not size:
             raise InputError(f"{path}: give --input_size; the genotype names none.")
         return Network(genotype.skeleton, tuple(size), genotype)
+    network = _load_saved(path)
+    if isinstance(network, ImageClassifier):
+        raise InputError(
+            f"{path}: it classifies whole images; give it as --initial_model of "
+            "lgcnet-finetune."
+        )
+    return _at(network, input_size)
+
+
+def load_trained(model: str | os.PathLike, input_size: Size | None = None) -> Network:
+    """Loads what has trained weights: a network, or a pretrained `ImageClassifier`.
+
+    Args:
+        model: a name of the zoo, or the path of a `.keras` file.
+        input_size: as for `load_network`.
+
+    Raises:
+        InputError: there is no such model, the file is damaged, or it is a
+            genotype, which has no weights.
+    """
+    path = _find(model, "model.keras")
+    if path.suffix == ".json":
+        raise InputError(f"{path}: a genotype has no weights; give a .keras file.")
+    return _at(_load_saved(path), input_size)
+
+
+def _at(network, input_size):
+    if input_size and tuple(input_size) != network.input_size:
+        return at_size(network, input_size)
+    return network
+
+
+def _load_saved(path):
     try:
         network = keras.saving.load_model(path, compile=False)
     except InputError:
@@ -48,8 +82,6 @@ def load_network(model: str | os.PathLike, input_size: Size | None = None) -> Ne
         raise InputError(f"{path}: not a saved network: {reason}") from None
     if not isinstance(network, Network) or network.genotype is None:
         raise InputError(f"{path}: not a network derived by lgcnet-finetune.")
-    if input_size and tuple(input_size) != network.input_size:
-        network = at_size(network, input_size)
     return network
 
 

@@ -12,17 +12,13 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
 from lgcnet_tf.model.network import Network, at_size
 from lgcnet_tf.model.precision import precision
-from lgcnet_tf.model.zoo import (
-    has_weights,
-    load_genotype,
-    load_network,
-    model_path,
-)
+from lgcnet_tf.model.zoo import load_genotype, model_path
 from lgcnet_tf.run_folder import Inputs, RunFolder, input_file
 from lgcnet_tf.training.average import WeightAverage
 from lgcnet_tf.training.determinism import make_deterministic
 from lgcnet_tf.training.fit import compile_for_segmentation, fit
 from lgcnet_tf.training.graphs import prepare_graphs
+from lgcnet_tf.training.initial import initial_file, report_start, start_from
 from lgcnet_tf.training.inputs import training_inputs
 from lgcnet_tf.training.losses import CrossEntropy
 from lgcnet_tf.training.options import TrainingOptions
@@ -41,7 +37,10 @@ class FinetuneOptions(TrainingOptions):
 
     model: str = option("", "Genotype to train: a file, or a name of the model zoo.")
     initial_model: str = option(
-        "", "Saved network of the same genotype to start from; else from scratch."
+        "",
+        "What to take weights from, layer by layer where they fit: a folder of "
+        "lgcnet-search or lgcnet-pretrain, a .keras file or a name of the model zoo; "
+        "else from scratch.",
     )
     validate_every: int = option(5, "Epochs from one to the next.", minimum=1)
     epochs: int = option(200, "Epochs of training.", minimum=1)
@@ -112,8 +111,7 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
             network = Network(
                 genotype.skeleton, options.crop_size, genotype, remat=options.remat
             )
-        if options.initial_model:
-            _start_from(network, options.initial_model)
+        initial = options.initial_model and start_from(network, options.initial_model)
         rate = make_schedule(
             options.schedule,
             options.lr,
@@ -131,6 +129,8 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
     get_weights = average.get_weights if average else network.get_weights
     inputs = training_inputs(options) | _model_inputs(options)
     folder = RunFolder(options, "finetune", worker.index, inputs)
+    if initial:
+        report_start(initial, options.initial_model, folder)
     if options.validation_split and validation is None:
         folder.log.info(
             "the data have no split '%s': neither validation nor pictures",
@@ -174,19 +174,5 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
 def _model_inputs(options: FinetuneOptions) -> Inputs:
     found = input_file("--model", model_path(options.model, "genotype.json"))
     if options.initial_model:
-        found |= input_file("--initial_model", model_path(options.initial_model))
+        found |= input_file("--initial_model", initial_file(options.initial_model))
     return found
-
-
-def _start_from(network: Network, model: str) -> None:
-    if not has_weights(model):
-        raise InputError(
-            f"--initial_model={model}: a genotype has no weights to start from; give "
-            "what lgcnet-finetune made of it."
-        )
-    trained = load_network(model, network.input_size)
-    if trained.genotype != network.genotype:
-        raise InputError(
-            f"--initial_model={model}: its genotype or classes are not those of --model."
-        )
-    network.set_weights(trained.get_weights())

@@ -14,6 +14,7 @@ from lgcnet_tf.data import (
     training_batches,
     training_dataset,
 )
+from lgcnet_tf.data.labelled_images import LabelledImages
 from lgcnet_tf.errors import InputError, WorkerLost
 from lgcnet_tf.files import remove_leftovers, write_json
 from lgcnet_tf.interruption import INTERRUPTION, Interrupted
@@ -50,15 +51,32 @@ def compile_for_segmentation(
     and PyTorch runs eagerly. What making the model left in TensorFlow is freed, so
     call it before data are read, too.
     """
+    compile_built(
+        model,
+        optimizer,
+        loss,
+        [MeanIoU(num_classes, loss.void_label)],
+        keras.KerasTensor((None, None, None), "int32"),
+        keras.KerasTensor((None, None, None, num_classes)),
+    )
+
+
+def compile_built(
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    loss: keras.losses.Loss,
+    metrics: list[keras.metrics.Metric],
+    labels: keras.KerasTensor,
+    logits: keras.KerasTensor,
+) -> None:
+    """Compiles `model`, builds optimiser and metrics for such labels and logits."""
     model.compile(
         optimizer=optimizer,
         loss=loss,
-        metrics=[MeanIoU(num_classes, loss.void_label)],
+        metrics=metrics,
         jit_compile=keras.backend.backend() == "jax",
     )
     optimizer.build(model.trainable_variables)
-    labels = keras.KerasTensor((None, None, None), "int32")
-    logits = keras.KerasTensor((None, None, None, num_classes))
     for metric in model.metrics:  # else at the first step: too late for a checkpoint
         if not getattr(metric, "built", True):
             metric.build(labels, logits)
@@ -67,7 +85,7 @@ def compile_for_segmentation(
 
 def fit(
     model: keras.Model,
-    samples: Samples,
+    samples: Samples | LabelledImages,
     folder: RunFolder,
     options: TrainingOptions,
     *,
@@ -86,8 +104,9 @@ def fit(
     has to stand in variables of the model: those are saved.
 
     Args:
-        options: the run's; `epochs` and `batch_size` too, which search and
-            finetuning add.
+        samples: to train on; images with one label each for a classifier.
+        options: the run's `seed`, `crop_size`, `scale_range`, `epochs` and
+            `batch_size` are heeded.
         strategy: what the model was built under, or None.
         callbacks: called before what `fit` does itself after a step. The variables
             in the attribute `kept` of one, a dict by name, are saved and restored

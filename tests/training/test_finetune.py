@@ -136,15 +136,35 @@ def test_starts_from_a_trained_network(finished, tmp_path):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
-def test_starts_from_the_same_genotype_only(finished, tmp_path):
+def test_starts_from_another_genotype_with_what_fits(finished, tmp_path):
     uniform(SKELETON, "conv_3x3").save(tmp_path / "other.json")
+    options = dataclasses.replace(
+        finished[0],
+        model=str(tmp_path / "other.json"),
+        initial_model=str(finished[2]),
+        output_dir=str(tmp_path / "run"),
+        validation_split="",
+        epochs=1,
+    )
+    finetune(options)
+    report = json.loads((tmp_path / "run" / "initial_weights.json").read_text())
+    assert "classifier" in report["taken"] and not report["mismatched"]
+    assert report["missing"]
+    assert all(path.endswith("/conv_3x3") for path in report["missing"])
+    log = (tmp_path / "run" / "log.txt").read_text()
+    assert f"weights of {finished[2]}: {report['summary']}" in log
+
+
+def test_weights_that_fit_no_layer(finished, tmp_path):
+    other = dataclasses.replace(SKELETON, initial_channels=3, fusion_channels=5)
+    uniform(other, "sep_conv_3x3").save(tmp_path / "other.json")
     options = dataclasses.replace(
         finished[0],
         model=str(tmp_path / "other.json"),
         initial_model=str(finished[2] / "model.keras"),
         output_dir=str(tmp_path / "run"),
     )
-    with pytest.raises(InputError, match="its genotype or classes"):
+    with pytest.raises(InputError, match="--initial_model: .*fit none of this network's"):
         finetune(options)
     assert not (tmp_path / "run").exists()
 

@@ -1,0 +1,199 @@
+"""Pretraining a derived network's backbone on classified images (section IV-A)."""
+
+import dataclasses
+from typing import Any
+
+import keras
+
+from lgcnet_tf.config import RunOptions, Size, option
+from lgcnet_tf.data import steps_per_epoch
+from lgcnet_tf.data.labelled_images import (
+    IMAGE_FOLDER,
+    LabelledImages,
+    load_labelled_images,
+)
+from lgcnet_tf.errors import InputError, NoSuchSplit
+from lgcnet_tf.files import atomic_write
+from lgcnet_tf.model.classifier import build_classifier
+from lgcnet_tf.model.precision import precision
+from lgcnet_tf.model.zoo import load_genotype
+from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.training.classification import (
+    OPTIMIZERS,
+    ClassifierValidation,
+    SmoothedCrossEntropy,
+    build_optimizer,
+    compile_for_classification,
+    cosine_with_warmup,
+)
+from lgcnet_tf.training.determinism import make_deterministic
+from lgcnet_tf.training.fit import fit
+from lgcnet_tf.training.graphs import prepare_graphs
+from lgcnet_tf.training.strategy import make_strategy
+from lgcnet_tf.training.workers import last_words, this_worker, watch
+
+MODEL = "model.keras"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PretrainOptions(RunOptions):
+    """Options of a pretraining."""
+
+    model: str = option("", "Genotype to train: a file, or a name of the model zoo.")
+    dataset: str = option(
+        "imagenet2012",
+        f"A classification set of TFDS by its name, or {IMAGE_FOLDER}: that of "
+        "--data_dir, with one subfolder a class, or with such a folder for each split.",
+    )
+    data_dir: str = option(
+        "", f"Folder of {IMAGE_FOLDER}, or of the archives that TFDS cannot download."
+    )
+    split: str = option("train", "Split to train on.")
+    validation_split: str = option(
+        "validation",
+        "Split for the accuracy; empty for none. Data without a split validation go "
+        "without.",
+    )
+    crop_size: Size = option((224, 224), "Size of the network's input, HxW.")
+    scale_min: float = option(
+        0.08, "Smallest share of an image's area in a random crop.", above=0
+    )
+    scale_max: float = option(1.0, "Largest share of it.", above=0)
+    epochs: int = option(120, "Epochs of training.", minimum=1)
+    batch_size: int = option(128, "Global batch size.", minimum=1)
+    optimizer: str = option(
+        OPTIMIZERS[0], "SGD with momentum 0.9 (Nesterov), or AdamW.", OPTIMIZERS
+    )
+    lr: float = option(0.1, "Largest rate; a cosine leads from it to 0.", above=0)
+    warmup_epochs: int = option(
+        5, "Epochs in which the rate rises to it from 0; among --epochs.", minimum=0
+    )
+    weight_decay: float = option(
+        4e-5, "Coupled (an L2 penalty) for SGD, decoupled for AdamW.", minimum=0
+    )
+    label_smoothing: float = option(
+        0.1, "Share of a label that is spread over all classes.", minimum=0
+    )
+    validate_every: int = option(1, "Epochs from one to the next.", minimum=1)
+    seed: int = option(0, "Seed of weights, order and augmentation.", minimum=0)
+    devices: tuple[str, ...] = option(
+        (), "Devices of this machine, e.g. GPU:0,GPU:1; none for all GPUs."
+    )
+    mixed_precision: bool = option(False, "Compute in bfloat16; weights stay float32.")
+    remat: bool = option(
+        False, "Compute each cell again for the gradients, to save memory."
+    )
+    deterministic: bool = option(
+        False, "Same seed, same bits, also after interruptions; slower."
+    )
+
+    @property
+    def scale_range(self) -> tuple[float, float]:
+        """The limits of a crop's share of an image's area."""
+        return self.scale_min, self.scale_max
+
+    def check(self) -> None:
+        super().check()
+        if not self.scale_min <= self.scale_max <= 1.0:
+            raise InputError(
+                "--scale_min and --scale_max are shares of an image's area, in order. "
+                f"Received: {self.scale_min}, {self.scale_max}"
+            )
+        if self.label_smoothing >= 1.0:
+            raise InputError(
+                f"--label_smoothing must be below 1. Received: {self.label_smoothing}"
+            )
+        if self.warmup_epochs >= self.epochs:
+            raise InputError(
+                f"--warmup_epochs={self.warmup_epochs} must be below "
+                f"--epochs={self.epochs}."
+            )
+
+
+@watch()
+def pretrain(options: PretrainOptions) -> dict[str, Any]:
+    """Trains a genotype's backbone as a classifier; writes `model.keras`.
+
+    That file, or the run's folder, is an `--initial_model` of lgcnet-finetune.
+
+    Returns:
+        What `results.json` holds.
+
+    Raises:
+        InputError: bad options, data or genotype; a loss that became NaN.
+        WorkerLost: another machine of a distributed training is gone.
+    """
+    options.check()
+    if options.deterministic:
+        make_deterministic()
+    prepare_graphs(wide=False)
+    strategy, worker = make_strategy(options.devices, options.batch_size), this_worker()
+    genotype = load_genotype(options.model)
+    images = load_labelled_images(
+        options.dataset, options.split, options.data_dir or None
+    )
+    images.check()
+    validation = _load_validation(options)
+    steps = steps_per_epoch(images, options.batch_size)
+    with strategy.scope():
+        keras.utils.set_random_seed(options.seed)
+        with precision(options.mixed_precision):
+            classifier = build_classifier(
+                genotype, images.num_classes, options.crop_size, options.remat
+            )
+        rate = cosine_with_warmup(
+            options.lr, options.epochs * steps, options.warmup_epochs * steps
+        )
+        compile_for_classification(
+            classifier,
+            build_optimizer(options.optimizer, rate, options.weight_decay),
+            SmoothedCrossEntropy(options.label_smoothing),
+        )
+    folder = RunFolder(options, "pretrain", worker.index)
+    if options.validation_split and validation is None:
+        folder.log.info(
+            "the data have no split '%s': no validation", options.validation_split
+        )
+    measure = ClassifierValidation(
+        classifier,
+        validation if worker.chief else None,
+        options.batch_size,
+        options.validate_every,
+        options.epochs,
+    )
+    try:
+        history = fit(
+            classifier, images, folder, options, strategy=strategy, on_epoch_end=measure
+        )
+    except Exception:
+        if images.failure:  # inside tf.data it became another error
+            raise images.failure from None
+        raise
+    with last_words(strategy, worker, options.epochs):
+        if not worker.chief:
+            return history[-1]
+        with atomic_write(folder / MODEL) as temporary:
+            classifier.save(temporary)
+        return folder.finish(
+            {
+                "model": MODEL,
+                "params": classifier.count_params(),
+                "classes": images.num_classes,
+                "images": len(images),
+                "epochs": len(history),
+                "last_epoch": history[-1],
+            }
+        )
+
+
+def _load_validation(options: PretrainOptions) -> LabelledImages | None:
+    """The validation split; None where none is wanted or the data have none."""
+    split = options.validation_split
+    if not split:
+        return None
+    try:
+        return load_labelled_images(options.dataset, split, options.data_dir or None)
+    except NoSuchSplit:
+        if split != PretrainOptions.validation_split:
+            raise
+        return None
