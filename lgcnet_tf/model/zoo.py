@@ -58,7 +58,7 @@ def load_trained(model: str | os.PathLike, input_size: Size | None = None) -> Ne
         InputError: there is no such model, the file is damaged, or it is a
             genotype, which has no weights.
     """
-    path = _find(model, "model.keras")
+    path = model_path(model, "model.keras")
     if path.suffix == ".json":
         raise InputError(f"{path}: a genotype has no weights; give a .keras file.")
     return _at(_load_saved(path), input_size)

@@ -52,7 +52,7 @@ def test_files(finished):
     options, results, folder = finished
     names = {path.name for path in folder.iterdir()}
     assert names == {
-        "checkpoints", "events", "flags.txt", "history.json", "log.txt",
+        "checkpoints", "events", "flags.txt", "history.json", "inputs.json", "log.txt",
         "model.keras", "results.json",
     }  # fmt: skip
     assert json.loads((folder / "results.json").read_text()) == results
