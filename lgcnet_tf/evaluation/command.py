@@ -49,7 +49,8 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
         What `results.json` holds: `miou` and `per_class_iou` (fractions) of the
         masks of the very model that is timed, `params`, `macs`, `latency_ms`,
         `fps`, `predicted_latency_ms`; under `measured_on` runtime, precision,
-        calibration and batch size of `accuracy` and of `latency`. A genotype's
+        calibration and batch size of `accuracy` and of `latency`, and under
+        `predicted_by` the table of the prediction. A genotype's
         network has random weights: its accuracy is null and `weights` says so.
 
     Raises:
@@ -77,7 +78,7 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
     segments = segment
     if options.batch_size > 1:
         segments = model.compile(runtime, options.batch_size)
-    predicted_ms = _predicted_latency_ms(model, options)
+    predicted_ms, predicted_by = _predicted_latency(model, options)
     folder = RunFolder(options, "evaluate", inputs=_inputs(options, model))
     accuracy = NO_ACCURACY
     if model.trained:
@@ -105,6 +106,7 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
             "latency_spread_ms": entry.spread_us / 1000.0,
             "fps": 1000.0 / entry.median_ms,
             "predicted_latency_ms": predicted_ms,
+            "predicted_by": predicted_by,
             "device": segment.runtime.device,
             "runtime": segment.runtime.name,
             "precision": model.precision_of(segment),
@@ -144,16 +146,23 @@ def _inputs(options, model) -> Inputs:
     }
 
 
-def _predicted_latency_ms(model, options) -> float | None:
+def _predicted_latency(model, options) -> tuple[float | None, dict[str, Any] | None]:
+    """The prediction in ms, and the table that it is from, with what it is of."""
     if model.genotype is None:
-        return None
+        return None, None
     if not options.latency_table:
         provenance = model.genotype.provenance
         searched_at = tuple(provenance.get("input_size", ()))
         same = searched_at == tuple(model.input_size)
         same = same and provenance.get("latency_batch_size", 1) == 1
-        return provenance.get("predicted_latency_ms") if same else None
+        if not same or "predicted_latency_ms" not in provenance:
+            return None, None
+        table_id = provenance.get("latency_table")
+        return provenance["predicted_latency_ms"], {"latency_table": table_id}
     table = LatencyTable.load(options.latency_table)
     table.check(model.genotype.skeleton, model.input_size, batch_size=1)
     costs = CostModel(table, model.genotype.skeleton, model.input_size)
-    return costs.predicted_latency(model.genotype) / 1000.0
+    by = {"latency_table": table.table_id}
+    for name in ("device", "runtime", "precision", "threads"):
+        by[name] = getattr(table, name)
+    return costs.predicted_latency(model.genotype) / 1000.0, by

@@ -102,6 +102,9 @@ def measure_latency(options: MeasureOptions) -> dict[str, Any]:
         "drift": table.drift,
         "device": table.device,
         "runtime": table.runtime,
+        "precision": table.precision,
+        "threads": table.threads,
+        "batch_size": table.batch_size,
     }
     if found := table.calibration:
         folder.log.info(

@@ -152,6 +152,9 @@ def check_latency(options: CheckOptions) -> dict[str, Any]:
         "calibrated": table.calibration is not None,
         "device": runtime.device,
         "runtime": runtime.name,
+        "precision": runtime.precision,
+        "threads": runtime.threads,
+        "batch_size": table.batch_size,
         "input_size": list(table.input_size),
         "networks": rows,
     }

@@ -11,15 +11,20 @@ def headline(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         results: `results.json`, of one run or of several put together. Used
             where present: `miou`, `pixel_accuracy` (fractions of 1), `num_images`,
             `predicted_latency_ms`, `latency_ms` (measured; a number or a dict
-            with `median`), `params`, `macs`.
+            with `median`), `params`, `macs`, `measured_on` (runtime, precision and
+            calibration of `accuracy` and `latency`), `weights` where random.
     """
     measured = _number(results.get("latency_ms"))
+    on = results.get("measured_on") or {}
     rows = [
+        ("weights", "random" if results.get("weights") == "random" else None),
         ("mIoU", _scaled(results.get("miou"), 100, ".2f", " %")),
         ("pixel accuracy", _scaled(results.get("pixel_accuracy"), 100, ".2f", " %")),
+        ("accuracy measured on", _place(on.get("accuracy"))),
         ("images", _scaled(results.get("num_images"), 1, ",.0f", "")),
         ("predicted latency", _time(_number(results.get("predicted_latency_ms")))),
         ("measured latency", _time(measured)),
+        ("latency measured on", _place(on.get("latency"))),
         ("frames per second", _scaled(measured and 1000 / measured, 1, ".1f", "")),
         ("parameters", _scaled(results.get("params"), 1e-6, ".3f", " M")),
         ("multiply-accumulates", _scaled(results.get("macs"), 1e-9, ".3f", " G")),
@@ -55,6 +60,14 @@ def summary_table(results: Mapping[str, Any], title: str = "") -> str:
         lines.append(rule)
         lines += [f"{name:<{left}}   {value:>{right}}" for name, value in rows]
     return "\n".join([*lines, rule])
+
+
+def _place(found: Mapping[str, Any] | None) -> str | None:
+    if not found:
+        return None
+    calibration = found.get("calibration")
+    words = f"{found['runtime']}, {found['precision']}"
+    return f"{words}, calibrated by {calibration}" if calibration else words
 
 
 def _number(value: Any) -> float | None:

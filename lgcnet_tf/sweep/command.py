@@ -118,7 +118,15 @@ def sweep(options: SweepOptions) -> dict[str, Any]:
             f"{len(failed)} of {len(trials)} trials failed ({', '.join(failed)}); the "
             "same command tries them again."
         )
-    return folder.finish({**results, "device": runtime.device, "runtime": runtime.name})
+    return folder.finish(
+        {
+            **results,
+            "device": runtime.device,
+            "runtime": runtime.name,
+            "precision": runtime.precision,
+            "calibration": options.calibration(runtime),
+        }
+    )
 
 
 def _flagfiles(options) -> dict[str, str]:

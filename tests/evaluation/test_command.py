@@ -10,7 +10,11 @@ import pytest
 
 from lgcnet_tf.data import load_samples
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.evaluation.command import EvaluateOptions, evaluate_model
+from lgcnet_tf.evaluation.command import (
+    EvaluateOptions,
+    _predicted_latency,
+    evaluate_model,
+)
 from lgcnet_tf.evaluation.evaluate import predict_samples
 from lgcnet_tf.evaluation.models import load_model
 from lgcnet_tf.latency.runtimes import get_runtime
@@ -137,3 +141,17 @@ def test_goes_on_only_with_the_same_model(options, trained, tmp_path):
     network.save(model)
     with pytest.raises(InputError, match=f"--model: {model} changed"):
         evaluate_model(options)
+
+
+def test_a_prediction_names_its_table(options, make_table, tmp_path):
+    model = load_model(options.model)
+    assert _predicted_latency(model, options) == (None, None)  # it was not searched
+    table = make_table(model.genotype.skeleton, (32, 64))
+    table.save(tmp_path / "table.json")
+    options = dataclasses.replace(options, latency_table=str(tmp_path / "table.json"))
+    predicted_ms, by = _predicted_latency(model, options)
+    assert predicted_ms > 0
+    assert by == {
+        "latency_table": table.table_id, "device": "a device",
+        "runtime": "tensorflow_graph", "precision": "float32", "threads": 2,
+    }  # fmt: skip

@@ -6,6 +6,7 @@ import numpy as np
 
 from lgcnet_tf.evaluation import EvaluationResult
 from lgcnet_tf.report import summary_table
+from lgcnet_tf.report.summary import headline
 
 
 def test_every_figure_with_its_unit(results):
@@ -41,3 +42,19 @@ def test_takes_what_an_evaluation_writes():
     )
     text = summary_table(json.loads(json.dumps(result.to_dict())))
     assert "50.00 %" in text and "absent" in text and "75.00 %" in text
+
+
+def test_says_what_was_measured_on_what():
+    eight_bits = {
+        "runtime": "onnxruntime", "precision": "int8", "calibration": "random pixels",
+    }  # fmt: skip
+    graph = {"runtime": "tensorflow_graph", "precision": "float32", "calibration": None}
+    found = dict(headline({"measured_on": {"accuracy": eight_bits, "latency": graph}}))
+    assert found == {
+        "accuracy measured on": "onnxruntime, int8, calibrated by random pixels",
+        "latency measured on": "tensorflow_graph, float32",
+    }
+    random = {"weights": "random", "measured_on": {"accuracy": None, "latency": graph}}
+    assert dict(headline(random)) == {
+        "weights": "random", "latency measured on": "tensorflow_graph, float32",
+    }  # fmt: skip

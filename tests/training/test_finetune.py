@@ -6,6 +6,7 @@ import json
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lgcnet_tf.data import load_samples
@@ -14,6 +15,7 @@ from lgcnet_tf.evaluation import evaluate, mask_function
 from lgcnet_tf.model.zoo import load_network
 from lgcnet_tf.space.genotype import uniform
 from lgcnet_tf.space.skeleton import Skeleton
+from lgcnet_tf.training import finetune as module
 from lgcnet_tf.training.finetune import FinetuneOptions, finetune
 
 EPOCHS = 3
@@ -176,3 +178,47 @@ def test_events_have_pictures_of_predictions(finished):
     assert [e.step for e in events.Scalars("val_miou")] == [2, 3]
     for tag in ("loss", "learning_rate", "miou"):
         assert [e.step for e in events.Scalars(tag)] == [1, 2, 3]
+
+
+class Stopped(Exception):
+    pass
+
+
+def test_goes_on_only_with_the_same_inputs(tmp_path, monkeypatch):
+    """Another image would move the learning rate's schedule in its middle."""
+    data, genotype = tmp_path / "data", tmp_path / "genotype.json"
+    for folder in ("train", "trainannot"):
+        (data / folder).mkdir(parents=True)
+
+    def add(name, value):
+        Image.new("RGB", (32, 32), (value, 0, 0)).save(data / f"train/{name}.png")
+        Image.new("L", (32, 32), 1).save(data / f"trainannot/{name}.png")
+
+    def stop(*args, **keywords):
+        raise Stopped
+
+    add("a", 1)
+    add("b", 2)
+    uniform(SKELETON, "sep_conv_3x3").save(genotype)
+    options = FinetuneOptions(
+        model=str(genotype), output_dir=str(tmp_path / "run"), dataset="camvid",
+        data_dir=str(data), batch_size=2, input_size=(32, 32), crop_size=(32, 32),
+    )  # fmt: skip
+    monkeypatch.setattr(module, "fit", stop)
+    for _ in range(2):
+        with pytest.raises(Stopped):
+            finetune(options)
+    add("c", 3)
+    with pytest.raises(InputError, match="train/c.png trainannot/c.png added"):
+        finetune(options)
+    for folder in ("train", "trainannot"):
+        (data / folder / "c.png").unlink()
+    add("b", 9)
+    with pytest.raises(InputError, match=f"split train of {data}: train/b.png changed"):
+        finetune(options)
+    add("b", 2)
+    uniform(SKELETON, "conv_3x3").save(genotype)
+    with pytest.raises(InputError, match=f"--model: {genotype} changed"):
+        finetune(options)
+    with pytest.raises(InputError, match="a genotype has no weights to start from"):
+        finetune(dataclasses.replace(options, initial_model=str(genotype)))
