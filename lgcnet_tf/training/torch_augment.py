@@ -3,7 +3,8 @@
 A resize is a product with one matrix a direction, whose rows hold the triangle
 filter of Pillow's `BILINEAR`, so that crops of a batch at as many scales come out of
 two batched products. Images differ from `apply_augmentation`'s by at most one grey
-level, since Pillow rounds between the two directions; labels not at all.
+level, since Pillow rounds between the two directions; labels only where a place
+falls on the border of two pixels.
 """
 
 from collections.abc import Sequence

@@ -66,7 +66,9 @@ def test_finetune_step_is_keras_own(small_skeleton, batches, optimizer):
         made = (
             SGD(schedule, momentum=0.9, l2=1e-3, global_clipnorm=0.5)
             if optimizer == "sgd"
-            else Adam(1e-3, l2=2e-4)
+            # Offsets before a normalisation have gradients of rounding alone, which
+            # Adam would make as large as any other's.
+            else Adam(1e-3, l2=2e-4, epsilon=1e-4)
         )
         model.compile(made, CrossEntropy(class_weights=[0.5, 1.0, 2.0]))
         made.build(model.trainable_variables)
@@ -162,7 +164,22 @@ def test_crops_on_the_device_are_pillows():
     for step, (images, labels) in enumerate(expected):
         found, found_labels = data.crops(drawn[step], (30, 40))
         assert np.abs(found.numpy().astype(int) - images.astype(int)).max() <= 1
-        np.testing.assert_array_equal(found_labels.numpy(), labels)
+        sure = between_pixels(drawn[step].numpy(), (36, 48), (30, 40))
+        assert sure.any()
+        np.testing.assert_array_equal(found_labels.numpy()[sure], labels[sure])
+
+
+def between_pixels(parameters, source, crop):
+    """Where the nearest pixel is no tie, which rounding decides."""
+    sure = []
+    for _, flip, height, width, top, left in parameters:
+        sides = []
+        for count, first, resized, size in zip(crop, (top, left), (height, width), source):
+            places = (first + np.arange(count) + 0.5) * size / resized
+            sides.append(np.abs(places - np.round(places)) > 1e-9)
+        rows, columns = sides[0], sides[1][::-1] if flip else sides[1]
+        sure.append(rows[:, None] & columns[None, :])
+    return np.stack(sure)
 
 
 def test_images_of_two_sizes_are_refused():
