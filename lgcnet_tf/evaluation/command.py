@@ -49,7 +49,7 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
         InputError: bad options, data or model.
     """
     options.check()
-    runtime = options.make_runtime()
+    runtime = options.make_runtime(options.dataset, options.data_dir)
     samples = load_samples(options.dataset, options.split, options.data_dir or None)
     model = load_model(options.model, options.input_size)
     if options.submission and options.dataset != "cityscapes":

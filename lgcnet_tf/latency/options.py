@@ -1,51 +1,86 @@
-"""What the commands that time networks have in common."""
+"""What the commands that time or export networks have in common."""
 
 import dataclasses
-import pathlib
-
-import numpy as np
+import logging
 
 from lgcnet_tf.config import Options, option
-from lgcnet_tf.convert.precision import PRECISIONS
-from lgcnet_tf.data.images import decode_image
+from lgcnet_tf.convert.precision import CALIBRATION_METHODS, PRECISIONS
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.runtimes import RUNTIMES, Runtime, get_runtime
-
-MOST_IMAGES = 32
-_SUFFIXES = (".png", ".jpg", ".jpeg")
+from lgcnet_tf.latency.runtimes.representative import (
+    RepresentativeImages,
+    images_of_folder,
+    images_of_training_split,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RuntimeOptions(Options):
-    """What to run a network on, and how."""
+class PrecisionOptions(Options):
+    """The number format of a network, and how it is brought there."""
 
-    runtime: str = option("tensorflow_graph", "What runs the network.", tuple(RUNTIMES))
     precision: str = option(
         "float32", "Number format of the computation, where the runtime has it.",
         PRECISIONS,
     )  # fmt: skip
+    calibration_images: str = option(
+        "", "Folder of PNG or JPEG files that int8 takes its ranges from; by default "
+        "the data set's training split, or random pixels where the command has no "
+        "data set, which do for timing alone."
+    )  # fmt: skip
+    calibration_method: str = option(
+        CALIBRATION_METHODS[0], "How int8 takes the range of an activation from its "
+        "values; litert has minmax alone.", CALIBRATION_METHODS
+    )  # fmt: skip
+
+    def representative_images(
+        self, dataset: str = "", data_dir: str = ""
+    ) -> RepresentativeImages:
+        """What int8 takes its ranges from; nothing is read yet.
+
+        Args:
+            dataset, data_dir: the command's data set, if it has one.
+
+        Raises:
+            InputError: options without int8 that do nothing, or no images.
+        """
+        if self.precision != "int8":
+            for name in ("calibration_images", "calibration_method"):
+                if getattr(self, name) != getattr(type(self), name):
+                    raise InputError(
+                        f"--{name} is for --precision=int8. Received: "
+                        f"--precision={self.precision}"
+                    )
+            return RepresentativeImages()
+        if self.calibration_images:
+            return images_of_folder(self.calibration_images, self.calibration_method)
+        if dataset:
+            return images_of_training_split(dataset, data_dir, self.calibration_method)
+        logging.getLogger("lgcnet_tf").warning(
+            "int8 takes its ranges from random pixels: its times hold, its masks do "
+            "not; --calibration_images=FOLDER gives it real ones."
+        )
+        return RepresentativeImages(method=self.calibration_method)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RuntimeOptions(PrecisionOptions):
+    """What to run a network on, and how."""
+
+    runtime: str = option("tensorflow_graph", "What runs the network.", tuple(RUNTIMES))
     threads: int = option(
         0, "CPU threads; 0 leaves the choice to the runtime.", minimum=0
     )
-    calibration_images: str = option(
-        "", "Folder of PNG or JPEG files that int8 takes its ranges from; by default "
-        "random pixels, which do for timing."
-    )  # fmt: skip
 
-    def make_runtime(self) -> Runtime:
+    def make_runtime(self, dataset: str = "", data_dir: str = "") -> Runtime:
         """The runtime that the options name.
+
+        Args:
+            dataset, data_dir: as for `representative_images`.
 
         Raises:
             InputError: it cannot run here, or not so; no images.
         """
-        images = ()
-        if self.calibration_images:
-            if self.precision != "int8":
-                raise InputError(
-                    "--calibration_images is for --precision=int8. Received: "
-                    f"--precision={self.precision}"
-                )
-            images = read_images(self.calibration_images)
+        images = self.representative_images(dataset, data_dir)
         return get_runtime(self.runtime, self.threads or None, self.precision, images)
 
 
@@ -54,18 +89,3 @@ class BatchOptions(RuntimeOptions):
     """A runtime, and how many images it gets at a time."""
 
     batch_size: int = option(1, "Images of each call.", minimum=1, alias="batch")
-
-
-def read_images(folder: str) -> tuple[np.ndarray, ...]:
-    """The first `MOST_IMAGES` pictures of a folder, by name.
-
-    Raises:
-        InputError: no such folder, none in it, or a damaged one.
-    """
-    path = pathlib.Path(folder)
-    if not path.is_dir():
-        raise InputError(f"--calibration_images: {folder}: no such folder.")
-    files = [f for f in sorted(path.iterdir()) if f.suffix.lower() in _SUFFIXES]
-    if not files:
-        raise InputError(f"--calibration_images: {folder}: no PNG or JPEG files.")
-    return tuple(decode_image(f.read_bytes(), str(f)) for f in files[:MOST_IMAGES])

@@ -11,12 +11,13 @@ from lgcnet_tf.data import dataset_info
 from lgcnet_tf.data.images import decode_image
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.macs import count_macs
+from lgcnet_tf.latency.options import PrecisionOptions
 from lgcnet_tf.model.deploy import deploy
 from lgcnet_tf.model.zoo import load_network
 from lgcnet_tf.run_folder import RunFolder
 from lgcnet_tf.serving.client import Client
 from lgcnet_tf.serving.export import export_saved_model
-from lgcnet_tf.serving.export_files import FORMATS, export_file
+from lgcnet_tf.serving.export_files import FORMATS, export_file, runtime_of
 from lgcnet_tf.serving.predict_files import predict_files
 from lgcnet_tf.serving.server import Server
 
@@ -25,10 +26,14 @@ MODEL_NAME = "lgcnet"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ExportOptions(RunOptions):
+class ExportOptions(RunOptions, PrecisionOptions):
     """Options of an export."""
 
     dataset: str = option("toy_streets", "Data set whose classes the model has.")
+    data_dir: str = option(
+        "", "Folder of the data set's files; int8 takes its ranges from their "
+        "training split."
+    )  # fmt: skip
     model: str = option("", "Zoo name or .keras file.")
     input_size: Size | None = option(None, "HxW; by default the model's own.")
     export_dir: str = option(
@@ -51,6 +56,15 @@ class ExportOptions(RunOptions):
         whole = self.format == SAVED_MODEL
         if whole and self.batch_size != 1:
             raise InputError("--batch_size is for files; a SavedModel takes any batch.")
+        if whole and self.precision != "float32":
+            raise InputError(
+                "--precision is for files; a SavedModel computes in float32. "
+                f"Received: --precision={self.precision}"
+            )
+        if self.data_dir and (self.precision != "int8" or self.calibration_images):
+            raise InputError(
+                "--data_dir is for --precision=int8 without --calibration_images."
+            )
         if not whole and (self.version or self.scores):
             raise InputError("--version and --scores are for --format=saved_model.")
 
@@ -76,6 +90,9 @@ def export(options: ExportOptions) -> dict[str, Any]:
             f"--dataset={info.name} has {info.num_classes} classes, the model "
             f"{network.num_classes}."
         )
+    images = options.representative_images(options.dataset, options.data_dir)
+    if options.format != SAVED_MODEL and options.precision != "float32":
+        runtime_of(options.format, options.precision, images)
     folder = RunFolder(options, "export")
     deployed = deploy(network)
     metadata = {
@@ -102,11 +119,14 @@ def export(options: ExportOptions) -> dict[str, Any]:
             options.format,
             options.batch_size,
             metadata,
+            options.precision,
+            images,
         )
     return folder.finish(
         {
             options.format: str(path),
             "input_size": list(deployed.input_size),
+            "precision": options.precision,
             "params": metadata["params"],
             "macs": metadata["macs"],
         }

@@ -5,6 +5,10 @@ import pytest
 
 from lgcnet_tf.data import dataset_info
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.evaluation.evaluate import mask_function
+from lgcnet_tf.latency.runtimes import get_runtime
+from lgcnet_tf.latency.runtimes.representative import images_of_training_split
+from lgcnet_tf.model.network import ClassMap
 from lgcnet_tf.serving.commands import ExportOptions, export
 from lgcnet_tf.serving.export_files import FORMATS, export_file
 
@@ -46,6 +50,71 @@ def test_no_file_is_overwritten(name, exported_files):
 def test_options_that_do_nothing_are_refused(wrong, message):
     with pytest.raises(InputError, match=message):
         export(ExportOptions(model="lgcnet_camvid", **wrong))
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"format": "saved_model", "precision": "int8"}, "computes in float32"),
+        ({"format": "litert", "precision": "float16"}, "not in float16"),
+        ({"format": "onnx", "precision": "bfloat16"}, "not in bfloat16"),
+        ({"format": "openvino", "precision": "float16"}, "setting of the runtime"),
+        ({"format": "onnx", "data_dir": "x"}, "--data_dir is for --precision=int8"),
+        ({"format": "onnx", "calibration_method": "entropy"}, "--precision=int8"),
+    ],
+)
+def test_precisions_that_a_format_lacks(wrong, message, tmp_path):
+    for package in ("onnxruntime", "openvino", "ai_edge_litert"):
+        pytest.importorskip(package)
+    options = ExportOptions(
+        model="lgcnet_camvid", dataset="camvid", output_dir=str(tmp_path / "out"), **wrong
+    )
+    with pytest.raises(InputError, match=message) as error:
+        export(options)
+    assert "\n" not in str(error.value) and not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def realistic():
+    """The zoo's network at a small size; pictures of streets."""
+    from lgcnet_tf.model.deploy import deploy
+    from lgcnet_tf.model.zoo import load_network
+
+    network = deploy(load_network("lgcnet_camvid", (64, 96)))
+    return network, images_of_training_split("toy_streets", "", "minmax")
+
+
+@pytest.mark.parametrize(
+    "format, name, precision",
+    [
+        ("onnx", "onnxruntime", "float16"),
+        ("onnx", "onnxruntime", "int8"),
+        ("openvino", "openvino", "int8"),
+        ("litert", "litert", "int8"),
+    ],
+)
+def test_the_file_is_what_the_runtime_runs(format, name, precision, realistic, tmp_path):
+    pytest.importorskip({"litert": "ai_edge_litert.interpreter"}.get(name, name))
+    network, pictures = realistic
+    path = export_file(
+        network, tmp_path, dataset_info("camvid"), format, 1, None, precision, pictures
+    )
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert card["precision"] == precision
+    source = "minmax of 32 training images of toy_streets"
+    assert card["calibration"] == (source if precision == "int8" else None)
+    runtime = get_runtime(name, precision=precision, images=pictures)
+    content = runtime.convert(ClassMap(network), (1, 64, 96, 3), "uint8")
+    if format != "openvino":
+        assert path.read_bytes() == content
+    measured, written = runtime.load(content), get_runtime(name).load(path)
+    (image, *others) = list(pictures.batches((1, 64, 96, 3)))[:4]
+    exact = mask_function(network)
+    for image in (image, *others):
+        mask = written.predict(image)
+        np.testing.assert_array_equal(mask, measured.predict(image))
+        assert (mask == exact(image)).mean() > 0.9
+        assert precision == "float16" or (mask != exact(image)).any()
 
 
 @pytest.fixture(scope="module")
