@@ -84,15 +84,15 @@ def export(options: ExportOptions) -> dict[str, Any]:
     if keras.backend.backend() != "tensorflow":
         raise InputError("An export needs KERAS_BACKEND=tensorflow.")
     info = dataset_info(options.dataset)
+    images = options.representative_images(options.dataset, options.data_dir)
+    if options.format != SAVED_MODEL and options.precision != "float32":
+        runtime_of(options.format, options.precision, images)
     network = load_network(options.model, options.input_size)
     if network.num_classes != info.num_classes:
         raise InputError(
             f"--dataset={info.name} has {info.num_classes} classes, the model "
             f"{network.num_classes}."
         )
-    images = options.representative_images(options.dataset, options.data_dir)
-    if options.format != SAVED_MODEL and options.precision != "float32":
-        runtime_of(options.format, options.precision, images)
     folder = RunFolder(options, "export")
     deployed = deploy(network)
     metadata = {
