@@ -124,10 +124,11 @@ def test_eight_bits_agree_with_float32():
     pytest.importorskip("onnxruntime")
     network = deploy(load_network("lgcnet_camvid", (64, 96)))
     pictures = images_of_training_split("toy_streets", "", "minmax")
+    pictures = RepresentativeImages.of([pictures[index] for index in range(0, 32, 4)])
     runtime = get_runtime("onnxruntime", precision="int8", images=pictures)
     segment = runtime.compile(ClassMap(network), (1, 64, 96, 3), "uint8")
     exact, shares = mask_function(network), []
-    for image in list(pictures.batches((1, 64, 96, 3)))[:8]:
+    for image in pictures.batches((1, 64, 96, 3)):
         shares.append((segment.predict(image) == exact(image)).mean())
     assert 0.9 < np.mean(shares) < 1.0
 
