@@ -4,8 +4,6 @@ import dataclasses
 import logging
 import math
 import os
-import tempfile
-from collections.abc import Iterable
 
 import keras
 import numpy as np
@@ -78,49 +76,6 @@ def to_half(model: bytes) -> bytes:
     with quiet():
         graph = tool.convert_float_to_float16(onnx.load_from_string(model))
     return graph.SerializeToString()
-
-
-def quantize(
-    model: bytes, batches: Iterable[np.ndarray], symmetric: bool = False
-) -> bytes:
-    """Rounds weights and activations to 8 bits (QuantizeLinear, DequantizeLinear).
-
-    Args:
-        model: a graph of `to_onnx`.
-        batches: inputs that the ranges of the activations are taken from.
-        symmetric: zero stands for zero, as TensorRT wants it.
-
-    Raises:
-        InputError: ONNX Runtime, whose tool this is, is not installed.
-    """
-    onnx = import_package("onnx", "int8")
-    quantization = import_package("onnxruntime.quantization", "int8")
-    graph = onnx.load_from_string(model)
-    name = graph.graph.input[0].name
-
-    class Reader(quantization.CalibrationDataReader):
-        def __init__(self):
-            self.batches = iter(batches)
-
-        def get_next(self):
-            batch = next(self.batches, None)
-            return None if batch is None else {name: batch}
-
-    kind = quantization.QuantType
-    with tempfile.TemporaryDirectory() as folder, quiet():
-        path = os.path.join(folder, "int8.onnx")
-        quantization.quantize_static(
-            graph,
-            path,
-            Reader(),
-            quant_format=quantization.QuantFormat.QDQ,
-            per_channel=True,
-            activation_type=kind.QInt8 if symmetric else kind.QUInt8,
-            weight_type=kind.QInt8,
-            extra_options={"ActivationSymmetric": symmetric},
-        )
-        with open(path, "rb") as file:
-            return file.read()
 
 
 @dataclasses.dataclass(frozen=True)

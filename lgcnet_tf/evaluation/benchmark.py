@@ -64,7 +64,7 @@ def benchmark(options: BenchmarkOptions) -> dict[str, Any]:
                 "runtime": used.name,
                 "runtime_version": used.version,
                 "precision": model.precision_of(runs[name]),
-                "calibration": options.calibration(used),
+                "calibration": used.calibration,
                 "threads": used.threads,
                 "device": used.device,
                 "input_size": list(model.input_size),

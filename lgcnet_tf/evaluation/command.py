@@ -62,7 +62,7 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
             "--precision=int8 is calibrated for the batch it is compiled for, and one "
             f"image is timed; leave out --batch_size={options.batch_size}."
         )
-    runtime = options.make_runtime()
+    runtime = options.make_runtime(options.dataset, options.data_dir)
     samples = load_samples(options.dataset, options.split, options.data_dir or None)
     model = load_model(options.model, options.input_size)
     if options.submission and options.dataset != "cityscapes":
@@ -132,7 +132,7 @@ def _measured_on(options, model, compiled, batch_size) -> dict[str, Any]:
     return {
         "runtime": compiled.runtime.name,
         "precision": model.precision_of(compiled),
-        "calibration": options.calibration(compiled.runtime),
+        "calibration": compiled.runtime.calibration,
         "batch_size": batch_size,
     }
 

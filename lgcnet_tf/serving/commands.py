@@ -11,12 +11,13 @@ from lgcnet_tf.data import dataset_info
 from lgcnet_tf.data.images import decode_image
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.macs import count_macs
+from lgcnet_tf.latency.options import PrecisionOptions
 from lgcnet_tf.model.deploy import deploy
 from lgcnet_tf.model.zoo import load_network
 from lgcnet_tf.run_folder import Lock, RunFolder
 from lgcnet_tf.serving.client import Client
 from lgcnet_tf.serving.export import export_saved_model
-from lgcnet_tf.serving.export_files import FORMATS, export_file
+from lgcnet_tf.serving.export_files import FORMATS, export_file, runtime_of
 from lgcnet_tf.serving.predict_files import predict_files
 from lgcnet_tf.serving.server import Server
 
@@ -25,10 +26,14 @@ MODEL_NAME = "lgcnet"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ExportOptions(RunOptions):
+class ExportOptions(RunOptions, PrecisionOptions):
     """Options of an export."""
 
     dataset: str = option("toy_streets", "Data set whose classes the model has.")
+    data_dir: str = option(
+        "", "Folder of the data set's files; int8 takes its ranges from their "
+        "training split."
+    )  # fmt: skip
     model: str = option("", "Zoo name or .keras file.")
     input_size: Size | None = option(None, "HxW; by default the model's own.")
     export_dir: str = option(
@@ -51,6 +56,15 @@ class ExportOptions(RunOptions):
         whole = self.format == SAVED_MODEL
         if whole and self.batch_size != 1:
             raise InputError("--batch_size is for files; a SavedModel takes any batch.")
+        if whole and self.precision != "float32":
+            raise InputError(
+                "--precision is for files; a SavedModel computes in float32. "
+                f"Received: --precision={self.precision}"
+            )
+        if self.data_dir and (self.precision != "int8" or self.calibration_images):
+            raise InputError(
+                "--data_dir is for --precision=int8 without --calibration_images."
+            )
         if not whole and (self.version or self.scores):
             raise InputError("--version and --scores are for --format=saved_model.")
 
@@ -70,6 +84,9 @@ def export(options: ExportOptions) -> dict[str, Any]:
     if keras.backend.backend() != "tensorflow":
         raise InputError("An export needs KERAS_BACKEND=tensorflow.")
     info = dataset_info(options.dataset)
+    images = options.representative_images(options.dataset, options.data_dir)
+    if options.format != SAVED_MODEL and options.precision != "float32":
+        runtime_of(options.format, options.precision, images)
     network = load_network(options.model, options.input_size)
     if network.num_classes != info.num_classes:
         raise InputError(
@@ -103,12 +120,15 @@ def export(options: ExportOptions) -> dict[str, Any]:
             options.format,
             options.batch_size,
             metadata,
+            options.precision,
+            images,
         )
     del lock
     return folder.finish(
         {
             options.format: str(path),
             "input_size": list(deployed.input_size),
+            "precision": options.precision,
             "params": metadata["params"],
             "macs": metadata["macs"],
         }

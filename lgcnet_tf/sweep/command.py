@@ -124,7 +124,7 @@ def sweep(options: SweepOptions) -> dict[str, Any]:
             "device": runtime.device,
             "runtime": runtime.name,
             "precision": runtime.precision,
-            "calibration": options.calibration(runtime),
+            "calibration": runtime.calibration,
         }
     )
 

@@ -6,7 +6,8 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.benchmark import BenchmarkOptions
 from lgcnet_tf.evaluation.command import EvaluateOptions
 from lgcnet_tf.latency.command import MeasureOptions
-from lgcnet_tf.latency.options import MOST_IMAGES, RuntimeOptions, read_images
+from lgcnet_tf.latency.options import RuntimeOptions
+from lgcnet_tf.latency.runtimes.representative import MOST_IMAGES, images_of_folder
 from lgcnet_tf.sweep.command import SweepOptions
 
 
@@ -38,7 +39,7 @@ def pictures(tmp_path):
 
 
 def test_pictures_in_order(pictures):
-    images = read_images(str(pictures))
+    images = images_of_folder(str(pictures), "minmax")
     assert [image[0, 0, 0] for image in images] == list(range(MOST_IMAGES))
     assert images[0].shape == (4, 6, 3)
 
@@ -46,7 +47,7 @@ def test_pictures_in_order(pictures):
 def test_a_picture_that_is_a_link_to_nothing(pictures):
     (pictures / "0000.png").symlink_to("nowhere.png")
     with pytest.raises(InputError, match="0000.png: cannot be read: No such file"):
-        read_images(str(pictures))
+        images_of_folder(str(pictures), "minmax")[0]
 
 
 def test_pictures_are_what_int8_is_fitted_to(pictures):
@@ -60,12 +61,38 @@ def test_pictures_are_what_int8_is_fitted_to(pictures):
 
 
 def test_pictures_for_nothing(pictures):
-    with pytest.raises(InputError, match="is for --precision=int8"):
-        RuntimeOptions(calibration_images=str(pictures)).make_runtime()
+    for wrong in ({"calibration_images": str(pictures)}, {"calibration_method": "entropy"}):
+        with pytest.raises(InputError, match="is for --precision=int8"):
+            RuntimeOptions(**wrong).make_runtime()
+
+
+def test_evaluation_calibrates_on_the_training_split():
+    pytest.importorskip("onnxruntime")
+    options = EvaluateOptions(runtime="onnxruntime", precision="int8")
+    runtime = options.make_runtime(options.dataset, options.data_dir)
+    assert runtime.calibration == "minmax of 32 training images of toy_streets"
+    assert RuntimeOptions(runtime="onnxruntime").make_runtime().calibration is None
+
+
+def test_random_pixels_are_said(caplog):
+    pytest.importorskip("onnxruntime")
+    options = RuntimeOptions(runtime="onnxruntime", precision="int8")
+    with caplog.at_level("WARNING", "lgcnet_tf"):
+        assert options.make_runtime().calibration == "minmax of random pixels"
+    assert "random pixels" in caplog.text
+
+
+def test_a_method_that_the_runtime_lacks():
+    pytest.importorskip("ai_edge_litert.interpreter")
+    options = RuntimeOptions(
+        runtime="litert", precision="int8", calibration_method="entropy"
+    )
+    with pytest.raises(InputError, match="litert: takes .* by minmax, not by entropy"):
+        options.make_runtime()
 
 
 def test_no_pictures(tmp_path):
     with pytest.raises(InputError, match="no PNG or JPEG files"):
-        read_images(str(tmp_path))
+        images_of_folder(str(tmp_path), "minmax")
     with pytest.raises(InputError, match="no such folder"):
-        read_images(str(tmp_path / "absent"))
+        images_of_folder(str(tmp_path / "absent"), "minmax")

@@ -5,11 +5,21 @@ import pytest
 
 from lgcnet_tf.data import dataset_info
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.evaluation.evaluate import mask_function
+from lgcnet_tf.latency.runtimes import get_runtime
+from lgcnet_tf.latency.runtimes.representative import (
+    RepresentativeImages,
+    images_of_training_split,
+)
+from lgcnet_tf.model.deploy import deploy
+from lgcnet_tf.model.network import ClassMap, Network
+from lgcnet_tf.model.zoo import load_network
 from lgcnet_tf.serving.commands import ExportOptions, export
 from lgcnet_tf.serving.export_files import FORMATS, export_file
+from lgcnet_tf.space.genotype import random_genotype
 
 
-class Network:
+class Unconverted:
     """Stands where nothing may be converted any more."""
 
     input_size = (8, 8)
@@ -30,7 +40,7 @@ def test_no_file_is_overwritten(name, exported_files):
     path = exported_files[name]
     before = path.read_bytes()
     with pytest.raises(InputError, match=f"{path.name}: exists already"):
-        export_file(Network(), path.parent, dataset_info("toy_streets"), name)
+        export_file(Unconverted(), path.parent, dataset_info("toy_streets"), name)
     assert path.read_bytes() == before
 
 
@@ -48,13 +58,90 @@ def test_options_that_do_nothing_are_refused(wrong, message):
         export(ExportOptions(model="lgcnet_camvid", **wrong))
 
 
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"format": "saved_model", "precision": "int8"}, "computes in float32"),
+        ({"format": "litert", "precision": "float16"}, "not in float16"),
+        ({"format": "onnx", "precision": "bfloat16"}, "not in bfloat16"),
+        ({"format": "openvino", "precision": "float16"}, "setting of the runtime"),
+        ({"format": "onnx", "data_dir": "x"}, "--data_dir is for --precision=int8"),
+        ({"format": "onnx", "calibration_method": "entropy"}, "--precision=int8"),
+    ],
+)
+def test_precisions_that_a_format_lacks(wrong, message, tmp_path):
+    for package in ("onnxruntime", "openvino", "ai_edge_litert"):
+        pytest.importorskip(package)
+    options = ExportOptions(
+        model="lgcnet_camvid", dataset="camvid", output_dir=str(tmp_path / "out"), **wrong
+    )
+    with pytest.raises(InputError, match=message) as error:
+        export(options)
+    assert "\n" not in str(error.value) and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "format, name, precision",
+    [
+        ("onnx", "onnxruntime", "float16"),
+        ("onnx", "onnxruntime", "int8"),
+        ("openvino", "openvino", "int8"),
+        ("litert", "litert", "int8"),
+    ],
+)
+def test_the_file_is_what_the_runtime_runs(
+    format, name, precision, small_skeleton, randomise, tmp_path, monkeypatch
+):
+    pytest.importorskip({"litert": "ai_edge_litert.interpreter"}.get(name, name))
+    network = small_network(small_skeleton, randomise)
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 32, 64, 3), np.uint8)
+    pictures = RepresentativeImages.of(pixels)
+    runtime = get_runtime(name, precision=precision, images=pictures)
+    converted, convert = [], type(runtime).convert
+
+    def recorded(*arguments):
+        converted.append(convert(*arguments))
+        return converted[-1]
+
+    monkeypatch.setattr(type(runtime), "convert", recorded)
+    path = export_file(
+        network, tmp_path, dataset_info("camvid"), format, 1, None, precision, pictures
+    )
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert card["precision"] == precision
+    source = "minmax of 4 images" if precision == "int8" else None
+    assert card["calibration"] == source
+    (content,) = converted
+    if format != "openvino":
+        assert path.read_bytes() == content
+    measured, written = runtime.load(content), get_runtime(name).load(path)
+    for image in pictures.batches((1, 32, 64, 3)):
+        np.testing.assert_array_equal(written.predict(image), measured.predict(image))
+
+
+def test_eight_bits_agree_with_float32():
+    """The zoo's network, at a small size, on pictures of streets."""
+    pytest.importorskip("onnxruntime")
+    network = deploy(load_network("lgcnet_camvid", (64, 96)))
+    pictures = images_of_training_split("toy_streets", "", "minmax")
+    pictures = RepresentativeImages.of([pictures[index] for index in range(0, 32, 4)])
+    runtime = get_runtime("onnxruntime", precision="int8", images=pictures)
+    segment = runtime.compile(ClassMap(network), (1, 64, 96, 3), "uint8")
+    exact, shares = mask_function(network), []
+    for image in pictures.batches((1, 64, 96, 3)):
+        shares.append((segment.predict(image) == exact(image)).mean())
+    assert 0.9 < np.mean(shares) < 1.0
+
+
+def small_network(small_skeleton, randomise):
+    genotype = random_genotype(small_skeleton(), np.random.default_rng(1))
+    return randomise(Network(genotype.skeleton, (32, 64), genotype, "folded"))
+
+
 @pytest.fixture(scope="module")
 def exported_files(small_skeleton, tmp_path_factory):
     for package in ("onnxruntime", "openvino", "ai_edge_litert", "tf2onnx"):
         pytest.importorskip(package)
-    from lgcnet_tf.model.network import Network
-    from lgcnet_tf.space.genotype import random_genotype
-
     genotype = random_genotype(small_skeleton(), np.random.default_rng(1))
     network = Network(genotype.skeleton, (32, 64), genotype, "folded")
     root, info = tmp_path_factory.mktemp("files"), dataset_info("toy_streets")

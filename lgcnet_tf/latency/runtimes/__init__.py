@@ -34,6 +34,7 @@ def get_runtime(
         threads: CPU threads it may use; None leaves that to the runtime.
         precision: number format in which it computes.
         images: uint8 (height, width, 3), for `int8`; random ones where empty.
+            `representative.RepresentativeImages` say also how they are used.
 
     Raises:
         InputError: there is no such runtime, it cannot run here, or not with

@@ -13,11 +13,14 @@ from typing import Any
 
 import keras
 import numpy as np
-from PIL import Image
 
+from lgcnet_tf.convert.precision import CALIBRATION_METHODS
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.latency.runtimes.representative import (
+    RANDOM_BATCHES,
+    RepresentativeImages,
+)
 
-CALIBRATION_BATCHES = 8
 _OVERHEAD_CALLS = 300
 
 
@@ -51,7 +54,8 @@ class Runtime(abc.ABC):
         threads: CPU threads it may use; None leaves that to the runtime.
         precision: number format in which it computes, one of `precisions`.
         images: uint8 (height, width, 3), what `int8` takes its ranges from;
-            random numbers where there are none.
+            random numbers where there are none. `RepresentativeImages` say
+            also how.
 
     Attributes:
         name: the module's name, as `get_runtime` takes it.
@@ -61,6 +65,7 @@ class Runtime(abc.ABC):
         threads_asked: those it was told to use, None for its own choice.
         precision: number format in which it computes.
         precisions: those it can compute in.
+        calibration_methods: ways in which it can take the ranges of `int8`.
         suffixes: of the model files that `load` reads; `.pb` is a SavedModel.
 
     Raises:
@@ -73,6 +78,7 @@ class Runtime(abc.ABC):
     threads: int
     threads_asked: int | None
     precisions: tuple[str, ...] = ("float32",)
+    calibration_methods: tuple[str, ...] = CALIBRATION_METHODS
     suffixes: tuple[str, ...] = ()
 
     def __init__(
@@ -89,7 +95,13 @@ class Runtime(abc.ABC):
         self.threads_asked = threads
         self.threads = threads or available_cpus()
         self.precision = precision
-        self.images = tuple(images)
+        self.images = RepresentativeImages.of(images)
+        method = self.images.method
+        if precision == "int8" and method not in self.calibration_methods:
+            raise InputError(
+                f"runtime {self.name}: takes the ranges of int8 by "
+                f"{' or '.join(self.calibration_methods)}, not by {method}."
+            )
         self.device = cpu_description()
 
     @abc.abstractmethod
@@ -163,6 +175,13 @@ class Runtime(abc.ABC):
             times.append((time.perf_counter_ns() - start) / 1000.0)
         return statistics.median(times[len(times) // 3 :])
 
+    @property
+    def calibration(self) -> str | None:
+        """Where `int8` has its ranges from and how, in words; None for floats."""
+        if self.precision != "int8":
+            return None
+        return f"{self.images.method} of {self.images.source}"
+
     def peak_device_bytes(self) -> int | None:
         """Most memory of the accelerator in use so far; None without one."""
         return None
@@ -170,14 +189,10 @@ class Runtime(abc.ABC):
     def batches(self, shape: tuple[int, ...], dtype: str) -> Iterator[np.ndarray]:
         """Inputs from which `int8` takes its ranges, of the given shape."""
         if not self.images or np.dtype(dtype) != np.uint8:
-            for seed in range(CALIBRATION_BATCHES):
+            for seed in range(RANDOM_BATCHES):
                 yield random_input(shape, dtype, seed)
             return
-        size = (shape[2], shape[1])
-        for first in range(0, len(self.images), shape[0]):
-            places = (np.arange(shape[0]) + first) % len(self.images)
-            chosen = (Image.fromarray(self.images[place]) for place in places)
-            yield np.stack([np.asarray(image.resize(size)) for image in chosen])
+        yield from self.images.batches(shape)
 
 
 def random_input(shape: tuple[int, ...], dtype: str, seed: int = 0) -> np.ndarray:

@@ -30,6 +30,7 @@ class LiteRT(Runtime):
     name = "litert"
     version = importlib.metadata.version("ai-edge-litert")
     precisions = ("float32", "int8")
+    calibration_methods = ("minmax",)  # its converter has no other
     suffixes = (".tflite",)
 
     def convert(self, layer, input_shape, input_dtype="float32"):

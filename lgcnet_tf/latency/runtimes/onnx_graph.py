@@ -20,9 +20,9 @@ def onnx_of(
         runtime: has the images for `int8`.
         layer, input_shape, input_dtype: as for `Runtime.convert`.
         precision: float32, float16 or int8.
-        symmetric: as for `convert.onnx.quantize`.
+        symmetric: as for `convert.onnx_int8.quantize`.
     """
-    from lgcnet_tf.convert import onnx  # TensorFlow, which a file does not need
+    from lgcnet_tf.convert import onnx, onnx_int8  # imports what a file does not need
 
     model = onnx.to_onnx(layer, input_shape, input_dtype)
     if precision == "float32":
@@ -30,7 +30,9 @@ def onnx_of(
     if precision == "float16":
         return onnx.to_half(model)
     batches = runtime.batches(input_shape, input_dtype)
-    return onnx.quantize(model, (to_graph(batch) for batch in batches), symmetric)
+    return onnx_int8.quantize(
+        model, map(to_graph, batches), symmetric, runtime.images.method
+    )
 
 
 def to_graph(x: np.ndarray, shape: tuple[int, ...] | None = None) -> np.ndarray:

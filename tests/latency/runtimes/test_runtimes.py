@@ -117,6 +117,7 @@ def test_loop_does_all_the_work(name):
         ("keras_backend", "bfloat16"),
         ("onnxruntime", "float16"),
         ("onnxruntime", "int8"),
+        ("openvino", "int8"),
         ("litert", "int8"),
     ],
 )
@@ -138,7 +139,6 @@ def test_other_precisions(name, precision, deployed, images):
         ("tensorflow_graph", "int8"),
         ("keras_backend", "int8"),
         ("onnxruntime", "bfloat16"),
-        ("openvino", "int8"),
         ("litert", "float16"),
     ],
 )
