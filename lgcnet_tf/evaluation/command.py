@@ -5,6 +5,7 @@ from typing import Any
 
 from lgcnet_tf.config import DataOptions, Size, option
 from lgcnet_tf.data import load_samples
+from lgcnet_tf.data.geometry import FITS
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.cityscapes import write_submission
 from lgcnet_tf.evaluation.evaluate import evaluate
@@ -17,6 +18,7 @@ from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.run_folder import RunFolder
 
 EXAMPLES = "examples"
+MODELS_OWN = "own"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,11 @@ class EvaluateOptions(DataOptions, RuntimeOptions):
     model: str = option(
         "", "Zoo name, genotype, .keras file, SavedModel folder, or a .onnx, .tflite "
         "or OpenVINO .xml file."
+    )  # fmt: skip
+    fit: str = option(
+        MODELS_OWN, "How images of another size than the network's are brought to it: "
+        "as the model's export says, letterbox where none does, or so.",
+        (MODELS_OWN, *FITS),
     )  # fmt: skip
     batch_size: int = option(1, "Images for each call.", minimum=1)
     latency_table: str = option("", "Table for the predicted latency, if any.")
@@ -59,11 +66,17 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
             f"{options.model} tells {model.num_classes} classes apart, "
             f"{options.dataset} has {samples.info.num_classes}."
         )
+    model.check_classes(samples.info)
+    fit = model.fit if options.fit == MODELS_OWN else options.fit
     segment = model.compile(runtime)
     predicted_ms = _predicted_latency_ms(model, options)
     folder = RunFolder(options, "evaluate")
     result = evaluate(
-        model.predict_mask, samples, options.batch_size, input_size=model.input_size
+        model.predict_mask,
+        samples,
+        options.batch_size,
+        input_size=model.input_size,
+        fit=fit,
     )
     entry = measure({"network": segment}, options.repeats)["network"]
     write_examples(
@@ -72,6 +85,7 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
         options.examples,
         folder / EXAMPLES,
         model.input_size,
+        fit,
     )
     if options.submission:
         write_submission(
@@ -79,6 +93,7 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
             samples,
             folder / "submission",
             input_size=model.input_size,
+            fit=fit,
         )
     return folder.finish(
         {
@@ -86,6 +101,7 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
             "dataset": options.dataset,
             "split": options.split,
             "input_size": list(model.input_size),
+            "fit": fit,
             **result.to_dict(),
             "params": model.params,
             "macs": model.macs,

@@ -4,11 +4,14 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+from lgcnet_tf.data import DatasetInfo
+from lgcnet_tf.data.geometry import DEFAULT_FIT, check_fit
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.evaluate import PredictMask, mask_function
 from lgcnet_tf.evaluation.macs import count_macs
 from lgcnet_tf.evaluation.model_files import (
     MaskOfFile,
+    check_loadable,
     kind_of,
     read_model_file,
     runtime_for,
@@ -34,6 +37,8 @@ class LoadedModel:
         predict_mask: uint8 images (batch, height, width, 3) to uint8 masks.
         prepare: makes of a runtime and a batch size what the runtime loads.
         genotype, params, macs: None where a file does not say.
+        class_names: of its classes; None where a file does not say.
+        fit: how pictures of another size are brought to it.
     """
 
     name: str
@@ -44,6 +49,26 @@ class LoadedModel:
     genotype: Genotype | None
     params: int | None
     macs: int | None
+    class_names: tuple[str, ...] | None = None
+    fit: str = DEFAULT_FIT
+
+    def check_classes(self, info: DatasetInfo) -> None:
+        """Refuses to score a model by names that its own card contradicts.
+
+        Raises:
+            InputError: it has other classes than the data set.
+        """
+        names = self.class_names
+        if names is None or names == info.class_names:
+            return
+        first = next(
+            (i for i, pair in enumerate(zip(names, info.class_names)) if len({*pair}) > 1),
+            min(len(names), info.num_classes),
+        )
+        own, other = (dict(enumerate(n)).get(first, "none") for n in (names, info.class_names))
+        raise InputError(
+            f"{self.name}: its class {first} is {own}, that of {info.name} is {other}."
+        )
 
     def compile(self, runtime: Runtime, batch_size: int = 1) -> Compiled:
         """Makes a function that segments a batch of images and waits.
@@ -129,6 +154,7 @@ def _load_file(model, input_size) -> LoadedModel:
 def _load_saved_model(model, folder, input_size) -> LoadedModel:
     import tensorflow as tf
 
+    check_loadable(folder)
     try:
         loaded = tf.saved_model.load(str(folder))
         segment = loaded.signatures["serving_default"]
@@ -180,7 +206,12 @@ def _check_size(model, size, wanted):
 def _card_fields(card):
     genotype = card.get("metadata", {}).get("genotype")
     classes = card.get("class_names")
+    # Models were stretched to before a card said how.
+    fit = card.get("fit", "stretch" if card else DEFAULT_FIT)
+    check_fit(fit)
     return {
         "num_classes": classes and len(classes),
         "genotype": genotype and Genotype.from_dict(genotype),
+        "class_names": classes and tuple(classes),
+        "fit": fit,
     }

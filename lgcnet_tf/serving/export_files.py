@@ -11,7 +11,9 @@ from lgcnet_tf.convert.litert import to_litert
 from lgcnet_tf.convert.onnx import to_onnx
 from lgcnet_tf.convert.packages import import_package
 from lgcnet_tf.data import DatasetInfo
+from lgcnet_tf.data.geometry import DEFAULT_FIT, check_fit
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.evaluation.model_files import card_path, is_card
 from lgcnet_tf.files import atomic_write, write_json
 from lgcnet_tf.model.network import ClassMap
 from lgcnet_tf.serving.export import info_values
@@ -27,12 +29,13 @@ def export_file(
     format: str,
     batch_size: int = 1,
     metadata: dict[str, Any] | None = None,
+    fit: str = DEFAULT_FIT,
 ) -> pathlib.Path:
     """Writes `model.onnx`, `model.xml` with `model.bin`, or `model.tflite`.
 
     Its input is uint8 RGB images (batch, height, width, 3), its output uint8
-    masks (batch, height, width). `model.json` beside it holds class names,
-    palette, input size and `metadata`.
+    masks (batch, height, width). Its card, `model.onnx.json` beside it and so on,
+    holds class names, palette, input size, fit and `metadata`.
 
     Args:
         network: best in its deployed form; has `input_size`.
@@ -40,22 +43,36 @@ def export_file(
         info: names and colours of the classes.
         format: one of `FORMATS`.
         batch_size: the batch that the file takes.
-        metadata: what else to keep in `model.json` (JSON values).
+        metadata: what else to keep in the card (JSON values).
+        fit: how pictures of another size are brought to the file's, one of
+            `geometry.FITS`.
 
     Returns:
         The file.
 
     Raises:
-        InputError: the file is there already, or a package is missing.
+        InputError: a file is there already, there is no such fit, or a package
+            is missing.
     """
+    check_fit(fit)
     path = pathlib.Path(output_dir, _NAMES[format])
-    if path.exists():
-        raise InputError(f"{path}: exists already; name another folder.")
+    card = card_path(path)
+    weights = [path.with_suffix(".bin")] if format == "openvino" else []
+    for one in (path, *weights, card):
+        # A card without its model is what an export left that was cut off.
+        if os.path.lexists(one) and not (one == card and is_card(one)):
+            raise InputError(f"{one}: exists already; name another folder.")
     layer, shape = ClassMap(network), (batch_size, *network.input_size, 3)
+    values = info_values(info, network.input_size, False, metadata or {}, fit)
+    values |= {"batch_size": batch_size}
     if format == "litert":
-        _write(path, to_litert(layer, shape))
+        content = to_litert(layer, shape)
+        write_json(card, values)
+        _write(path, content)
     elif format == "onnx":
-        _write(path, to_onnx(layer, shape))
+        content = to_onnx(layer, shape)
+        write_json(card, values)
+        _write(path, content)
     else:
         openvino = import_package("openvino", "--format=openvino")
         model = openvino.Core().read_model(to_onnx(layer, shape))
@@ -63,11 +80,10 @@ def export_file(
         with tempfile.TemporaryDirectory(prefix=".model-", dir=path.parent) as folder:
             whole = pathlib.Path(folder, path.name)
             openvino.save_model(model, whole, compress_to_fp16=False)
+            write_json(card, values)
             # The weights first: an .xml without them would be half a model.
             for part in (whole.with_suffix(".bin"), whole):
                 os.replace(part, path.parent / part.name)
-    values = info_values(info, network.input_size, False, metadata or {})
-    write_json(path.with_suffix(".json"), values | {"batch_size": batch_size})
     return path
 
 
