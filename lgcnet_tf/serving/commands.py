@@ -190,6 +190,8 @@ def predict(options: PredictOptions) -> dict[str, Any]:
     dataset = dataset_info(options.dataset) if options.dataset else None
     if not options.images:
         raise InputError("--images is missing: PNG or JPEG files, commas between.")
+    if not any(pathlib.Path(image).exists() for image in options.images):
+        raise InputError(f"{', '.join(options.images)}: no such image file.")
     plan_outputs(options.images, options.output_dir or None)  # before anything is
     folder = RunFolder(options, "predict") if options.output_dir else None
     with Client(options.server, options.name, options.timeout_s) as client:
