@@ -1,7 +1,7 @@
 """The plans of `data.geometry` carried out by TensorFlow, for a served graph.
 
 `data.fit` does the same on NumPy arrays. The masks are put together alike to the
-pixel; resized pictures differ by at most 2 of 255, for TensorFlow rounds once
+pixel; resized pictures differ by at most 1 of 255, for TensorFlow rounds once
 and Pillow after each axis.
 """
 
