@@ -77,6 +77,8 @@ def export(options: ExportOptions) -> dict[str, Any]:
         )
     if keras.backend.backend() != "tensorflow":
         raise InputError("An export needs KERAS_BACKEND=tensorflow.")
+    if options.format == SAVED_MODEL:
+        check_loadable(options.export_dir or options.output_dir)
     info = dataset_info(options.dataset)
     network = load_network(options.model, options.input_size)
     if network.num_classes != info.num_classes:
@@ -84,8 +86,6 @@ def export(options: ExportOptions) -> dict[str, Any]:
             f"--dataset={info.name} has {info.num_classes} classes, the model "
             f"{network.num_classes}."
         )
-    if options.format == SAVED_MODEL:
-        check_loadable(options.export_dir or options.output_dir)
     folder = RunFolder(options, "export")
     deployed = deploy(network)
     metadata = {
