@@ -73,7 +73,7 @@ demo: setup
 	trap "kill $$server 2>/dev/null || true" EXIT
 	echo "== 7/8 predict, over gRPC"
 	images=$$(ls $(OUT)/evaluate/examples/*_image.png | paste -sd, -)
-	$(BIN)/lgcnet-predict --dataset=$(DATA) --server=127.0.0.1:$$port --wait_s=120 \
+	$(BIN)/lgcnet-predict --server=127.0.0.1:$$port --wait_s=120 \
 	  --images=$$images --output_dir=$(OUT)/predict
 	kill $$server
 	wait $$server

@@ -99,7 +99,7 @@ def print_operation_times(title, run, calls=3, most=30):
             run()
         wall = (time.monotonic() - started) / calls
         tf.profiler.experimental.stop()
-        (path,) = glob.glob(f"{folder}/**/*.xplane.pb", recursive=True)
+        (path,) = glob.glob(f"{glob.escape(folder)}/**/*.xplane.pb", recursive=True)
         from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
         with open(path, "rb") as file:

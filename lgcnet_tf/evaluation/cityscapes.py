@@ -15,6 +15,7 @@ from PIL import Image
 
 from lgcnet_tf.data import Sample, dataset_info
 from lgcnet_tf.data.cityscapes import LABEL_IDS
+from lgcnet_tf.data.geometry import DEFAULT_FIT
 from lgcnet_tf.data.images import check_sizes, decode_label
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.evaluate import (
@@ -51,6 +52,7 @@ def write_submission(
     output_dir: str | os.PathLike,
     batch_size: int = 1,
     input_size: tuple[int, int] | None = None,
+    fit: str = DEFAULT_FIT,
 ) -> list[pathlib.Path]:
     """Writes `<city>_<sequence>_<frame>_labelIds.png` for every sample.
 
@@ -63,6 +65,7 @@ def write_submission(
         output_dir: folder to write to; is created.
         batch_size: images for each call of `predict_mask`.
         input_size: (height, width) that it takes; see `evaluate`.
+        fit: how images of another size are brought to it.
 
     Returns:
         The files, in the order of the samples.
@@ -73,7 +76,7 @@ def write_submission(
     """
     written = []
     for sample, mask in predict_samples(
-        predict_mask, samples, batch_size, input_size
+        predict_mask, samples, batch_size, input_size, fit
     ):
         frame = _frame(sample.name)
         path = pathlib.Path(output_dir) / f"{frame}_labelIds.png"

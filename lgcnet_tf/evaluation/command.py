@@ -5,6 +5,7 @@ from typing import Any
 
 from lgcnet_tf.config import DataOptions, Size, option
 from lgcnet_tf.data import load_samples, split_inputs
+from lgcnet_tf.data.geometry import FITS
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.cityscapes import write_submission
 from lgcnet_tf.evaluation.evaluate import evaluate
@@ -21,6 +22,7 @@ EXAMPLES = "examples"
 NO_ACCURACY = {
     "miou": None, "pixel_accuracy": None, "per_class_iou": None, "num_images": 0,
 }  # fmt: skip
+MODELS_OWN = "own"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,11 @@ class EvaluateOptions(DataOptions, RuntimeOptions):
     model: str = option(
         "", "Zoo name, genotype, .keras file, SavedModel folder, or a .onnx, .tflite "
         "or OpenVINO .xml file."
+    )  # fmt: skip
+    fit: str = option(
+        MODELS_OWN, "How images of another size than the network's are brought to it: "
+        "as the model's export says, letterbox where none does, or so.",
+        (MODELS_OWN, *FITS),
     )  # fmt: skip
     batch_size: int = option(1, "Images for each call.", minimum=1)
     latency_table: str = option("", "Table for the predicted latency, if any.")
@@ -74,6 +81,8 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
         )
     if options.submission and not model.trained:
         raise InputError(f"--submission: {options.model} is a genotype, without weights.")
+    model.check_classes(samples.info)
+    fit = model.fit if options.fit == MODELS_OWN else options.fit
     segment = model.compile(runtime)
     segments = segment
     if options.batch_size > 1:
@@ -83,7 +92,7 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
     accuracy = NO_ACCURACY
     if model.trained:
         predict_mask = MaskOfCompiled(options.model, segments, model.input_size)
-        accuracy = _accuracy(predict_mask, samples, options, folder)
+        accuracy = _accuracy(predict_mask, samples, options, folder, fit)
     else:
         folder.log.warning(
             "%s: a genotype has no weights; the network's are random, so its accuracy "
@@ -99,6 +108,7 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
             "split": options.split,
             "input_size": list(model.input_size),
             "weights": "trained" if model.trained else "random",
+            "fit": fit,
             **accuracy,
             "params": model.params,
             "macs": model.macs,
@@ -118,13 +128,16 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
     )
 
 
-def _accuracy(predict_mask, samples, options, folder) -> dict[str, Any]:
+def _accuracy(predict_mask, samples, options, folder, fit) -> dict[str, Any]:
     """Accuracy as in `results.json`; writes pictures, and files for a server."""
     size = predict_mask.input_size
-    result = evaluate(predict_mask, samples, options.batch_size, input_size=size)
-    write_examples(predict_mask, samples, options.examples, folder / EXAMPLES, size)
+    shape = {"input_size": size, "fit": fit}
+    result = evaluate(predict_mask, samples, options.batch_size, **shape)
+    write_examples(
+        predict_mask, samples, options.examples, folder / EXAMPLES, **shape
+    )
     if options.submission:
-        write_submission(predict_mask, samples, folder / "submission", input_size=size)
+        write_submission(predict_mask, samples, folder / "submission", **shape)
     return result.to_dict()
 
 

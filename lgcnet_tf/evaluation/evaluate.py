@@ -8,9 +8,10 @@ from typing import Any
 
 import keras
 import numpy as np
-from PIL import Image
 
 from lgcnet_tf.data import DatasetInfo, Sample, Samples
+from lgcnet_tf.data.fit import mask_of, pieces_of
+from lgcnet_tf.data.geometry import DEFAULT_FIT
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.metrics import ConfusionMatrix
 from lgcnet_tf.model.network import ClassMap
@@ -62,6 +63,7 @@ def evaluate(
     batch_size: int = 1,
     progress: bool = True,
     input_size: tuple[int, int] | None = None,
+    fit: str = DEFAULT_FIT,
 ) -> EvaluationResult:
     """Compares predictions with labels, at the labels' resolution.
 
@@ -72,6 +74,7 @@ def evaluate(
         progress: shows a progress bar.
         input_size: (height, width) that `predict_mask` takes; by default its
             attribute of this name, else images go in as they are.
+        fit: how images of another size are brought to it, of `geometry.FITS`.
 
     Raises:
         InputError: there are no samples, or a mask has a class that the data
@@ -88,7 +91,7 @@ def evaluate(
         stateful_metrics=["mIoU %"],
         unit_name="image",
     )
-    pairs = predict_samples(predict_mask, samples, batch_size, input_size)
+    pairs = predict_samples(predict_mask, samples, batch_size, input_size, fit)
     for count, (sample, mask) in enumerate(pairs, start=1):
         _check_classes(mask, info)
         matrix.update(sample.label, mask)
@@ -108,38 +111,42 @@ def predict_samples(
     samples: Sequence[Sample],
     batch_size: int = 1,
     input_size: tuple[int, int] | None = None,
+    fit: str = DEFAULT_FIT,
 ) -> Iterator[tuple[Sample, np.ndarray]]:
     """Yields each sample with its mask, uint8 (height, width) of its image.
 
-    Images of another size than the network's are resized to it, bilinearly,
+    Images of another size than the network's are brought to it as `fit` says,
     and their masks back by nearest neighbour. Arguments as for `evaluate`.
     """
     size = input_size or getattr(predict_mask, "input_size", None)
-    batch: list[Sample] = []
-    images: list[np.ndarray] = []
+    batch: list[tuple[Sample, np.ndarray]] = []
     for sample in samples:
-        image = sample.image if size is None else _resize(sample.image, size, "BILINEAR")
-        if images and (len(images) == batch_size or images[0].shape != image.shape):
-            yield from _predict_batch(predict_mask, batch, images)
-            batch, images = [], []
-        batch.append(sample)
-        images.append(image)
-    if images:
-        yield from _predict_batch(predict_mask, batch, images)
+        image = sample.image
+        pieces = image[None] if size is None else pieces_of(image, fit, size)
+        if batch and pieces.shape[1:] != batch[0][1].shape[1:]:
+            yield from _predict_batch(predict_mask, batch, batch_size, fit)
+            batch = []
+        batch.append((sample, pieces))
+        if sum(len(one) for _, one in batch) >= batch_size:
+            yield from _predict_batch(predict_mask, batch, batch_size, fit)
+            batch = []
+    if batch:
+        yield from _predict_batch(predict_mask, batch, batch_size, fit)
 
 
-def _predict_batch(predict_mask, batch, images):
-    masks = np.asarray(predict_mask(np.stack(images))).astype(np.uint8)
-    for sample, mask in zip(batch, masks, strict=True):
-        yield sample, _resize(mask, sample.image.shape[:2], "NEAREST")
-
-
-def _resize(array: np.ndarray, size: tuple[int, int], method: str) -> np.ndarray:
-    height, width = size
-    if array.shape[:2] == (height, width):
-        return array
-    resampling = Image.Resampling[method]
-    return np.asarray(Image.fromarray(array).resize((width, height), resampling))
+def _predict_batch(predict_mask, batch, batch_size, fit):
+    pieces = np.concatenate([one for _, one in batch])
+    masks = np.concatenate(
+        [
+            np.asarray(predict_mask(pieces[first : first + batch_size]))
+            for first in range(0, len(pieces), batch_size)
+        ]
+    ).astype(np.uint8)
+    first = 0
+    for sample, own in batch:
+        size, part = sample.image.shape[:2], masks[first : first + len(own)]
+        first += len(own)
+        yield sample, mask_of(part, fit, size, own.shape[1:3])
 
 
 def _check_classes(mask: np.ndarray, info: DatasetInfo) -> None:

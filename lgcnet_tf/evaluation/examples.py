@@ -7,6 +7,7 @@ from PIL import Image
 
 from lgcnet_tf.data import DatasetInfo, Samples
 from lgcnet_tf.data.images import decode_image, decode_label, read_bytes
+from lgcnet_tf.data.geometry import DEFAULT_FIT
 from lgcnet_tf.evaluation.evaluate import PredictMask, predict_samples
 from lgcnet_tf.files import atomic_write
 
@@ -19,15 +20,17 @@ def write_examples(
     count: int,
     folder: pathlib.Path,
     input_size: tuple[int, int] | None = None,
+    fit: str = DEFAULT_FIT,
 ) -> None:
     """Writes `NAME_image.png`, `NAME_label.png` and `NAME_prediction.png`.
 
     The samples are spread evenly over the split. Masks are palette images:
-    their values are the classes, their colours the data set's.
+    their values are the classes, their colours the data set's. `input_size` and
+    `fit` are those of `evaluate`.
     """
     chosen = np.linspace(0, len(samples) - 1, min(count, len(samples))).astype(int)
     picked = [samples[int(index)] for index in chosen]
-    for sample, mask in predict_samples(predict_mask, picked, 1, input_size):
+    for sample, mask in predict_samples(predict_mask, picked, 1, input_size, fit):
         images = (
             Image.fromarray(sample.image),
             _palette_image(sample.label, samples.info),

@@ -1,6 +1,7 @@
 """Model files of other libraries: what runs them, and what they say of themselves."""
 
 import dataclasses
+import os
 import pathlib
 from typing import Any
 
@@ -19,6 +20,8 @@ NATIVE = {
 }
 """Runtimes of the kinds of files; `.pb` is a SavedModel."""
 
+_PATTERN = "[\\"
+
 
 def saved_model_folder(model: str) -> pathlib.Path | None:
     """The folder with a SavedModel: `model` or its newest version; None for a file.
@@ -34,6 +37,23 @@ def saved_model_folder(model: str) -> pathlib.Path | None:
         if (folder / "saved_model.pb").is_file():
             return folder
     raise InputError(f"{model}: a folder without a SavedModel.")
+
+
+def check_loadable(folder: str | os.PathLike) -> None:
+    """Refuses a folder from which TensorFlow loads no variables.
+
+    It takes the path of a SavedModel's variables for a pattern of file names.
+
+    Raises:
+        InputError: the path has a character that means something in a pattern.
+    """
+    path = os.path.abspath(folder)
+    found = next((character for character in _PATTERN if character in path), "")
+    if found:
+        raise InputError(
+            f"{path}: TensorFlow loads no SavedModel from a path with {found!r}; name "
+            "a folder without it."
+        )
 
 
 def kind_of(model: str) -> str | None:
@@ -101,9 +121,8 @@ def read_model_file(path: str) -> ModelFile:
     shape = compiled.input_shape
     if len(shape) != 4 or 3 not in (shape[1], shape[3]):
         raise InputError(f"{path}: takes no RGB images: its input is {shape}.")
-    card = pathlib.Path(path).with_suffix(".json")
-    card = read_json(card) if card.is_file() else {}
-    metadata = card.get("metadata", {}) if isinstance(card, dict) else {}
+    card = read_card(path)
+    metadata = card.get("metadata", {})
     params, macs = metadata.get("params"), metadata.get("macs")
     if kind == ".onnx" and None in (params, macs):
         size = graph_size(path)
@@ -114,8 +133,55 @@ def read_model_file(path: str) -> ModelFile:
         tuple(shape[1:3] if channels_last else shape[2:]),
         params,
         macs,
-        card if metadata else {},
+        card,
     )
+
+
+def card_path(path: str | os.PathLike) -> pathlib.Path:
+    """Where the card of a model file lies: `model.onnx.json` of `model.onnx`."""
+    path = pathlib.Path(path)
+    return path.with_name(f"{path.name}.json")
+
+
+def is_card(path: str | os.PathLike) -> bool:
+    """Whether a file is a card that an export wrote."""
+    try:
+        card = read_json(path)
+    except InputError:
+        return False
+    return isinstance(card, dict) and {"class_names", "input_size"} <= card.keys()
+
+
+def read_card(path: str | os.PathLike) -> dict[str, Any]:
+    """What an export said of a model file; nothing of others' files.
+
+    An export used to write one `model.json` whatever the format, which is read
+    where it can only be this file's.
+
+    Raises:
+        InputError: a `model.json` may be of another file, or the file's own card
+            is damaged.
+    """
+    path = pathlib.Path(path)
+    card = card_path(path)
+    if card.is_file():
+        if not is_card(card):
+            raise InputError(f"{card}: no card of a model that lgcnet-export wrote.")
+        return read_json(card)
+    card = path.with_suffix(".json")
+    if not is_card(card):
+        return {}
+    others = [
+        other.name
+        for other in (path.with_suffix(suffix) for suffix in NATIVE)
+        if other != path and other.is_file() and not card_path(other).is_file()
+    ]
+    if others:
+        raise InputError(
+            f"{card}: of {path.name} or of {others[0]}? It does not say; rename it to "
+            f"{card_path(path).name} if it is of {path.name}."
+        )
+    return read_json(card)
 
 
 class MaskOfCompiled:

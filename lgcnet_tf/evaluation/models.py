@@ -5,11 +5,15 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
+from lgcnet_tf.data import DatasetInfo
+from lgcnet_tf.data.geometry import DEFAULT_FIT, check_fit
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.evaluate import PredictMask, mask_function
 from lgcnet_tf.evaluation.macs import count_macs
 from lgcnet_tf.evaluation.model_files import (
     MaskOfCompiled,
+    card_path,
+    check_loadable,
     kind_of,
     read_model_file,
     runtime_for,
@@ -43,6 +47,8 @@ class LoadedModel:
         files: those the model was read from.
         precision: number format of a file's model, None where the file does not
             say; a network has the runtime's.
+        class_names: of its classes; None where a file does not say.
+        fit: how pictures of another size are brought to it.
     """
 
     name: str
@@ -56,6 +62,26 @@ class LoadedModel:
     trained: bool = True
     files: tuple[pathlib.Path, ...] = ()
     precision: str | None = None
+    class_names: tuple[str, ...] | None = None
+    fit: str = DEFAULT_FIT
+
+    def check_classes(self, info: DatasetInfo) -> None:
+        """Refuses to score a model by names that its own card contradicts.
+
+        Raises:
+            InputError: it has other classes than the data set.
+        """
+        names = self.class_names
+        if names is None or names == info.class_names:
+            return
+        first = next(
+            (i for i, pair in enumerate(zip(names, info.class_names)) if len({*pair}) > 1),
+            min(len(names), info.num_classes),
+        )
+        own, other = (dict(enumerate(n)).get(first, "none") for n in (names, info.class_names))
+        raise InputError(
+            f"{self.name}: its class {first} is {own}, that of {info.name} is {other}."
+        )
 
     def compile(self, runtime: Runtime, batch_size: int = 1) -> Compiled:
         """Makes a function that segments a batch of images and waits.
@@ -154,6 +180,7 @@ def _load_file(model, input_size) -> LoadedModel:
 def _load_saved_model(model, folder, input_size) -> LoadedModel:
     import tensorflow as tf
 
+    check_loadable(folder)
     try:
         loaded = tf.saved_model.load(str(folder))
         segment = loaded.signatures["serving_default"]
@@ -190,7 +217,7 @@ def _load_saved_model(model, folder, input_size) -> LoadedModel:
 
 def _parts(path):
     """A file with those that belong to it: weights apart from the graph, a card."""
-    beside = (path.with_suffix(suffix) for suffix in (".bin", ".json"))
+    beside = (path.with_suffix(".bin"), card_path(path), path.with_suffix(".json"))
     return path, *(other for other in beside if other.is_file())
 
 
@@ -213,9 +240,16 @@ def _card_fields(card):
     metadata = card.get("metadata", {})
     genotype = metadata.get("genotype")
     classes = card.get("class_names")
+    # Models were stretched to before a card said how.
+    fit = card.get("fit", "stretch" if card else DEFAULT_FIT)
+    check_fit(fit)
     return {
         "num_classes": classes and len(classes),
         "genotype": genotype and Genotype.from_dict(genotype),
         # Exports that say nothing of it are float32.
-        "precision": metadata.get("precision", "float32") if metadata else None,
+        "precision": card.get("precision", metadata.get("precision", "float32"))
+        if card
+        else None,
+        "class_names": classes and tuple(classes),
+        "fit": fit,
     }

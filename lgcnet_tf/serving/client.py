@@ -17,9 +17,27 @@ from tensorflow_serving.apis import (
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.serving import protos, signatures
+from lgcnet_tf.serving.classes import (
+    CLASSES_SIGNATURE,
+    QUERY_INPUT,
+    ServedClasses,
+    read_classes,
+)
 
 # A server that is still loading its models may answer with these.
 _NOT_YET = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
+class ServerError(InputError):
+    """The server refused, or could not be reached.
+
+    Attributes:
+        code: the `grpc.StatusCode` of its answer.
+    """
+
+    def __init__(self, message: str, code: grpc.StatusCode):
+        super().__init__(message)
+        self.code = code
 
 
 class Client:
@@ -31,7 +49,7 @@ class Client:
         timeout_s: seconds after which a call is given up.
         version: the version to ask; the newest one where None.
 
-    Every call raises `InputError`, one line with the target, the gRPC status
+    Every call raises `ServerError`, one line with the target, the gRPC status
     and the server's message, when the server refuses or cannot be reached.
 
     Example:
@@ -50,6 +68,7 @@ class Client:
         self.model_name = model_name
         self.timeout_s = timeout_s
         self.version = version
+        self._signatures: dict[str, Any] | None = None
         self._channel = grpc.insecure_channel(
             target,
             options=(
@@ -74,23 +93,42 @@ class Client:
         Returns:
             uint8 classes (batch, height, width).
         """
-        return self._mask(
+        return self._predict(
             signatures.IMAGES_SIGNATURE,
             {signatures.IMAGES_INPUT: np.asarray(images)},
-        )
+            [signatures.MASK_OUTPUT],
+        )[signatures.MASK_OUTPUT]
 
-    def predict_encoded(self, encoded: Sequence[bytes]) -> np.ndarray:
+    def predict_encoded(self, encoded: Sequence[bytes]) -> list[np.ndarray]:
         """Segments PNG or JPEG files of any size.
 
         Args:
             encoded: the bytes of each file.
 
         Returns:
-            uint8 classes (batch, height, width), of the network's size.
+            uint8 classes (height, width) of each, of the picture's own size. Of
+            a model exported before there was a fit, of the network's size.
         """
-        return self._mask(
-            signatures.ENCODED_SIGNATURE, {signatures.ENCODED_INPUT: encoded}
-        )
+        inputs = {signatures.ENCODED_INPUT: encoded}
+        outputs = [signatures.MASK_OUTPUT]
+        if self.gives_own_sizes():
+            outputs.append(signatures.SIZE_OUTPUT)
+        answer = self._predict(signatures.ENCODED_SIGNATURE, inputs, outputs)
+        masks = answer[signatures.MASK_OUTPUT]
+        sizes = answer.get(signatures.SIZE_OUTPUT, [masks.shape[1:]] * len(masks))
+        return [mask[:height, :width] for mask, (height, width) in zip(masks, sizes)]
+
+    def gives_own_sizes(self) -> bool:
+        """Whether masks of `predict_encoded` have the pictures' own sizes."""
+        known = self._known_signatures().get(signatures.ENCODED_SIGNATURE, {})
+        return signatures.SIZE_OUTPUT in known.get("outputs", ())
+
+    def classes(self) -> ServedClasses | None:
+        """What the model says of itself; None of one exported before it did."""
+        if CLASSES_SIGNATURE not in self._known_signatures():
+            return None
+        query = {QUERY_INPUT: np.zeros(1, np.int32)}
+        return read_classes(self._predict(CLASSES_SIGNATURE, query, ()))
 
     def metadata(self) -> dict[str, Any]:
         """Returns the model's name, version and signatures.
@@ -169,18 +207,21 @@ class Client:
         if self.version is not None:
             spec.version.value = self.version
 
-    def _mask(self, signature_name: str, inputs: dict[str, Any]) -> np.ndarray:
+    def _known_signatures(self) -> dict[str, Any]:
+        if self._signatures is None:
+            self._signatures = self.metadata()["signatures"]
+        return self._signatures
+
+    def _predict(
+        self, signature_name: str, inputs: dict[str, Any], outputs: Sequence[str]
+    ) -> dict[str, np.ndarray]:
         request = protos.predict_request(
-            signature_name,
-            inputs,
-            self.model_name,
-            self.version,
-            [signatures.MASK_OUTPUT],
+            signature_name, inputs, self.model_name, self.version, outputs
         )
         response: predict_pb2.PredictResponse = self._call(
             self._prediction.Predict, request
         )
-        return tf.make_ndarray(response.outputs[signatures.MASK_OUTPUT])
+        return {name: tf.make_ndarray(one) for name, one in response.outputs.items()}
 
     def _call(self, method, request):
         try:
@@ -188,12 +229,9 @@ class Client:
         except grpc.RpcError as error:
             raise self._error(error) from None
 
-    def _error(self, error: grpc.RpcError) -> InputError:
-        return InputError(
-            protos.one_line(
-                f"{self.target}: {error.code().name}: {error.details()}"
-            )
-        )
+    def _error(self, error: grpc.RpcError) -> ServerError:
+        text = f"{self.target}: {error.code().name}: {error.details()}"
+        return ServerError(protos.one_line(text), error.code())
 
 
 def _tensors(infos) -> dict[str, dict[str, Any]]:

@@ -2,15 +2,17 @@
 
 import dataclasses
 import pathlib
+import sys
 from typing import Any
 
 import keras
 
 from lgcnet_tf.config import Options, RunOptions, Size, option
 from lgcnet_tf.data import dataset_info
-from lgcnet_tf.data.images import decode_image
+from lgcnet_tf.data.geometry import DEFAULT_FIT, FITS
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.macs import count_macs
+from lgcnet_tf.evaluation.model_files import check_loadable
 from lgcnet_tf.latency.options import PrecisionOptions
 from lgcnet_tf.model.deploy import deploy
 from lgcnet_tf.model.zoo import load_network
@@ -18,7 +20,8 @@ from lgcnet_tf.run_folder import Lock, RunFolder
 from lgcnet_tf.serving.client import Client
 from lgcnet_tf.serving.export import export_saved_model
 from lgcnet_tf.serving.export_files import FORMATS, export_file, runtime_of
-from lgcnet_tf.serving.predict_files import predict_files
+from lgcnet_tf.serving.outputs import plan_outputs
+from lgcnet_tf.serving.predict_files import predict_files, served_info
 from lgcnet_tf.serving.server import Server
 
 SAVED_MODEL = "saved_model"
@@ -46,6 +49,11 @@ class ExportOptions(RunOptions, PrecisionOptions):
     format: str = option(
         SAVED_MODEL, "A SavedModel, or a file for another runtime; the file lies in "
         "--export_dir, by default in --output_dir.", (SAVED_MODEL, *FORMATS)
+    )  # fmt: skip
+    fit: str = option(
+        DEFAULT_FIT, "How pictures of another size than the network's are brought to "
+        "it: stretched; with their proportions kept and margins; or in overlapping "
+        "tiles of their own scale.", FITS
     )  # fmt: skip
     batch_size: int = option(
         1, "Images of each call of such a file; a SavedModel takes any number.", minimum=1
@@ -83,6 +91,8 @@ def export(options: ExportOptions) -> dict[str, Any]:
         )
     if keras.backend.backend() != "tensorflow":
         raise InputError("An export needs KERAS_BACKEND=tensorflow.")
+    if options.format == SAVED_MODEL:
+        check_loadable(options.export_dir or options.output_dir)
     info = dataset_info(options.dataset)
     images = options.representative_images(options.dataset, options.data_dir)
     if options.format != SAVED_MODEL and options.precision != "float32":
@@ -97,6 +107,7 @@ def export(options: ExportOptions) -> dict[str, Any]:
     lock = _lock_of(options.export_dir)  # for as long as this function runs
     deployed = deploy(network)
     metadata = {
+        "model": pathlib.Path(options.model).name,
         "genotype": network.genotype.to_dict(),
         "params": network.count_params(),
         "macs": count_macs(deployed),
@@ -111,6 +122,7 @@ def export(options: ExportOptions) -> dict[str, Any]:
             metadata,
             deployed.input_size,
             deployed.num_classes,
+            options.fit,
         )
     else:
         path = export_file(
@@ -122,6 +134,7 @@ def export(options: ExportOptions) -> dict[str, Any]:
             metadata,
             options.precision,
             images,
+            options.fit,
         )
     del lock
     return folder.finish(
@@ -129,6 +142,7 @@ def export(options: ExportOptions) -> dict[str, Any]:
             options.format: str(path),
             "input_size": list(deployed.input_size),
             "precision": options.precision,
+            "fit": options.fit,
             "params": metadata["params"],
             "macs": metadata["macs"],
         }
@@ -186,7 +200,10 @@ def serve(options: ServeOptions) -> None:
 class PredictOptions(RunOptions):
     """Options of the client."""
 
-    dataset: str = option("toy_streets", "Data set whose classes the model has.")
+    dataset: str = option(
+        "", "Data set whose classes the model has, for a model exported before it "
+        "said so itself."
+    )  # fmt: skip
     server: str = option("127.0.0.1:8500", "Address of the server.")
     name: str = option(MODEL_NAME, "Name under which the model is served.")
     images: tuple[str, ...] = option((), "PNG or JPEG files, commas between.")
@@ -199,24 +216,38 @@ def predict(options: PredictOptions) -> dict[str, Any]:
 
     They lie next to each image, or in `output_dir` where that is given.
 
+    Names and colours of the classes come from the served model. An image that
+    cannot be read is named, and the others are done.
+
     Raises:
-        InputError: a bad image, no server, or the server's refusal.
+        InputError: an image could not be segmented, a picture would replace what
+            this program did not write, no server, or the server's refusal.
     """
-    info = dataset_info(options.dataset)
     options.check()
-    for image in options.images:
-        if not pathlib.Path(image).is_file():
-            raise InputError(f"{image}: no such file.")
-        decode_image(pathlib.Path(image).read_bytes(), image)
+    dataset = dataset_info(options.dataset) if options.dataset else None
+    if not options.images:
+        raise InputError("--images is missing: PNG or JPEG files, commas between.")
+    if not any(pathlib.Path(image).exists() for image in options.images):
+        raise InputError(f"{', '.join(options.images)}: no such image file.")
+    plan_outputs(options.images, options.output_dir or None)  # before anything is
     folder = RunFolder(options, "predict") if options.output_dir else None
     with Client(options.server, options.name, options.timeout_s) as client:
         if options.wait_s:
             client.wait_until_ready(options.wait_s)
         summary = predict_files(
-            client, info, options.images, options.output_dir or None
+            client,
+            served_info(client, dataset),
+            options.images,
+            options.output_dir or None,
+            failed=lambda message: print(message, file=sys.stderr, flush=True),
         )
     for file in summary["files"]:
         largest = sorted(file["class_percentages"].items(), key=lambda item: -item[1])
         shares = ", ".join(f"{name} {share:.0f} %" for name, share in largest[:4])
         print(f"{file['overlay']}: {shares}; {file['latency_ms']:.1f} ms")
+    if failed := [one["file"] for one in summary["failed"]]:
+        raise InputError(
+            f"{len(failed)} of {len(options.images)} images not segmented: "
+            f"{', '.join(failed)}."
+        )
     return folder.finish(summary) if folder else summary

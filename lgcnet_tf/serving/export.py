@@ -11,13 +11,21 @@ import numpy as np
 import tensorflow as tf
 
 from lgcnet_tf.data import DatasetInfo
+from lgcnet_tf.data.geometry import DEFAULT_FIT, check_fit
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.evaluation.model_files import check_loadable
 from lgcnet_tf.files import read_json, write_json
 from lgcnet_tf.serving import signatures
+from lgcnet_tf.serving.classes import (
+    CLASSES_SIGNATURE,
+    QUERY_INPUT,
+    ServedClasses,
+    classes_function,
+)
 from lgcnet_tf.serving.warmup import write_warmup
 
 INFO_FILE = "assets.extra/lgcnet.json"
-_INFO_FORMAT_VERSION = 1
+_INFO_FORMAT_VERSION = 2  # 1 had no "fit"; its models stretch
 
 
 def export_saved_model(
@@ -29,19 +37,22 @@ def export_saved_model(
     metadata: dict[str, Any] | None = None,
     input_size: tuple[int, int] | None = None,
     num_classes: int | None = None,
+    fit: str = DEFAULT_FIT,
 ) -> pathlib.Path:
     """Writes `output_dir/VERSION`, whole or not at all.
 
     The SavedModel has the signatures
 
     - `serving_default`: `images`, uint8 RGB (batch, height, width, 3)
-    - `encoded`: `encoded`, (batch,) strings, each a PNG or JPEG file, resized
-      bilinearly where its size differs from the network's
+    - `encoded`: `encoded`, (batch,) strings, each a PNG or JPEG file of any
+      size, brought to the network's as `fit` says; see
+      `signatures.encoded_segmenter` for the outputs' size
+    - `classes`: see `classes.classes_function`
 
-    both with the output `mask`, uint8 (batch, height, width), and with
+    the first two with the output `mask`, uint8 (batch, height, width), and with
     `scores` also `scores`, float32 (batch, height, width, classes), the
     softmax. `assets.extra/` has warm-up requests and `lgcnet.json`: class
-    names, palette, input size and `metadata`.
+    names, palette, input size, fit and `metadata`.
 
     Args:
         network: maps uint8 RGB (batch, height, width, 3) to logits
@@ -53,12 +64,15 @@ def export_saved_model(
         metadata: what else to keep in `lgcnet.json` (JSON values).
         input_size: (height, width); the network's own where None.
         num_classes: classes of the logits; the network's own where None.
+        fit: how pictures of another size are brought to the network's, one of
+            `geometry.FITS`.
 
     Returns:
         The version's folder.
 
     Raises:
-        InputError: the version exists, the network's classes are not those of
+        InputError: the version exists, TensorFlow could not load from
+            `output_dir`, there is no such fit, the network's classes are not those of
             `info`, or Keras does not run on TensorFlow.
     """
     if keras.backend.backend() != "tensorflow":
@@ -81,6 +95,8 @@ def export_saved_model(
             f"The network has {num_classes} classes, {info.name} has "
             f"{info.num_classes}."
         )
+    check_fit(fit)
+    check_loadable(output_dir)
     base = pathlib.Path(output_dir)
     try:
         base.mkdir(parents=True, exist_ok=True)
@@ -90,11 +106,12 @@ def export_saved_model(
     # A server that watches the folder takes only names that are integers.
     temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{version}-", dir=base))
     try:
-        _write_graph(network, size, scores, temporary)
+        model = str((metadata or {}).get("model", ""))
+        classes = ServedClasses(info, size, fit, model)
+        _write_graph(network, classes, scores, temporary)
         write_warmup(temporary, size)
-        write_json(
-            temporary / INFO_FILE, info_values(info, size, scores, metadata or {})
-        )
+        values = info_values(info, size, scores, metadata or {}, fit)
+        write_json(temporary / INFO_FILE, values)
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o777 & ~mask)
@@ -148,7 +165,11 @@ def load_info(folder: str | os.PathLike) -> tuple[DatasetInfo, dict[str, Any]]:
 
 
 def info_values(
-    info: DatasetInfo, size: tuple[int, int], scores: bool, metadata: dict[str, Any]
+    info: DatasetInfo,
+    size: tuple[int, int],
+    scores: bool,
+    metadata: dict[str, Any],
+    fit: str = DEFAULT_FIT,
 ) -> dict[str, Any]:
     """What `lgcnet.json` says of a model; arguments as for `export_saved_model`."""
     return {
@@ -159,6 +180,7 @@ def info_values(
         "void_label": int(info.void_label),
         "input_size": list(size),
         "num_classes": info.num_classes,
+        "fit": fit,
         "scores": scores,
         "metadata": metadata,
     }
@@ -181,10 +203,11 @@ def _exists(base: pathlib.Path, version: int) -> InputError:
 
 def _write_graph(
     network: keras.Model,
-    size: tuple[int, int],
+    classes: ServedClasses,
     scores: bool,
     folder: pathlib.Path,
 ) -> None:
+    size = classes.input_size
     segment = signatures.segmenter(network, scores)
     archive = keras.export.ExportArchive()
     archive.track(network)
@@ -195,7 +218,12 @@ def _write_graph(
     )
     archive.add_endpoint(
         signatures.ENCODED_SIGNATURE,
-        lambda encoded: segment(signatures.decode_images(encoded, size)),
+        signatures.encoded_segmenter(segment, size, classes.fit, scores),
         [tf.TensorSpec((None,), tf.string, signatures.ENCODED_INPUT)],
+    )
+    archive.add_endpoint(
+        CLASSES_SIGNATURE,
+        classes_function(classes),
+        [tf.TensorSpec((None,), tf.int32, QUERY_INPUT)],
     )
     archive.write_out(folder, verbose=False)

@@ -13,7 +13,9 @@ from lgcnet_tf.convert.litert import to_litert
 from lgcnet_tf.convert.onnx import to_onnx
 from lgcnet_tf.convert.packages import import_package
 from lgcnet_tf.data import DatasetInfo
+from lgcnet_tf.data.geometry import DEFAULT_FIT, check_fit
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.evaluation.model_files import card_path, is_card
 from lgcnet_tf.files import atomic_write, write_json
 from lgcnet_tf.latency.runtimes import Runtime, get_runtime
 from lgcnet_tf.model.network import ClassMap
@@ -33,12 +35,13 @@ def export_file(
     metadata: dict[str, Any] | None = None,
     precision: str = "float32",
     images: Sequence[np.ndarray] = (),
+    fit: str = DEFAULT_FIT,
 ) -> pathlib.Path:
     """Writes `model.onnx`, `model.xml` with `model.bin`, or `model.tflite`.
 
     Its input is uint8 RGB images (batch, height, width, 3), its output uint8
-    masks (batch, height, width). `model.json` beside it holds class names,
-    palette, input size and `metadata`.
+    masks (batch, height, width). Its card, `model.onnx.json` beside it and so on,
+    holds class names, palette, input size, fit and `metadata`.
 
     Args:
         network: best in its deployed form; has `input_size`.
@@ -46,31 +49,45 @@ def export_file(
         info: names and colours of the classes.
         format: one of `FORMATS`.
         batch_size: the batch that the file takes.
-        metadata: what else to keep in `model.json` (JSON values).
+        metadata: what else to keep in the card (JSON values).
         precision: number format of the file's computation. What the format's
             runtime makes of the network is written, byte for byte.
         images: what int8 takes its ranges from, as for `get_runtime`.
+        fit: how pictures of another size are brought to the file's, one of
+            `geometry.FITS`.
 
     Returns:
         The file.
 
     Raises:
-        InputError: the file is there already, a package is missing, or the
-            format has no such precision.
+        InputError: a file is there already, there is no such fit, a package is
+            missing, or the format has no such precision.
     """
+    check_fit(fit)
     path = pathlib.Path(output_dir, _NAMES[format])
-    if path.exists():
-        raise InputError(f"{path}: exists already; name another folder.")
+    card = card_path(path)
+    weights = [path.with_suffix(".bin")] if format == "openvino" else []
+    for one in (path, *weights, card):
+        # A card without its model is what an export left that was cut off.
+        if os.path.lexists(one) and not (one == card and is_card(one)):
+            raise InputError(f"{one}: exists already; name another folder.")
     calibration = None
     if precision != "float32":
         runtime = runtime_of(format, precision, images)
         calibration = runtime.calibration
     layer, shape = ClassMap(network), (batch_size, *network.input_size, 3)
+    values = info_values(info, network.input_size, False, metadata or {}, fit)
+    values |= {
+        "batch_size": batch_size,
+        "precision": precision,
+        "calibration": calibration,
+    }
     if precision != "float32":
         content = runtime.convert(layer, shape, "uint8")
     else:  # needs no runtime
         content = (to_litert if format == "litert" else to_onnx)(layer, shape)
     if format != "openvino":
+        write_json(card, values)
         _write(path, content)
     else:
         openvino = import_package("openvino", "--format=openvino")
@@ -79,16 +96,10 @@ def export_file(
         with tempfile.TemporaryDirectory(prefix=".model-", dir=path.parent) as folder:
             whole = pathlib.Path(folder, path.name)
             openvino.save_model(model, whole, compress_to_fp16=False)
+            write_json(card, values)
             # The weights first: an .xml without them would be half a model.
             for part in (whole.with_suffix(".bin"), whole):
                 os.replace(part, path.parent / part.name)
-    values = info_values(info, network.input_size, False, metadata or {})
-    values |= {
-        "batch_size": batch_size,
-        "precision": precision,
-        "calibration": calibration,
-    }
-    write_json(path.with_suffix(".json"), values)
     return path
 
 

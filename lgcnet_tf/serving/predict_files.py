@@ -4,17 +4,48 @@ import os
 import pathlib
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import grpc
 import numpy as np
 from PIL import Image
 
 from lgcnet_tf.data import DatasetInfo
+from lgcnet_tf.data.fit import mask_of
 from lgcnet_tf.data.images import decode_image, read_bytes
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.files import atomic_write
-from lgcnet_tf.serving.client import Client
+from lgcnet_tf.serving.client import Client, ServerError
+from lgcnet_tf.serving.outputs import plan_outputs, save_picture
+
+
+def served_info(client: Client, dataset: DatasetInfo | None = None) -> DatasetInfo:
+    """Names and colours of the served model's classes.
+
+    Args:
+        client: whom to ask.
+        dataset: for a model that does not say them; an older export's.
+
+    Raises:
+        InputError: the model says other names than `dataset`, or none and there
+            is no `dataset`.
+    """
+    served = client.classes()
+    if served is None:
+        if dataset is None:
+            raise InputError(
+                f"{client.target}: {client.model_name} was exported by an older "
+                "version and does not say its classes; name its data set with "
+                "--dataset, or export it again."
+            )
+        return dataset
+    names = served.info.class_names
+    if dataset is not None and dataset.class_names != names:
+        raise InputError(
+            f"{client.target}: {client.model_name} has the {len(names)} classes of "
+            f"{served.info.name}, not those of {dataset.name}; leave out --dataset."
+        )
+    return served.info
 
 
 def predict_files(
@@ -23,29 +54,32 @@ def predict_files(
     paths: Sequence[str | os.PathLike],
     output_dir: str | os.PathLike | None = None,
     overlay_alpha: float = 0.6,
+    failed: Callable[[str], None] = lambda message: None,
 ) -> dict[str, Any]:
     """Writes `NAME_mask.png` and `NAME_overlay.png` for each image.
 
     The mask has the classes' colours, the overlay is the image blended with
-    it; both have the image's own size, the classes being resized by nearest
-    neighbour where the network's differs.
+    it; both have the image's own size. An image that cannot be segmented is
+    left out, and the others are done.
 
     Args:
         client: whom to ask.
-        info: names and colours of the model's classes.
+        info: names and colours of the model's classes; see `served_info`.
         paths: PNG or JPEG files.
         output_dir: where to write; next to each image where None.
         overlay_alpha: the mask's share of the overlay, 0 to 1.
+        failed: called with one line for each image that is left out.
 
     Returns:
         "files": for each one its "file", "mask", "overlay", "size"
         [height, width], "latency_ms" (a request's round trip, milliseconds)
-        and "class_percentages" (by class name); "latency_ms": their "median",
-        "min" and "max"; "class_percentages": the mean over the files.
+        and "class_percentages" (by class name); "failed": "file" and "error"
+        of each left out; of the files done "latency_ms": their "median", "min"
+        and "max", and "class_percentages": the mean (both None of no file).
 
     Raises:
-        InputError: a file is absent or no whole image, two files would write
-            the same output, or the server refuses.
+        InputError: see `plan_outputs`, or the server cannot be asked; what is
+            done stays.
     """
     if not paths:
         raise InputError("No image to segment: give at least one file.")
@@ -53,26 +87,36 @@ def predict_files(
         raise InputError(
             f"The overlay's alpha must be in 0..1. Received: {overlay_alpha}."
         )
-    jobs = _plan([pathlib.Path(path) for path in paths], output_dir)
-    files = [
-        _predict_file(client, info, path, stem, overlay_alpha)
-        for path, stem in jobs
-    ]
+    files, errors = [], []
+    for path, outputs in zip(paths, plan_outputs(paths, output_dir), strict=True):
+        try:
+            done = _predict_file(client, info, pathlib.Path(path), outputs, overlay_alpha)
+            files.append(done)
+        except _BadFile as error:
+            failed(str(error))
+            errors.append({"file": str(path), "error": str(error)})
     latencies = [one["latency_ms"] for one in files]
     return {
         "files": files,
-        "latency_ms": {
+        "failed": errors,
+        "latency_ms": files
+        and {
             "median": statistics.median(latencies),
             "min": min(latencies),
             "max": max(latencies),
-        },
-        "class_percentages": {
-            name: statistics.fmean(
-                one["class_percentages"][name] for one in files
-            )
+        }
+        or None,
+        "class_percentages": files
+        and {
+            name: statistics.fmean(one["class_percentages"][name] for one in files)
             for name in info.class_names
-        },
+        }
+        or None,
     }
+
+
+class _BadFile(InputError):
+    """One image is at fault, and no other."""
 
 
 def overlay(
@@ -83,62 +127,54 @@ def overlay(
     return np.asarray(blended)
 
 
-def _plan(
-    paths: Sequence[pathlib.Path], output_dir: str | os.PathLike | None
-) -> list[tuple[pathlib.Path, pathlib.Path]]:
-    """Pairs each image with its outputs' path up to `_mask.png`."""
-    sources: dict[pathlib.Path, pathlib.Path] = {}
-    for path in paths:
-        if not path.is_file():
-            raise InputError(f"{path}: no such image file.")
-        folder = path.parent if output_dir is None else pathlib.Path(output_dir)
-        stem = folder / path.stem
-        if stem in sources:
-            raise InputError(
-                f"{sources[stem]} and {path} would both write {stem}_mask.png; "
-                "give them one at a time, to different folders."
-            )
-        sources[stem] = path
-    return [(path, stem) for stem, path in sources.items()]
-
-
 def _predict_file(
     client: Client,
     info: DatasetInfo,
     path: pathlib.Path,
-    stem: pathlib.Path,
+    outputs: dict[str, pathlib.Path],
     alpha: float,
 ) -> dict[str, Any]:
-    encoded = read_bytes(path)
-    image = decode_image(encoded, str(path))
+    encoded, image = _read(path)
+    size = image.shape[:2]
     start = time.perf_counter()
-    mask = client.predict_encoded([encoded])[0]
+    try:
+        mask = client.predict_encoded([encoded])[0]
+    except ServerError as error:
+        if error.code is grpc.StatusCode.INVALID_ARGUMENT:
+            raise _BadFile(f"{path}: {error}") from None
+        raise
     latency_ms = (time.perf_counter() - start) * 1e3
     if mask.max() >= info.num_classes:
         raise InputError(
             f"{client.target}: the model gives class {mask.max()}, "
             f"{info.name} has only {info.num_classes} classes."
         )
-    height, width = image.shape[:2]
-    if mask.shape != (height, width):
-        resized = Image.fromarray(mask).resize((width, height), Image.NEAREST)
-        mask = np.asarray(resized)
+    if mask.shape != size:
+        if client.gives_own_sizes():
+            raise InputError(
+                f"{client.target}: saw {path} as {mask.shape[1]}x{mask.shape[0]} "
+                f"pixels, here it has {size[1]}x{size[0]}."
+            )
+        mask = mask_of(mask[None], "stretch", size, mask.shape)
     colors = info.colorize(mask)
-    outputs = {"mask": colors, "overlay": overlay(image, colors, alpha)}
-    written = {}
-    for kind, picture in outputs.items():
-        target = stem.with_name(f"{stem.name}_{kind}.png")
-        with atomic_write(target) as temporary:
-            Image.fromarray(picture).save(temporary, "PNG")
-        written[kind] = str(target)
+    save_picture(outputs["mask"], colors)
+    save_picture(outputs["overlay"], overlay(image, colors, alpha))
     counts = np.bincount(mask.ravel(), minlength=info.num_classes)
     return {
         "file": str(path),
-        **written,
-        "size": [height, width],
+        **{kind: str(output) for kind, output in outputs.items()},
+        "size": list(size),
         "latency_ms": latency_ms,
         "class_percentages": {
             name: float(count) * 100 / mask.size
             for name, count in zip(info.class_names, counts, strict=True)
         },
     }
+
+
+def _read(path: pathlib.Path) -> tuple[bytes, np.ndarray]:
+    try:
+        encoded = read_bytes(path)
+        return encoded, decode_image(encoded, str(path))
+    except InputError as error:
+        raise _BadFile(str(error)) from None

@@ -11,6 +11,7 @@ from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import predict_pb2
 
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.evaluation.model_files import check_loadable
 from lgcnet_tf.serving import protos
 from lgcnet_tf.serving.export import versions
 from lgcnet_tf.serving.protos import RequestError
@@ -46,6 +47,7 @@ class Servable:
         folder = pathlib.Path(base_path, str(self.version))
         self.signature_defs = _read_signature_defs(folder)
         self._max_tensor_bytes = max_tensor_bytes
+        check_loadable(folder)
         try:
             # The loaded object owns the variables: signatures alone would
             # let them be collected.

@@ -17,6 +17,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.serving import protos, signatures
+from lgcnet_tf.serving.classes import CLASSES_SIGNATURE, QUERY_INPUT
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 
@@ -41,6 +42,7 @@ def write_warmup(folder: str | os.PathLike, input_size: tuple[int, int]) -> None
             signatures.ENCODED_SIGNATURE,
             {signatures.ENCODED_INPUT: [png.getvalue()]},
         ),
+        protos.predict_request(CLASSES_SIGNATURE, {QUERY_INPUT: np.zeros(1, np.int32)}),
     )
     path = pathlib.Path(folder, WARMUP_FILE)
     path.parent.mkdir(exist_ok=True)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lgcnet_tf.data import Sample, Samples, dataset_info
+from lgcnet_tf.data.geometry import FITS
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation import confusion_matrix, evaluate, mask_function, predict_samples
 from lgcnet_tf.model.network import Network
@@ -115,3 +116,31 @@ def test_mask_function_is_the_networks_argmax_and_follows_its_weights():
     assert predict.input_size == (16, 24)
     result = evaluate(predict, samples_of([(32, 48)] * 3), 2, progress=False)
     assert result.confusion.sum() == 3 * 31 * 48
+
+
+def test_each_fit_gives_masks_of_the_pictures_own_size():
+    """A network that answers red's brightness: the picture comes back in place."""
+    rng = np.random.default_rng(3)
+    sizes = [(8, 16), (16, 8), (40, 50), (40, 50), (3, 5)]
+    samples = [
+        Sample(str(i), np.full((*size, 3), 10 * i, np.uint8), None)
+        for i, size in enumerate(sizes)
+    ]
+    seen = []
+
+    def red(images):
+        seen.append(images.shape)
+        return images[..., 0]
+
+    for fit in FITS:
+        for batch_size in (1, 3):
+            found = list(predict_samples(red, samples, batch_size, (8, 16), fit))
+            assert [sample.name for sample, _ in found] == list("01234")
+            for number, (_, mask) in enumerate(found):
+                assert mask.shape == sizes[number]
+                assert (mask == 10 * number).all()  # margins are cut off again
+            assert max(shape[0] for shape in seen) <= batch_size
+            seen.clear()
+    image = rng.integers(0, 256, (40, 50, 3), np.uint8)
+    ((_, mask),) = predict_samples(red, [Sample("a", image, None)], 4, (8, 16), "tile")
+    np.testing.assert_array_equal(mask, image[..., 0])

@@ -1,9 +1,11 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from lgcnet_tf.data import dataset_info
+from lgcnet_tf.data.geometry import FITS
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.evaluate import mask_function
 from lgcnet_tf.latency.runtimes import get_runtime
@@ -14,6 +16,8 @@ from lgcnet_tf.latency.runtimes.representative import (
 from lgcnet_tf.model.deploy import deploy
 from lgcnet_tf.model.network import ClassMap, Network
 from lgcnet_tf.model.zoo import load_network
+from lgcnet_tf.evaluation.model_files import card_path
+from lgcnet_tf.evaluation.models import load_model
 from lgcnet_tf.serving.commands import ExportOptions, export
 from lgcnet_tf.serving.export_files import FORMATS, export_file
 from lgcnet_tf.space.genotype import random_genotype
@@ -27,10 +31,10 @@ class Unconverted:
 
 def test_card_beside_the_file(exported_files):
     for name, path in exported_files.items():
-        card = json.loads(path.with_suffix(".json").read_text())
+        card = json.loads(path.with_name(f"{path.name}.json").read_text())
         assert card["class_names"] == list(dataset_info("toy_streets").class_names)
         assert card["input_size"] == [32, 64] and card["batch_size"] == 2
-        assert card["metadata"] == {"params": 7}
+        assert card["metadata"] == {"params": 7} and card["fit"] == "tile"
         suffixes = {".json", path.suffix} | ({".bin"} if name == "openvino" else set())
         assert {p.suffix for p in path.parent.iterdir()} == suffixes
 
@@ -42,6 +46,50 @@ def test_no_file_is_overwritten(name, exported_files):
     with pytest.raises(InputError, match=f"{path.name}: exists already"):
         export_file(Unconverted(), path.parent, dataset_info("toy_streets"), name)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["model.bin", "model.xml.json"])
+def test_nor_is_one_beside_it(name, tmp_path):
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(InputError, match=f"{name}: exists already"):
+        export_file(Network(), tmp_path, dataset_info("toy_streets"), "openvino")
+    assert (tmp_path / name).read_text() == "{}"
+
+
+def test_formats_in_one_folder_keep_their_cards(exported_files, tmp_path):
+    """Each is read with its own card; one card for both is refused."""
+    kinds = {}
+    for name in ("onnx", "litert"):
+        path = exported_files[name]
+        for file in path.parent.iterdir():
+            shutil.copy(file, tmp_path)
+        path = kinds[name] = tmp_path / path.name
+        card = json.loads(card_path(path).read_text())
+        card_path(path).write_text(json.dumps(card | {"fit": FITS[len(kinds)]}))
+    assert [load_model(str(path)).fit for path in kinds.values()] == list(FITS[1:])
+    old = tmp_path / "model.json"
+    card = json.loads(card_path(kinds["onnx"]).read_text())
+    del card["fit"]  # so it was before there was one
+    old.write_text(json.dumps(card))
+    card_path(kinds["onnx"]).unlink()
+    found = load_model(str(kinds["onnx"]))  # the other one has a card
+    assert (found.fit, found.params) == ("stretch", 7)
+    card_path(kinds["litert"]).unlink()
+    with pytest.raises(InputError, match="model.json: of model.onnx or of model.tfl"):
+        load_model(str(kinds["onnx"]))
+    kinds["litert"].unlink()
+    assert load_model(str(kinds["onnx"])).class_names == tuple(card["class_names"])
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_files_in_a_folder_with_brackets_can_be_loaded(name, network, tmp_path):
+    folder, info = tmp_path / "a[1]*?", dataset_info("toy_streets")
+    path = export_file(network, folder, info, name)
+    loaded = load_model(str(path))
+    assert loaded.predict_mask(np.zeros((1, 32, 64, 3), np.uint8)).shape == (1, 32, 64)
+    with pytest.raises(InputError, match="class 0 is road, that of camvid is Sky"):
+        loaded.check_classes(dataset_info("camvid"))
+    loaded.check_classes(info)
 
 
 @pytest.mark.parametrize(
@@ -139,13 +187,17 @@ def small_network(small_skeleton, randomise):
 
 
 @pytest.fixture(scope="module")
-def exported_files(small_skeleton, tmp_path_factory):
+def network(small_skeleton):
     for package in ("onnxruntime", "openvino", "ai_edge_litert", "tf2onnx"):
         pytest.importorskip(package)
     genotype = random_genotype(small_skeleton(), np.random.default_rng(1))
-    network = Network(genotype.skeleton, (32, 64), genotype, "folded")
+    return Network(genotype.skeleton, (32, 64), genotype, "folded")
+
+
+@pytest.fixture(scope="module")
+def exported_files(network, tmp_path_factory):
     root, info = tmp_path_factory.mktemp("files"), dataset_info("toy_streets")
     return {
-        name: export_file(network, root / name, info, name, 2, {"params": 7})
+        name: export_file(network, root / name, info, name, 2, {"params": 7}, "tile")
         for name in FORMATS
     }

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lgcnet_tf.data import dataset_info
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.serving.predict_files import overlay, predict_files
+from lgcnet_tf.serving.client import Client
+from lgcnet_tf.serving.predict_files import overlay, predict_files, served_info
 
 
 @pytest.fixture
@@ -51,24 +53,68 @@ def test_outputs_have_the_pictures_own_size(client, info, tmp_path, images):
     assert not (tmp_path / "large_mask.png").exists()
 
 
-def test_bad_files_are_named_and_nothing_is_written(
-    client, info, street, tmp_path
-):
-    broken = tmp_path / "broken.png"
+def test_a_bad_file_is_named_and_the_others_are_done(client, info, street, tmp_path):
+    broken, absent = tmp_path / "broken.png", tmp_path / "absent.png"
     broken.write_bytes(street.read_bytes()[:200])
-    output = tmp_path / "out"
-    with pytest.raises(InputError, match="broken.png"):
-        predict_files(client, info, [broken], output)
-    with pytest.raises(InputError, match="absent.png: no such image file"):
-        predict_files(client, info, [street, tmp_path / "absent.png"], output)
+    output, said = tmp_path / "out", []
+    summary = predict_files(
+        client, info, [broken, street, absent], output, failed=said.append
+    )
+    assert {one.name for one in output.iterdir()} == {
+        "street.one_mask.png", "street.one_overlay.png"
+    }  # fmt: skip
+    assert [one["file"] for one in summary["failed"]] == [str(broken), str(absent)]
+    assert said == [one["error"] for one in summary["failed"]]
+    assert "broken.png: truncated" in said[0]
+    assert said[1] == f"{absent}: no such image file."
+    assert len(summary["files"]) == 1 and summary["latency_ms"]["min"] > 0
+    nothing = predict_files(client, info, [absent], output)
+    assert nothing["files"] == [] and nothing["latency_ms"] is None
     with pytest.raises(InputError, match="No image"):
         predict_files(client, info, [], output)
-    twin = tmp_path / "other" / street.name
-    twin.parent.mkdir()
-    twin.write_bytes(street.read_bytes())
-    with pytest.raises(InputError, match="would both write"):
-        predict_files(client, info, [street, twin], output)
-    assert not output.exists()
+
+
+def test_a_server_that_is_gone_ends_it(info, street):
+    with Client("127.0.0.1:1", "lgcnet", timeout_s=5) as nobody:
+        with pytest.raises(InputError, match="UNAVAILABLE"):
+            predict_files(nobody, info, [street])
+    assert len(list(street.parent.iterdir())) == 1
+
+
+def test_classes_come_from_the_served_model(client, info, network, tmp_path):
+    found = served_info(client)
+    assert (found.name, found.class_names) == ("five", info.class_names)
+    np.testing.assert_array_equal(found.palette, info.palette)
+    assert served_info(client, info).class_names == info.class_names
+    with pytest.raises(InputError, match="5 classes of five, not those of camvid"):
+        served_info(client, dataset_info("camvid"))
+
+
+class OldClient:
+    """Stands for a server of an export that has no `classes` and no `size`."""
+
+    target, model_name = "host:1", "old"
+
+    def classes(self):
+        return None
+
+    def gives_own_sizes(self):
+        return False
+
+    def predict_encoded(self, encoded):
+        return [np.arange(4, dtype=np.uint8).reshape(2, 2) for _ in encoded]
+
+
+def test_an_older_export_needs_the_data_sets_name(info, tmp_path):
+    with pytest.raises(InputError, match="host:1: old was exported by an older.*--data"):
+        served_info(OldClient())
+    assert served_info(OldClient(), info) is info
+    Image.new("RGB", (6, 4)).save(tmp_path / "a.png")
+    (one,) = predict_files(OldClient(), info, [tmp_path / "a.png"])["files"]
+    expected = np.kron([[0, 1], [2, 3]], np.ones((2, 3), int))
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(one["mask"])), info.palette[expected]
+    )
 
 
 def test_a_model_of_other_classes_is_refused(client, info, street):

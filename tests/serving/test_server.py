@@ -146,7 +146,7 @@ BAD_REQUESTS = {
     "unknown signature": (
         predict_request("classify", {"images": GOOD}, "lgcnet"),
         Code.INVALID_ARGUMENT,
-        "no signature 'classify'; it has encoded, serving_default",
+        "no signature 'classify'; it has classes, encoded, serving_default",
     ),
     "unknown version": (image_request(GOOD, version=7), Code.NOT_FOUND, "version 7"),
     "unknown model": (
