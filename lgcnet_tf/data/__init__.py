@@ -3,6 +3,7 @@
 Importing this package imports neither TensorFlow nor TFDS.
 """
 
+from lgcnet_tf.data.groups import divide, groups_of
 from lgcnet_tf.data.info import DATASETS, DatasetInfo, dataset_info
 from lgcnet_tf.data.load import load_samples
 from lgcnet_tf.data.pipeline import (
@@ -18,6 +19,8 @@ __all__ = [
     "Sample",
     "Samples",
     "dataset_info",
+    "divide",
+    "groups_of",
     "load_samples",
     "steps_per_epoch",
     "training_batches",

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from lgcnet_tf.config import DataOptions, Size, option
-from lgcnet_tf.data import load_samples
+from lgcnet_tf.data import Samples, divide, load_samples
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.cityscapes import write_submission
 from lgcnet_tf.evaluation.evaluate import evaluate
@@ -23,7 +23,14 @@ EXAMPLES = "examples"
 class EvaluateOptions(DataOptions, RuntimeOptions):
     """Options of an evaluation."""
 
-    split: str = option("val", "Split of the data set to use.")
+    split: str = option(
+        "val", "Split of the data set to use, or several with commas between."
+    )
+    groups: tuple[str, ...] = option(
+        (),
+        "Groups (see --group_by) to evaluate on alone, e.g. a drive that was "
+        "--left_out of the training; none for all images.",
+    )
     input_size: Size | None = option(None, "HxW; by default the model's own.")
     model: str = option(
         "", "Zoo name, genotype, .keras file, SavedModel folder, or a .onnx, .tflite "
@@ -50,7 +57,7 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
     """
     options.check()
     runtime = options.make_runtime()
-    samples = load_samples(options.dataset, options.split, options.data_dir or None)
+    samples = _load(options)
     model = load_model(options.model, options.input_size)
     if options.submission and options.dataset != "cityscapes":
         raise InputError("--submission writes files of Cityscapes; --dataset is another.")
@@ -85,6 +92,7 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
             "model": options.model,
             "dataset": options.dataset,
             "split": options.split,
+            **({"groups": list(options.groups)} if options.groups else {}),
             "input_size": list(model.input_size),
             **result.to_dict(),
             "params": model.params,
@@ -98,6 +106,13 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
             "precision": segment.runtime.precision,
         }
     )
+
+
+def _load(options) -> Samples:
+    samples = load_samples(options.dataset, options.split, options.data_dir or None)
+    if not options.groups:
+        return samples
+    return divide(samples, options.groups, options.group_by, "--groups")[0]
 
 
 def _predicted_latency_ms(model, options) -> float | None:

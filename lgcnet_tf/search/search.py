@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from lgcnet_tf.data import load_samples, steps_per_epoch
+from lgcnet_tf.data import steps_per_epoch
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
 from lgcnet_tf.guidance import Communication, cell_kinds
@@ -26,13 +26,13 @@ from lgcnet_tf.search.search_model import SearchModel
 from lgcnet_tf.search.temperature import temperature_at
 from lgcnet_tf.space import Genotype, Skeleton
 from lgcnet_tf.space.genotype import operation_counts
+from lgcnet_tf.training.data import load_training_data
 from lgcnet_tf.training.determinism import make_deterministic
 from lgcnet_tf.training.fit import compile_for_segmentation, fit
 from lgcnet_tf.training.graphs import prepare_graphs
 from lgcnet_tf.training.losses import CrossEntropy
 from lgcnet_tf.training.optimizers import SGD, Adam
 from lgcnet_tf.training.strategy import make_strategy
-from lgcnet_tf.training.validation import load_validation
 from lgcnet_tf.training.workers import last_words, this_worker, watch
 
 GENOTYPE = "genotype.json"
@@ -120,9 +120,10 @@ def search(options: SearchOptions) -> dict[str, Any]:
     strategy, worker = make_strategy(options.devices, options.batch_size), this_worker()
     check_sampling(options.sampling, strategy.num_replicas_in_sync)
     target_us = 1000.0 * options.target_latency_ms
-    samples = load_samples(options.dataset, options.split, options.data_dir or None)
+    data = load_training_data(options)
+    samples = data.samples
     samples.check()
-    watched = load_validation(options) if options.pictures_every else None
+    watched = next(iter(data.validation.values()), None)
     skeleton = options.skeleton(samples.info.num_classes)
     table = LatencyTable.load(options.latency_table)
     cost_model = CostModel(table, skeleton, options.input_size)
@@ -132,11 +133,9 @@ def search(options: SearchOptions) -> dict[str, Any]:
             target_us, cost_model, cell_kinds(options.communication, reductions)
         )
     folder = RunFolder(options, "search", worker.index)
-    if options.pictures_every and options.validation_split and watched is None:
-        folder.log.info(
-            "the data have no split '%s': no pictures of predictions",
-            options.validation_split,
-        )
+    if options.pictures_every and watched is None:
+        for note in data.notes:
+            folder.log.info("%s", note)
     steps = options.epochs * steps_per_epoch(samples, options.batch_size)
     with strategy.scope():
         model = build_search_model(options, skeleton, cost_model, steps)
@@ -151,7 +150,9 @@ def search(options: SearchOptions) -> dict[str, Any]:
             )
         )
 
-    observer = Observer(model, folder, options, watched)
+    observer = Observer(
+        model, folder, options, watched if options.pictures_every else None
+    )
     history = fit(
         model,
         samples,

@@ -6,13 +6,14 @@ from typing import Any
 import keras
 
 from lgcnet_tf.config import option
-from lgcnet_tf.data import load_samples, steps_per_epoch
+from lgcnet_tf.data import steps_per_epoch
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
 from lgcnet_tf.model.network import Network, at_size
 from lgcnet_tf.model.precision import precision
 from lgcnet_tf.model.zoo import load_genotype, load_network
 from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.training.data import LEFT_OUT_MIOU, load_training_data
 from lgcnet_tf.training.determinism import make_deterministic
 from lgcnet_tf.training.fit import compile_for_segmentation, fit
 from lgcnet_tf.training.graphs import prepare_graphs
@@ -20,7 +21,7 @@ from lgcnet_tf.training.losses import CrossEntropy
 from lgcnet_tf.training.options import TrainingOptions
 from lgcnet_tf.training.optimizers import SGD
 from lgcnet_tf.training.strategy import make_strategy
-from lgcnet_tf.training.validation import Validation, load_validation
+from lgcnet_tf.training.validation import Validation
 from lgcnet_tf.training.workers import last_words, this_worker, watch
 
 MODEL = "model.keras"
@@ -66,7 +67,8 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         make_deterministic()
     prepare_graphs(wide=False)
     strategy, worker = make_strategy(options.devices, options.batch_size), this_worker()
-    samples = load_samples(options.dataset, options.split, options.data_dir or None)
+    data = load_training_data(options)
+    samples = data.samples
     samples.check()
     genotype = load_genotype(options.model)
     classes = samples.info.num_classes
@@ -77,7 +79,6 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         genotype = dataclasses.replace(
             genotype, skeleton=skeleton, provenance=provenance
         )
-    validation = load_validation(options)
     steps = options.epochs * steps_per_epoch(samples, options.batch_size)
     with strategy.scope():
         keras.utils.set_random_seed(options.seed)
@@ -102,11 +103,8 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
             classes,
         )
     folder = RunFolder(options, "finetune", worker.index)
-    if options.validation_split and validation is None:
-        folder.log.info(
-            "the data have no split '%s': neither validation nor pictures",
-            options.validation_split,
-        )
+    for note in data.notes:
+        folder.log.info("%s", note)
     history = fit(
         network,
         samples,
@@ -115,7 +113,7 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         strategy=strategy,
         on_epoch_end=Validation(
             network,
-            validation if worker.chief else None,
+            data.validation if worker.chief else {},
             options.input_size,
             options.validate_every,
             options.epochs,
@@ -134,6 +132,7 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
                 "model": MODEL,
                 "params": trained.count_params(),
                 "epochs": len(history),
+                **{k: v for k, v in history[-1].items() if k == LEFT_OUT_MIOU},
                 "last_epoch": history[-1],
             }
         )

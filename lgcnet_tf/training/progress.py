@@ -11,6 +11,7 @@ FIGURES = {
     "loss": ("loss", 1.0, ".4g", ""),
     "miou": ("mIoU", 100.0, ".1f", " %"),
     "val_miou": ("val mIoU", 100.0, ".1f", " %"),
+    "left_out_miou": ("left-out mIoU", 100.0, ".1f", " %"),
     "expected_latency_ms": ("expected", 1.0, ".4g", " ms"),
     "derived_latency_ms": ("derived", 1.0, ".4g", " ms"),
     "target_latency_ms": ("target", 1.0, ".4g", " ms"),

@@ -1,4 +1,6 @@
-"""The mIoU of a split at full size, now and then while training, and pictures."""
+"""The mIoU at full size, now and then while training, and pictures."""
+
+from collections.abc import Mapping
 
 from lgcnet_tf.data import Samples, load_samples
 from lgcnet_tf.errors import NoSuchSplit
@@ -33,7 +35,8 @@ class Validation:
 
     Args:
         network: in training, at the size of the crops.
-        samples: what to evaluate on, or None for never.
+        sets: what to evaluate on, by the name of the figure; empty for never.
+            Pictures are of the first.
         input_size: (height, width) of evaluation.
         every: epochs from one evaluation to the next.
         epochs: epochs of the whole run.
@@ -45,31 +48,32 @@ class Validation:
     def __init__(
         self,
         network: Network,
-        samples: Samples | None,
+        sets: Mapping[str, Samples],
         input_size: Size,
         every: int,
         epochs: int,
         pictures_every: int = 0,
         folder: RunFolder | None = None,
     ):
-        self.samples = samples
+        self.sets = sets
         self.every = every
         self.epochs = epochs
         self.network = network
         self.pictures_every = pictures_every
         self.folder = folder
-        if samples is not None:
+        if sets:
             config = network.get_config() | {"input_size": input_size}
             self.full_size = Network.from_config(config)
             self.predict_mask = mask_function(self.full_size)
             if pictures_every:
-                self.fixed_images = FixedImages(samples, input_size)
+                first = next(iter(sets.values()))
+                self.fixed_images = FixedImages(first, input_size)
 
     def __call__(self, epoch: int) -> dict[str, float]:
-        """Figures of `epoch`, counted from 0: `val_miou`, a fraction, or none."""
+        """Figures of `epoch`, counted from 0, by the sets' names: fractions, or none."""
         done = epoch + 1
-        evaluates = self.samples is not None and self._due(done, self.every)
-        draws = self.samples is not None and self._due(done, self.pictures_every)
+        evaluates = self.sets and self._due(done, self.every)
+        draws = self.sets and self._due(done, self.pictures_every)
         if evaluates or draws:
             self.full_size.set_weights(self.network.get_weights())
         if draws:
@@ -77,8 +81,10 @@ class Validation:
             self.folder.write_images(done, {"predictions": picture})
         if not evaluates:
             return {}
-        result = evaluate(self.predict_mask, self.samples, progress=False)
-        return {"val_miou": result.miou}
+        return {
+            name: evaluate(self.predict_mask, samples, progress=False).miou
+            for name, samples in self.sets.items()
+        }
 
     def _due(self, done, every):
         return every and (done % every == 0 or done == self.epochs)

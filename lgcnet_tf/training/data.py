@@ -1,0 +1,69 @@
+"""What a run trains on, and what it is validated on."""
+
+import dataclasses
+
+from lgcnet_tf.data import Samples, divide, load_samples
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.training.options import TrainingOptions
+from lgcnet_tf.training.validation import load_validation
+
+LEFT_OUT_MIOU = "left_out_miou"
+VAL_MIOU = "val_miou"
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingData:
+    """The images of a run.
+
+    Attributes:
+        samples: what is trained on.
+        validation: what is measured on, by the name of the figure: the groups
+            left out as `left_out_miou`, the validation split as `val_miou`;
+            without what is not wanted, not there or trained on.
+        notes: lines for the log on a split that is not measured on.
+    """
+
+    samples: Samples
+    validation: dict[str, Samples]
+    notes: tuple[str, ...] = ()
+
+
+def load_training_data(options: TrainingOptions) -> TrainingData:
+    """Opens the splits and takes the groups out that are left out.
+
+    Raises:
+        InputError: bad data, no such split or group, or nothing to train on.
+    """
+    everything = load_samples(options.dataset, options.split, options.data_dir or None)
+    left_out, samples = divide(
+        everything, options.left_out, options.group_by, "--left_out"
+    )
+    if len(left_out) and not len(samples):
+        raise InputError(
+            f"--left_out={','.join(options.left_out)} leaves nothing of "
+            f"--split={options.split} to train on."
+        )
+    validation = {LEFT_OUT_MIOU: left_out} if len(left_out) else {}
+    notes = ()
+    split = options.validation_split
+    named = load_validation(options)
+    if named is None:
+        if split:
+            notes = (f"the data have no split '{split}'",)
+    elif shared := _shared(named, samples):
+        notes = (
+            f"split '{split}' gives no {VAL_MIOU}: {shared} of its {len(named)} "
+            "images are trained on",
+        )
+    else:
+        validation[VAL_MIOU] = named
+    if not validation and notes:
+        notes = (f"{notes[0]}: neither validation nor pictures",)
+    return TrainingData(samples, validation, notes)
+
+
+def _shared(first: Samples, second: Samples) -> int:
+    """How many samples are in both; those of different splits never are."""
+    if not set(first.split.split(",")) & set(second.split.split(",")):
+        return 0
+    return len(set(first.names) & set(second.names))
