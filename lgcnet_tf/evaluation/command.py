@@ -15,6 +15,7 @@ from lgcnet_tf.latency.measure import REPEATS, measure
 from lgcnet_tf.latency.options import RuntimeOptions
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.space.trained_on import names_trained_on
 
 EXAMPLES = "examples"
 
@@ -50,6 +51,7 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
 
     Returns:
         What `results.json` holds: `miou` and `per_class_iou` (fractions),
+        `trained_on_these_images` (null where the model does not say),
         `params`, `macs`, `latency_ms`, `fps`, `predicted_latency_ms`.
 
     Raises:
@@ -68,7 +70,15 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
         )
     segment = model.compile(runtime)
     predicted_ms = _predicted_latency_ms(model, options)
+    known = _trained_on(model, samples)
     folder = RunFolder(options, "evaluate")
+    if known:
+        folder.log.info(
+            "%s was trained on %d of these %d images: the figures flatter it",
+            options.model,
+            known,
+            len(samples),
+        )
     result = evaluate(
         model.predict_mask, samples, options.batch_size, input_size=model.input_size
     )
@@ -95,6 +105,7 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
             **({"groups": list(options.groups)} if options.groups else {}),
             "input_size": list(model.input_size),
             **result.to_dict(),
+            "trained_on_these_images": known,
             "params": model.params,
             "macs": model.macs,
             "latency_ms": entry.median_ms,
@@ -113,6 +124,16 @@ def _load(options) -> Samples:
     if not options.groups:
         return samples
     return divide(samples, options.groups, options.group_by, "--groups")[0]
+
+
+def _trained_on(model, samples) -> int | None:
+    """How many of the samples a network was trained on; None if it does not say."""
+    if model.genotype is None:
+        return None
+    names = names_trained_on(model.genotype.provenance, samples.info.name)
+    if names is None:
+        return None
+    return len(names & set(samples.names)) if names else 0
 
 
 def _predicted_latency_ms(model, options) -> float | None:

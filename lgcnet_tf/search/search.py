@@ -26,6 +26,7 @@ from lgcnet_tf.search.search_model import SearchModel
 from lgcnet_tf.search.temperature import temperature_at
 from lgcnet_tf.space import Genotype, Skeleton
 from lgcnet_tf.space.genotype import operation_counts
+from lgcnet_tf.space.trained_on import SEARCHED_ON
 from lgcnet_tf.training.data import load_training_data
 from lgcnet_tf.training.determinism import make_deterministic
 from lgcnet_tf.training.fit import compile_for_segmentation, fit
@@ -167,6 +168,7 @@ def search(options: SearchOptions) -> dict[str, Any]:
         if not worker.chief:
             return history[-1]
         genotype, edges_changed = _derive(model, options, table, cost_model)
+        genotype.provenance[SEARCHED_ON] = [data.record()]
         if target:
             folder.log.info(
                 "target %.4g ms: predicted %.4g ms, edges changed for it: %d",

@@ -6,7 +6,6 @@ compressed (zlib) and encoded (base64): 2 kB for CamVid's 468.
 """
 
 import base64
-import binascii
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -77,9 +76,12 @@ def names_trained_on(
         for one in provenance[TRAINED_ON]:
             if one["dataset"] == dataset:
                 unpacker = zlib.decompressobj()
-                text = unpacker.decompress(base64.b64decode(one["names"]), _LARGEST)
+                packed = base64.b64decode(one["names"], validate=True)
+                text = unpacker.decompress(packed, _LARGEST)
+                if not unpacker.eof:
+                    raise ValueError("cut short, or too large")
                 found.update(text.decode().split("\n"))
-    except (TypeError, KeyError, AttributeError, ValueError, binascii.Error, zlib.error):
+    except (TypeError, KeyError, AttributeError, ValueError, zlib.error):
         raise InputError(
             f"genotype: provenance: {TRAINED_ON} is malformed; it must be a list of "
             "records with dataset and names."

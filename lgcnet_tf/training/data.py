@@ -1,9 +1,15 @@
-"""What a run trains on, and what it is validated on."""
+"""What a run trains on, what it is validated on, and the record of it."""
 
 import dataclasses
+import pathlib
+from collections.abc import Callable
+from typing import Any
 
 from lgcnet_tf.data import Samples, divide, load_samples
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.model.zoo import load_genotype
+from lgcnet_tf.space.genotype import Genotype
+from lgcnet_tf.space.trained_on import SEARCHED_ON, TRAINED_ON, join_records, record
 from lgcnet_tf.training.options import TrainingOptions
 from lgcnet_tf.training.validation import load_validation
 
@@ -17,6 +23,7 @@ class TrainingData:
 
     Attributes:
         samples: what is trained on.
+        record: makes what says so in the provenance of what is made of them.
         validation: what is measured on, by the name of the figure: the groups
             left out as `left_out_miou`, the validation split as `val_miou`;
             without what is not wanted, not there or trained on.
@@ -24,8 +31,9 @@ class TrainingData:
     """
 
     samples: Samples
+    record: Callable[[], dict[str, Any]]
     validation: dict[str, Samples]
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
 
 
 def load_training_data(options: TrainingOptions) -> TrainingData:
@@ -59,7 +67,39 @@ def load_training_data(options: TrainingOptions) -> TrainingData:
         validation[VAL_MIOU] = named
     if not validation and notes:
         notes = (f"{notes[0]}: neither validation nor pictures",)
-    return TrainingData(samples, validation, notes)
+    return TrainingData(samples, lambda: _record(options, samples), validation, notes)
+
+
+def earlier_training(model: str) -> list[dict[str, Any]]:
+    """Records of what the weights that a run starts from were trained on.
+
+    Args:
+        model: as in `--initial_model`: a network, the folder of a search, whose
+            supernet saw what was searched on, or empty.
+
+    Raises:
+        InputError: there is no such model, or it is damaged.
+    """
+    if not model:
+        return []
+    folder = pathlib.Path(model)
+    if folder.is_dir():
+        genotype, key = Genotype.load(folder / "genotype.json"), SEARCHED_ON
+    else:
+        genotype, key = load_genotype(model), TRAINED_ON
+    return genotype.provenance.get(key, [])
+
+
+def with_training(genotype: Genotype, *parts: list[dict[str, Any]]) -> Genotype:
+    """The genotype of a network that was trained as all these records say."""
+    provenance = genotype.provenance | {TRAINED_ON: join_records(*parts)}
+    return dataclasses.replace(genotype, provenance=provenance)
+
+
+def _record(options, samples):
+    return record(
+        options.dataset, samples.names, options.split, options.left_out, options.group_by
+    )
 
 
 def _shared(first: Samples, second: Samples) -> int:

@@ -13,7 +13,12 @@ from lgcnet_tf.model.network import Network, at_size
 from lgcnet_tf.model.precision import precision
 from lgcnet_tf.model.zoo import load_genotype, load_network
 from lgcnet_tf.run_folder import RunFolder
-from lgcnet_tf.training.data import LEFT_OUT_MIOU, load_training_data
+from lgcnet_tf.training.data import (
+    LEFT_OUT_MIOU,
+    earlier_training,
+    load_training_data,
+    with_training,
+)
 from lgcnet_tf.training.determinism import make_deterministic
 from lgcnet_tf.training.fit import compile_for_segmentation, fit
 from lgcnet_tf.training.graphs import prepare_graphs
@@ -71,6 +76,7 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
     samples = data.samples
     samples.check()
     genotype = load_genotype(options.model)
+    earlier = earlier_training(options.initial_model)
     classes = samples.info.num_classes
     if genotype.skeleton.num_classes != classes:  # the classifier alone depends on it
         skeleton = dataclasses.replace(genotype.skeleton, num_classes=classes)
@@ -125,6 +131,7 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         if not worker.chief:
             return history[-1]
         trained = at_size(network, options.input_size)
+        trained.genotype = with_training(genotype, earlier, [data.record()])
         with atomic_write(folder / MODEL) as temporary:
             trained.save(temporary)
         return folder.finish(

@@ -8,6 +8,7 @@ import pytest
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.command import EvaluateOptions, evaluate_model
+from lgcnet_tf.model.zoo import load_genotype
 from lgcnet_tf.space.genotype import uniform
 from lgcnet_tf.space.skeleton import Skeleton
 from lgcnet_tf.training.data import load_training_data
@@ -92,11 +93,40 @@ def test_the_left_out_figure_is_the_evaluations(tmp_path):
         repeats=1,
     )
     found = evaluate_model(evaluation)
+    assert found["trained_on_these_images"] == 0
     assert found["num_images"] == 20 and found["groups"] == ["001"]
     assert found["miou"] == pytest.approx(results["left_out_miou"], abs=1e-4)
+    _then_trained_on_all(options, evaluation, tmp_path)
     wrong = dataclasses.replace(
         evaluation, groups=("2",), output_dir=str(tmp_path / "wrong")
     )
     with pytest.raises(InputError, match="no group '2'"):
         evaluate_model(wrong)
     assert not (tmp_path / "wrong").exists()
+
+
+def _then_trained_on_all(options, evaluation, tmp_path):
+    """A run on `train` that starts from the first: the union is remembered."""
+    first = f"{options.output_dir}/model.keras"
+    finetune(
+        dataclasses.replace(
+            options,
+            split="train",
+            left_out=("001", "002"),
+            initial_model=first,
+            output_dir=str(tmp_path / "second"),
+            lr=1e-9,
+        )
+    )
+    again = dataclasses.replace(
+        evaluation,
+        model=str(tmp_path / "second" / "model.keras"),
+        groups=("001", "002"),
+        output_dir=str(tmp_path / "again"),
+        examples=0,
+    )
+    found = evaluate_model(again)  # 002 was in the first run, of both splits
+    assert (found["trained_on_these_images"], found["num_images"]) == (20, 40)
+    assert "was trained on 20 of these 40 images" in (tmp_path / "again/log.txt").read_text()
+    parts = load_genotype(again.model).provenance["trained_on"]
+    assert [part["images"] for part in parts] == [140, 108]
