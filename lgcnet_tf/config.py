@@ -101,4 +101,12 @@ class DataOptions(TaskOptions):
     """Where the images come from."""
 
     data_dir: str = option("", "Folder of the data set's files, if it needs any.")
-    split: str = option("train", "Split of the data set to use.")
+    split: str = option(
+        "train", "Split of the data set to use, or several with commas between."
+    )
+    group_by: str = option(
+        r"^([^_]+)_",
+        "Regular expression whose first group, searched for in a sample's name, is "
+        "the sample's group: by default what stands before the first _, which is the "
+        "drive of a frame of CamVid and the city of one of Cityscapes.",
+    )

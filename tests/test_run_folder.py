@@ -71,6 +71,7 @@ def test_every_flag_is_written_but_those_not_given(options):
     names = [line.split("=")[0] for line in flag_lines(options)]
     assert names == [
         "--output_dir", "--dataset", "--input_size", "--data_dir", "--split",
+            "--group_by",
         "--crop_size", "--cells", "--batch_size", "--rate", "--title", "--kind",
         "--fast", "--noslow",
     ]  # fmt: skip

@@ -3,6 +3,7 @@
 Importing this package imports neither TensorFlow nor TFDS.
 """
 
+from lgcnet_tf.data.groups import divide, groups_of
 from lgcnet_tf.data.info import DATASETS, DatasetInfo, dataset_info
 from lgcnet_tf.data.inputs import split_inputs
 from lgcnet_tf.data.load import load_samples
@@ -19,6 +20,8 @@ __all__ = [
     "Sample",
     "Samples",
     "dataset_info",
+    "divide",
+    "groups_of",
     "load_samples",
     "split_inputs",
     "steps_per_epoch",

@@ -96,10 +96,13 @@ def load_cityscapes(split: str, data_dir: str | os.PathLike | None) -> Samples:
         )
     examples = _examples(config, archives)[tfds_split]
 
+    def name_of(example) -> str:
+        name = example["image_id"]
+        return name.decode() if isinstance(name, bytes) else str(name)
+
     def read(index: int) -> Sample:
         example = examples[index]
-        name = example["image_id"]
-        name = name.decode() if isinstance(name, bytes) else str(name)
+        name = name_of(example)
         image = images.decode_image(example["image_left"], name)
         data = example["segmentation_label"]
         label = train_ids(images.decode_label(data, f"label of {name}"), name)
@@ -108,7 +111,12 @@ def load_cityscapes(split: str, data_dir: str | os.PathLike | None) -> Samples:
 
     # TFDS has unpacked the archives, whose checksums vouch for the files.
     return Samples(
-        dataset_info("cityscapes"), split, len(examples), read, checked=True
+        dataset_info("cityscapes"),
+        split,
+        len(examples),
+        read,
+        checked=True,
+        name=lambda index: name_of(examples[index]),
     )
 
 

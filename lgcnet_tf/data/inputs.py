@@ -21,7 +21,7 @@ def split_inputs(
     the archives; for toy_streets, which has none, the code that draws it.
 
     Args:
-        dataset, split, data_dir: as for `load_samples`.
+        dataset, split, data_dir: as for `load_samples`, several splits too.
 
     Returns:
         The files by name, nothing for a split that the data do not have; and
@@ -30,6 +30,11 @@ def split_inputs(
     Raises:
         InputError: as `load_samples`.
     """
+    if "," in split:
+        found = {}
+        for one in split.split(","):
+            found |= split_inputs(dataset, one, data_dir)
+        return found
     info = dataset_info(dataset)
     names = {str(index): name for index, name in enumerate(info.class_names)}
     found = {f"classes of {dataset}": names | {"void": str(info.void_label)}}

@@ -6,16 +6,17 @@ import os
 from lgcnet_tf.data import images, tfds_source
 from lgcnet_tf.data.camvid.folder import CamvidFolder
 from lgcnet_tf.data.cityscapes import load_cityscapes
+from lgcnet_tf.data.groups import join_samples
 from lgcnet_tf.data.info import dataset_info
 from lgcnet_tf.data.samples import Reader, Sample, Samples
 from lgcnet_tf.data.toy_streets.streets import ToyStreets
-from lgcnet_tf.errors import NoSuchSplit
+from lgcnet_tf.errors import InputError, NoSuchSplit
 
 
 def load_samples(
     dataset: str, split: str, data_dir: str | os.PathLike | None = None
 ) -> Samples:
-    """Opens a split of a data set.
+    """Opens a split of a data set, or several as one.
 
     With TFDS and TensorFlow installed the data go through the TFDS builder,
     which checks every sample and keeps a prepared copy in
@@ -24,15 +25,23 @@ def load_samples(
 
     Args:
         dataset: toy_streets, camvid or cityscapes.
-        split: train, val or test, where the data have it.
+        split: train, val or test, where the data have it; several with commas
+            between.
         data_dir: folder of the source data; toy_streets needs none.
 
     Raises:
         NoSuchSplit: the data have no such split; it is an InputError too.
         InputError: an unknown data set, a missing or empty folder, or bad files
-            in it; names what is wrong and where.
+            in it, or a split named twice; says what is wrong and where.
     """
     dataset_info(dataset)
+    splits = [name.strip() for name in split.split(",")]
+    if len(set(splits)) != len(splits):
+        raise InputError(f"--split={split} names a split twice.")
+    return join_samples([_load_split(dataset, name, data_dir) for name in splits])
+
+
+def _load_split(dataset, split, data_dir) -> Samples:
     if dataset == "cityscapes":
         return load_cityscapes(split, data_dir)
     reader = ToyStreets() if dataset == "toy_streets" else CamvidFolder(data_dir)
@@ -49,7 +58,11 @@ def read_directly(reader: Reader, split: str) -> Samples:
     """The split's samples from a reader, without TFDS."""
     entries = reader.splits[split]
     return Samples(
-        reader.info, split, len(entries), lambda index: reader.read(entries[index])
+        reader.info,
+        split,
+        len(entries),
+        lambda index: reader.read(entries[index]),
+        name=lambda index: entries[index].name,
     )
 
 
@@ -77,4 +90,11 @@ def _through_tfds(
             images.decode_label(example["label"], where),
         )
 
-    return Samples(reader.info, split, len(examples), read, checked=True)
+    return Samples(
+        reader.info,
+        split,
+        len(examples),
+        read,
+        checked=True,
+        name=lambda index: entries[index].name,
+    )

@@ -2,6 +2,7 @@
 
 import collections.abc
 import concurrent.futures
+import functools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
@@ -61,7 +62,8 @@ class Samples(collections.abc.Sequence):
 
     Attributes:
         info: the classes.
-        split: name of the split.
+        split: name of the split, or names with commas between.
+        checked: every sample is known to be readable.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Samples(collections.abc.Sequence):
         count: int,
         read: Callable[[int], Sample],
         checked: bool = False,
+        name: Callable[[int], str] | None = None,
     ):
         """Makes the sequence.
 
@@ -80,6 +83,8 @@ class Samples(collections.abc.Sequence):
             count: number of samples.
             read: decodes the sample of an index.
             checked: every sample is known to be readable.
+            name: the name of the sample of an index; by default samples are
+                decoded for theirs.
         """
         self.info = info
         self.split = split
@@ -87,21 +92,15 @@ class Samples(collections.abc.Sequence):
         self._read = read
         self._cache: dict[int, Sample] = {}
         self._keep: bool | None = None
-        self._checked = checked
+        self.checked = checked
+        self._name = name or (lambda index: self[index].name)
 
     def __len__(self) -> int:
         return self._count
 
     def __getitem__(self, index):
         if isinstance(index, slice):
-            indices = range(len(self))[index]
-            return Samples(
-                self.info,
-                self.split,
-                len(indices),
-                lambda i: self[indices[i]],
-                self._checked,
-            )
+            return self.take(range(len(self))[index])
         index = range(len(self))[index]
         sample = self._cache.get(index)
         if sample is None:
@@ -118,14 +117,30 @@ class Samples(collections.abc.Sequence):
     def __iter__(self) -> Iterator[Sample]:
         return (self[i] for i in range(len(self)))
 
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of all samples, in order."""
+        return tuple(map(self._name, range(len(self))))
+
+    def take(self, indices: Sequence[int]) -> "Samples":
+        """The samples of some indices, in the order given."""
+        return Samples(
+            self.info,
+            self.split,
+            len(indices),
+            lambda index: self[indices[index]],
+            self.checked,
+            lambda index: self._name(indices[index]),
+        )
+
     def check(self) -> None:
         """Reads every sample once, if nobody has yet.
 
         Raises:
             InputError: a sample is damaged or does not fit the classes.
         """
-        if not self._checked:
+        if not self.checked:
             with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
                 for _ in pool.map(lambda i: self[i] and None, range(len(self))):
                     pass
-            self._checked = True
+            self.checked = True

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from lgcnet_tf.config import DataOptions, Size, option
-from lgcnet_tf.data import load_samples, split_inputs
+from lgcnet_tf.data import Samples, divide, load_samples, split_inputs
 from lgcnet_tf.data.geometry import FITS
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.cityscapes import write_submission
@@ -17,6 +17,7 @@ from lgcnet_tf.latency.measure import REPEATS, measure
 from lgcnet_tf.latency.options import RuntimeOptions
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.run_folder import Inputs, RunFolder, input_file
+from lgcnet_tf.space.trained_on import names_trained_on
 
 EXAMPLES = "examples"
 NO_ACCURACY = {
@@ -29,7 +30,14 @@ MODELS_OWN = "own"
 class EvaluateOptions(DataOptions, RuntimeOptions):
     """Options of an evaluation."""
 
-    split: str = option("val", "Split of the data set to use.")
+    split: str = option(
+        "val", "Split of the data set to use, or several with commas between."
+    )
+    groups: tuple[str, ...] = option(
+        (),
+        "Groups (see --group_by) to evaluate on alone, e.g. a drive that was "
+        "--left_out of the training; none for all images.",
+    )
     input_size: Size | None = option(None, "HxW; by default the model's own.")
     model: str = option(
         "", "Zoo name, genotype, .keras file, SavedModel folder, or a .onnx, .tflite "
@@ -57,8 +65,9 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
         masks of the very model that is timed, `params`, `macs`, `latency_ms`,
         `fps`, `predicted_latency_ms`; under `measured_on` runtime, precision,
         calibration and batch size of `accuracy` and of `latency`, and under
-        `predicted_by` the table of the prediction. A genotype's
-        network has random weights: its accuracy is null and `weights` says so.
+        `predicted_by` the table of the prediction. `trained_on_these_images` is null
+        where the model does not say. A genotype's network has random weights: its
+        accuracy is null and `weights` says so.
 
     Raises:
         InputError: bad options, data or model.
@@ -70,7 +79,7 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
             f"image is timed; leave out --batch_size={options.batch_size}."
         )
     runtime = options.make_runtime(options.dataset, options.data_dir)
-    samples = load_samples(options.dataset, options.split, options.data_dir or None)
+    samples = _load(options)
     model = load_model(options.model, options.input_size)
     if options.submission and options.dataset != "cityscapes":
         raise InputError("--submission writes files of Cityscapes; --dataset is another.")
@@ -88,7 +97,15 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
     if options.batch_size > 1:
         segments = model.compile(runtime, options.batch_size)
     predicted_ms, predicted_by = _predicted_latency(model, options)
+    known = _trained_on(model, samples)
     folder = RunFolder(options, "evaluate", inputs=_inputs(options, model))
+    if known and model.trained:
+        folder.log.info(
+            "%s was trained on %d of these %d images: the figures flatter it",
+            options.model,
+            known,
+            len(samples),
+        )
     accuracy = NO_ACCURACY
     if model.trained:
         predict_mask = MaskOfCompiled(options.model, segments, model.input_size)
@@ -106,10 +123,12 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
             "model": options.model,
             "dataset": options.dataset,
             "split": options.split,
+            **({"groups": list(options.groups)} if options.groups else {}),
             "input_size": list(model.input_size),
             "weights": "trained" if model.trained else "random",
             "fit": fit,
             **accuracy,
+            "trained_on_these_images": known,
             "params": model.params,
             "macs": model.macs,
             "latency_ms": entry.median_ms,
@@ -126,6 +145,23 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
             },
         }
     )
+
+
+def _load(options) -> Samples:
+    samples = load_samples(options.dataset, options.split, options.data_dir or None)
+    if not options.groups:
+        return samples
+    return divide(samples, options.groups, options.group_by, "--groups")[0]
+
+
+def _trained_on(model, samples) -> int | None:
+    """How many of the samples a network was trained on; None if it does not say."""
+    if model.genotype is None:
+        return None
+    names = names_trained_on(model.genotype.provenance, samples.info.name)
+    if names is None:
+        return None
+    return len(names & set(samples.names)) if names else 0
 
 
 def _accuracy(predict_mask, samples, options, folder, fit) -> dict[str, Any]:

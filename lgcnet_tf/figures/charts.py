@@ -17,7 +17,7 @@ from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES
 
 _PANELS = {
     "Loss": ("loss", "cross_entropy", "latency_loss", "val_loss"),
-    "mIoU (%)": ("miou", "val_miou"),
+    "mIoU (%)": ("miou", "val_miou", "left_out_miou"),
     "Learning rate": ("learning_rate", "alpha_lr", "guidance_lr"),
     "Latency (ms)": (
         "expected_latency_ms", "derived_latency_ms", "latency_ms", "target_latency_ms",

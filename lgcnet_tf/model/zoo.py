@@ -6,6 +6,7 @@ import pathlib
 import keras
 
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.model.cards import Card
 from lgcnet_tf.model.classifier import ImageClassifier
 from lgcnet_tf.model.network import Network, at_size
 from lgcnet_tf.space.genotype import Genotype
@@ -18,6 +19,19 @@ ZOO = pathlib.Path(__file__).parents[1] / "zoo"
 def zoo_names() -> tuple[str, ...]:
     """Names of the models that come with the package."""
     return tuple(sorted(path.parent.name for path in ZOO.glob("*/model.keras")))
+
+
+def load_card(name: str) -> Card:
+    """The card of a model of the zoo.
+
+    Raises:
+        InputError: there is no such model, or its card is malformed.
+    """
+    if name not in zoo_names():
+        raise InputError(
+            f"{name}: not in the zoo; there are {', '.join(zoo_names()) or 'none'}."
+        )
+    return Card.load(ZOO / name / "card.json")
 
 
 def load_network(model: str | os.PathLike, input_size: Size | None = None) -> Network:

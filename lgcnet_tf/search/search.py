@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from lgcnet_tf.data import load_samples, steps_per_epoch
+from lgcnet_tf.data import steps_per_epoch
 from lgcnet_tf.data.class_weights import class_weights
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
@@ -27,6 +27,8 @@ from lgcnet_tf.search.search_model import SearchModel
 from lgcnet_tf.search.temperature import temperature_at
 from lgcnet_tf.space import Genotype, Skeleton
 from lgcnet_tf.space.genotype import operation_counts
+from lgcnet_tf.space.trained_on import SEARCHED_ON
+from lgcnet_tf.training.data import load_training_data
 from lgcnet_tf.training.determinism import make_deterministic
 from lgcnet_tf.training.fit import compile_for_segmentation, fit
 from lgcnet_tf.training.graphs import prepare_graphs
@@ -34,7 +36,6 @@ from lgcnet_tf.training.inputs import training_inputs
 from lgcnet_tf.training.losses import CrossEntropy
 from lgcnet_tf.training.optimizers import SGD, Adam
 from lgcnet_tf.training.strategy import make_strategy
-from lgcnet_tf.training.validation import load_validation
 from lgcnet_tf.training.workers import last_words, this_worker, watch
 
 GENOTYPE = "genotype.json"
@@ -128,9 +129,10 @@ def search(options: SearchOptions) -> dict[str, Any]:
     strategy, worker = make_strategy(options.devices, options.batch_size), this_worker()
     check_sampling(options.sampling, strategy.num_replicas_in_sync)
     target_us = 1000.0 * options.target_latency_ms
-    samples = load_samples(options.dataset, options.split, options.data_dir or None)
+    data = load_training_data(options)
+    samples = data.samples
     samples.check()
-    watched = load_validation(options) if options.pictures_every else None
+    watched = next(iter(data.validation.values()), None)
     skeleton = options.skeleton(samples.info.num_classes)
     table = LatencyTable.load(options.latency_table)
     cost_model = CostModel(table, skeleton, options.input_size)
@@ -142,11 +144,9 @@ def search(options: SearchOptions) -> dict[str, Any]:
     inputs = input_file("--latency_table", options.latency_table)
     inputs |= training_inputs(options)
     folder = RunFolder(options, "search", worker.index, inputs)
-    if options.pictures_every and options.validation_split and watched is None:
-        folder.log.info(
-            "the data have no split '%s': no pictures of predictions",
-            options.validation_split,
-        )
+    if options.pictures_every and watched is None:
+        for note in data.notes:
+            folder.log.info("%s", note)
     steps = options.epochs * steps_per_epoch(samples, options.batch_size)
     weights = class_weights(samples, options.class_weights, options.class_weights_c)
     with strategy.scope():
@@ -162,7 +162,9 @@ def search(options: SearchOptions) -> dict[str, Any]:
             )
         )
 
-    observer = Observer(model, folder, options, watched)
+    observer = Observer(
+        model, folder, options, watched if options.pictures_every else None
+    )
     history = fit(
         model,
         samples,
@@ -177,6 +179,7 @@ def search(options: SearchOptions) -> dict[str, Any]:
         if not worker.chief:
             return history[-1]
         genotype, edges_changed = _derive(model, options, table, cost_model)
+        genotype.provenance[SEARCHED_ON] = [data.record()]
         if target:
             folder.log.info(
                 "target %.4g ms: predicted %.4g ms, edges changed for it: %d",

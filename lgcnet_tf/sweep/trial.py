@@ -23,7 +23,13 @@ GRACE_S = 20.0
 STOPPED = "stopped"
 
 _POLL_S = 0.2
-_EVALUATE_TAKES = {"dataset": "dataset", "data_dir": "data_dir", "validation_split": "split"}
+_DATA = {"dataset": "dataset", "data_dir": "data_dir"}
+_EVALUATE_TAKES = {
+    False: _DATA | {"validation_split": "split"},
+    True: _DATA | {"split": "split", "left_out": "groups", "group_by": "group_by"},
+}
+"""Flags of the finetuning that the evaluation takes, and as which of its own, if
+groups were left out."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,9 +78,10 @@ class Trial:
         if stage == "evaluate":
             if stage not in self.flagfiles:
                 given = read_flags(self / "finetune" / FLAGS)
+                left_out = given.get("left_out")
                 flags += [
                     f"--{flag}={given[name]}"
-                    for name, flag in _EVALUATE_TAKES.items()
+                    for name, flag in _EVALUATE_TAKES[bool(left_out)].items()
                     if given.get(name)
                 ]
         flags += self.given.get(stage, ())

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from lgcnet_tf.config import option
-from lgcnet_tf.data import load_samples, steps_per_epoch
+from lgcnet_tf.data import steps_per_epoch
 from lgcnet_tf.data.class_weights import class_weights
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
@@ -15,6 +15,12 @@ from lgcnet_tf.model.precision import precision
 from lgcnet_tf.model.zoo import load_genotype, model_path
 from lgcnet_tf.run_folder import Inputs, RunFolder, input_file
 from lgcnet_tf.training.average import WeightAverage
+from lgcnet_tf.training.data import (
+    LEFT_OUT_MIOU,
+    earlier_training,
+    load_training_data,
+    with_training,
+)
 from lgcnet_tf.training.determinism import make_deterministic
 from lgcnet_tf.training.fit import compile_for_segmentation, fit
 from lgcnet_tf.training.graphs import prepare_graphs
@@ -25,7 +31,7 @@ from lgcnet_tf.training.options import TrainingOptions
 from lgcnet_tf.training.optimizers import OPTIMIZERS, make_optimizer
 from lgcnet_tf.training.schedules import SCHEDULES, make_schedule
 from lgcnet_tf.training.strategy import make_strategy
-from lgcnet_tf.training.validation import Validation, load_validation
+from lgcnet_tf.training.validation import Validation
 from lgcnet_tf.training.workers import last_words, this_worker, watch
 
 MODEL = "model.keras"
@@ -91,9 +97,11 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         make_deterministic()
     prepare_graphs(wide=False)
     strategy, worker = make_strategy(options.devices, options.batch_size), this_worker()
-    samples = load_samples(options.dataset, options.split, options.data_dir or None)
+    data = load_training_data(options)
+    samples = data.samples
     samples.check()
     genotype = load_genotype(options.model)
+    earlier = earlier_training(options.initial_model)
     classes = samples.info.num_classes
     if genotype.skeleton.num_classes != classes:  # the classifier alone depends on it
         skeleton = dataclasses.replace(genotype.skeleton, num_classes=classes)
@@ -102,7 +110,6 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         genotype = dataclasses.replace(
             genotype, skeleton=skeleton, provenance=provenance
         )
-    validation = load_validation(options)
     steps = steps_per_epoch(samples, options.batch_size)
     weights = class_weights(samples, options.class_weights, options.class_weights_c)
     with strategy.scope():
@@ -131,11 +138,8 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
     folder = RunFolder(options, "finetune", worker.index, inputs)
     if initial:
         report_start(initial, options.initial_model, folder)
-    if options.validation_split and validation is None:
-        folder.log.info(
-            "the data have no split '%s': neither validation nor pictures",
-            options.validation_split,
-        )
+    for note in data.notes:
+        folder.log.info("%s", note)
     history = fit(
         network,
         samples,
@@ -145,7 +149,7 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         callbacks=[average] if average else [],
         on_epoch_end=Validation(
             network,
-            validation if worker.chief else None,
+            data.validation if worker.chief else {},
             options.input_size,
             options.validate_every,
             options.epochs,
@@ -159,6 +163,7 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
             return history[-1]
         trained = at_size(network, options.input_size)
         trained.set_weights(get_weights())
+        trained.genotype = with_training(genotype, earlier, [data.record()])
         with atomic_write(folder / MODEL) as temporary:
             trained.save(temporary)
         return folder.finish(
@@ -166,6 +171,7 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
                 "model": MODEL,
                 "params": trained.count_params(),
                 "epochs": len(history),
+                **{k: v for k, v in history[-1].items() if k == LEFT_OUT_MIOU},
                 "last_epoch": history[-1],
             }
         )

@@ -13,6 +13,11 @@ class TrainingOptions(DataOptions):
 
     seed: int = option(0, "Seed of weights, noise, order and augmentation.", minimum=0)
     crop_size: Size = option((96, 160), "Size of the training crops, HxW.")
+    left_out: tuple[str, ...] = option(
+        (),
+        "Groups of --split (see --group_by) that are not trained on but measured on, "
+        "e.g. 0006R0.",
+    )
     scale_min: float = option(0.5, "Smallest scale of the random resize.", above=0)
     scale_max: float = option(2.0, "Largest scale of the random resize.", above=0)
     class_weights: str = option(
@@ -25,7 +30,7 @@ class TrainingOptions(DataOptions):
     validation_split: str = option(
         "val",
         "Split for the mIoU and pictures of predictions; empty for none. Data without "
-        "a split val go without.",
+        "a split val go without, and so does a run that trains on images of it.",
     )
     pictures_every: int = option(
         1,

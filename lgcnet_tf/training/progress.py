@@ -14,6 +14,7 @@ FIGURES = {
     "top1": ("top-1", 100.0, ".1f", " %"),
     "val_top1": ("val top-1", 100.0, ".1f", " %"),
     "val_top5": ("val top-5", 100.0, ".1f", " %"),
+    "left_out_miou": ("left-out mIoU", 100.0, ".1f", " %"),
     "expected_latency_ms": ("expected", 1.0, ".4g", " ms"),
     "derived_latency_ms": ("derived", 1.0, ".4g", " ms"),
     "target_latency_ms": ("target", 1.0, ".4g", " ms"),

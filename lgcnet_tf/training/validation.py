@@ -1,6 +1,6 @@
-"""The mIoU of a split at full size, now and then while training, and pictures."""
+"""The mIoU at full size, now and then while training, and pictures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -37,7 +37,8 @@ class Validation:
 
     Args:
         network: in training, at the size of the crops.
-        samples: what to evaluate on, or None for never.
+        sets: what to evaluate on, by the name of the figure; empty for never.
+            Pictures are of the first.
         input_size: (height, width) of evaluation.
         every: epochs from one evaluation to the next.
         epochs: epochs of the whole run.
@@ -50,7 +51,7 @@ class Validation:
     def __init__(
         self,
         network: Network,
-        samples: Samples | None,
+        sets: Mapping[str, Samples],
         input_size: Size,
         every: int,
         epochs: int,
@@ -59,23 +60,24 @@ class Validation:
         get_weights: Callable[[], list[np.ndarray]] | None = None,
     ):
         self.get_weights = get_weights or network.get_weights
-        self.samples = samples
+        self.sets = sets
         self.every = every
         self.epochs = epochs
         self.pictures_every = pictures_every
         self.folder = folder
-        if samples is not None:
+        if sets:
             config = network.get_config() | {"input_size": input_size}
             self.full_size = Network.from_config(config)
             self.predict_mask = mask_function(self.full_size)
             if pictures_every:
-                self.fixed_images = FixedImages(samples, input_size)
+                first = next(iter(sets.values()))
+                self.fixed_images = FixedImages(first, input_size)
 
     def __call__(self, epoch: int) -> dict[str, float]:
-        """Figures of `epoch`, counted from 0: `val_miou`, a fraction, or none."""
+        """Figures of `epoch`, counted from 0, by the sets' names: fractions, or none."""
         done = epoch + 1
-        evaluates = self.samples is not None and self._due(done, self.every)
-        draws = self.samples is not None and self._due(done, self.pictures_every)
+        evaluates = self.sets and self._due(done, self.every)
+        draws = self.sets and self._due(done, self.pictures_every)
         if evaluates or draws:
             self.full_size.set_weights(self.get_weights())
         if draws:
@@ -83,8 +85,10 @@ class Validation:
             self.folder.write_images(done, {"predictions": picture})
         if not evaluates:
             return {}
-        result = evaluate(self.predict_mask, self.samples, progress=False)
-        return {"val_miou": result.miou}
+        return {
+            name: evaluate(self.predict_mask, samples, progress=False).miou
+            for name, samples in self.sets.items()
+        }
 
     def _due(self, done, every):
         return every and (done % every == 0 or done == self.epochs)
