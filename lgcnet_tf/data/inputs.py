@@ -33,7 +33,7 @@ def split_inputs(
     if "," in split:
         found = {}
         for one in split.split(","):
-            found |= split_inputs(dataset, one, data_dir)
+            found |= split_inputs(dataset, one.strip(), data_dir)
         return found
     info = dataset_info(dataset)
     names = {str(index): name for index, name in enumerate(info.class_names)}

@@ -66,7 +66,7 @@ def test_a_bad_file_is_named_and_the_others_are_done(client, info, street, tmp_p
     assert [one["file"] for one in summary["failed"]] == [str(broken), str(absent)]
     assert said == [one["error"] for one in summary["failed"]]
     assert "broken.png: truncated" in said[0]
-    assert said[1] == f"{absent}: no such image file."
+    assert said[1] == f"{absent}: cannot be read: No such file or directory."
     assert len(summary["files"]) == 1 and summary["latency_ms"]["min"] > 0
     nothing = predict_files(client, info, [absent], output)
     assert nothing["files"] == [] and nothing["latency_ms"] is None
