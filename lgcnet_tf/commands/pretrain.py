@@ -10,14 +10,15 @@ from lgcnet_tf.data import steps_per_epoch
 from lgcnet_tf.data.labelled_images import (
     IMAGE_FOLDER,
     LabelledImages,
+    labelled_inputs,
     load_labelled_images,
 )
 from lgcnet_tf.errors import InputError, NoSuchSplit
 from lgcnet_tf.files import atomic_write
 from lgcnet_tf.model.classifier import build_classifier
 from lgcnet_tf.model.precision import precision
-from lgcnet_tf.model.zoo import load_genotype
-from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.model.zoo import load_genotype, model_path
+from lgcnet_tf.run_folder import RunFolder, input_file
 from lgcnet_tf.training.classification import (
     OPTIMIZERS,
     ClassifierValidation,
@@ -149,7 +150,10 @@ def pretrain(options: PretrainOptions) -> dict[str, Any]:
             build_optimizer(options.optimizer, rate, options.weight_decay),
             SmoothedCrossEntropy(options.label_smoothing),
         )
-    folder = RunFolder(options, "pretrain", worker.index)
+    inputs = input_file("--model", model_path(options.model, "genotype.json"))
+    for read in filter(None, (images, validation)):
+        inputs |= labelled_inputs(read, options.dataset, options.data_dir or None)
+    folder = RunFolder(options, "pretrain", worker.index, inputs)
     if options.validation_split and validation is None:
         folder.log.info(
             "the data have no split '%s': no validation", options.validation_split

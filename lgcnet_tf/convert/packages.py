@@ -6,13 +6,21 @@ import types
 from lgcnet_tf.errors import InputError
 
 _PIP_NAMES = {
+    "PIL": "pillow",
+    "absl": "absl-py",
     "ai_edge_litert": "ai-edge-litert",
+    "array_record": "array-record",
     "cuda": "cuda-python",
+    "google": "protobuf",
+    "grpc": "grpcio",
+    "grpc_health": "grpcio-health-checking",
+    "importlib_resources": "importlib-resources",
+    "tensorflow_datasets": "tensorflow-datasets",
+    "tensorflow_serving": "tensorflow-serving-api",
 }
 EXTRA = "lgcnet_tf[runtimes]"
 IN_EXTRA = ("ai_edge_litert", "onnx", "onnxruntime", "openvino", "tf2onnx")
 """What `EXTRA` brings; other packages, TensorFlow too, are installed by name."""
-
 
 
 def import_package(module: str, user: str) -> types.ModuleType:

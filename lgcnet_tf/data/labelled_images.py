@@ -1,7 +1,9 @@
 """Images with one label each, to pretrain on: folders and TFDS' sets."""
 
+import collections
 import collections.abc
 import contextlib
+import hashlib
 import os
 import pathlib
 import tempfile
@@ -130,6 +132,26 @@ def load_labelled_images(
     if dataset == IMAGE_FOLDER:
         return _from_folder(split, data_dir)
     return _from_tfds(dataset, split, data_dir)
+
+
+def labelled_inputs(
+    loaded: LabelledImages, dataset: str, data_dir: str | os.PathLike | None
+) -> dict[str, dict[str, str]]:
+    """What a split is made of, so that a run can tell whether it is still the same.
+
+    There may be millions of pictures, which are not read for this: a folder's are
+    known by their paths and sizes, one line a class; those of TFDS by their count.
+    """
+    classes = {str(index): name for index, name in enumerate(loaded.class_names)}
+    found = {"images": str(len(loaded))}
+    if dataset == IMAGE_FOLDER:
+        digests = collections.defaultdict(hashlib.sha256)
+        for path in sorted(pathlib.Path(data_dir).rglob("*")):
+            if path.suffix.lower() in _SUFFIXES and path.is_file():
+                line = f"{path.name} {path.stat().st_size}\n"
+                digests[path.parent.relative_to(data_dir).as_posix()].update(line.encode())
+        found |= {folder: digest.hexdigest()[:16] for folder, digest in digests.items()}
+    return {f"split {loaded.split} of {data_dir or dataset}": found, "classes": classes}
 
 
 def _from_folder(split, data_dir):

@@ -64,7 +64,7 @@ def benchmark(options: BenchmarkOptions) -> dict[str, Any]:
                 "runtime": used.name,
                 "runtime_version": used.version,
                 "precision": model.precision_of(runs[name]),
-                "calibration": used.calibration,
+                "calibration": model.calibration_of(runs[name]),
                 "threads": used.threads,
                 "device": used.device,
                 "input_size": list(model.input_size),

@@ -92,6 +92,7 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
         raise InputError(f"--submission: {options.model} is a genotype, without weights.")
     model.check_classes(samples.info)
     fit = model.fit if options.fit == MODELS_OWN else options.fit
+    runtime.images.fit = fit
     segment = model.compile(runtime)
     segments = segment
     if options.batch_size > 1:
@@ -181,7 +182,7 @@ def _measured_on(options, model, compiled, batch_size) -> dict[str, Any]:
     return {
         "runtime": compiled.runtime.name,
         "precision": model.precision_of(compiled),
-        "calibration": compiled.runtime.calibration,
+        "calibration": model.calibration_of(compiled),
         "batch_size": batch_size,
     }
 
@@ -192,7 +193,14 @@ def _inputs(options, model) -> Inputs:
         **input_file("--latency_table", options.latency_table),
         **options.calibration_inputs(),
         **model.inputs(),
+        **_calibration_split(options),
     }
+
+
+def _calibration_split(options) -> Inputs:
+    if options.precision != "int8" or options.calibration_images:
+        return {}
+    return split_inputs(options.dataset, "train", options.data_dir or None)
 
 
 def _predicted_latency(model, options) -> tuple[float | None, dict[str, Any] | None]:

@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
+from lgcnet_tf.convert.packages import import_package
 from lgcnet_tf.data import DatasetInfo
 from lgcnet_tf.data.geometry import DEFAULT_FIT, check_fit
 from lgcnet_tf.errors import InputError
@@ -47,6 +48,7 @@ class LoadedModel:
         files: those the model was read from.
         precision: number format of a file's model, None where the file does not
             say; a network has the runtime's.
+        calibration: what a file's `int8` was calibrated by, as far as it says.
         class_names: of its classes; None where a file does not say.
         fit: how pictures of another size are brought to it.
     """
@@ -62,6 +64,7 @@ class LoadedModel:
     trained: bool = True
     files: tuple[pathlib.Path, ...] = ()
     precision: str | None = None
+    calibration: str | None = None
     class_names: tuple[str, ...] | None = None
     fit: str = DEFAULT_FIT
 
@@ -99,6 +102,10 @@ class LoadedModel:
         if self.precision is None and kind_of(self.name):
             return AS_MADE
         return self.precision or compiled.runtime.precision
+
+    def calibration_of(self, compiled: Compiled) -> str | None:
+        """What the model's `int8` was calibrated by; None for floats."""
+        return self.calibration if kind_of(self.name) else compiled.runtime.calibration
 
     def inputs(self) -> Inputs:
         """Fingerprints of the model's files, for a run folder."""
@@ -178,8 +185,7 @@ def _load_file(model, input_size) -> LoadedModel:
 
 
 def _load_saved_model(model, folder, input_size) -> LoadedModel:
-    import tensorflow as tf
-
+    tf = import_package("tensorflow", str(model))
     check_loadable(folder)
     try:
         loaded = tf.saved_model.load(str(folder))
@@ -250,6 +256,7 @@ def _card_fields(card):
         "precision": card.get("precision", metadata.get("precision", "float32"))
         if card
         else None,
+        "calibration": card.get("calibration"),
         "class_names": classes and tuple(classes),
         "fit": fit,
     }

@@ -8,7 +8,6 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write, read_json, write_json

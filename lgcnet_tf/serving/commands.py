@@ -95,6 +95,7 @@ def export(options: ExportOptions) -> dict[str, Any]:
         check_loadable(options.export_dir or options.output_dir)
     info = dataset_info(options.dataset)
     images = options.representative_images(options.dataset, options.data_dir)
+    images.fit = options.fit
     if options.format != SAVED_MODEL and options.precision != "float32":
         runtime_of(options.format, options.precision, images)
     network = load_network(options.model, options.input_size)

@@ -115,7 +115,7 @@ def runtime_of(
     if format == "openvino" and precision not in ("float32", "int8"):
         raise InputError(
             f"--format=openvino: {precision} is a setting of the runtime, not of the "
-            f"file; export float32 and run that with --precision={precision}."
+            f"file; evaluate the .keras file with --runtime=openvino --precision={precision}."
         )
     return get_runtime(_RUNTIMES[format], None, precision, images)
 

@@ -94,6 +94,11 @@ def sweep(options: SweepOptions) -> dict[str, Any]:
     if options.launcher == "ray":
         import_ray()
         run = run_on_ray
+    if options.precision == "int8" and not options.calibration_images:
+        raise InputError(
+            "--precision=int8: name the images it takes its ranges from, for what is "
+            "scored and what is timed, by --calibration_images."
+        )
     runtime = options.make_runtime()
     given = _given(options)
     inputs = sweep_inputs(_flagfiles(options), given, settings(axes))

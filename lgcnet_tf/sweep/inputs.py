@@ -9,11 +9,11 @@ from lgcnet_tf.data import split_inputs
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.command import EvaluateOptions
 from lgcnet_tf.files import fingerprint
-from lgcnet_tf.model.zoo import model_path
-from lgcnet_tf.run_folder import Inputs, input_file
+from lgcnet_tf.run_folder import Inputs
 from lgcnet_tf.search.options import SearchOptions
 from lgcnet_tf.sweep.vary import FINETUNE
 from lgcnet_tf.training.finetune import FinetuneOptions
+from lgcnet_tf.training.initial import initial_file
 
 
 def read_flagfile(path: str | os.PathLike) -> tuple[dict[str, str], list[str]]:
@@ -68,7 +68,7 @@ def sweep_inputs(
         InputError: a file is absent, or bad data.
     """
     found: dict[str, dict[str, str]] = {}
-    seen, tables = set(), {}
+    seen, tables, initial = set(), {}, {}
     values: dict[str, dict[str, str]] = {}
     for stage, path in flagfiles.items():
         values[stage], others = read_flagfile(path)
@@ -99,7 +99,9 @@ def sweep_inputs(
             if table and table not in tables:
                 tables[table] = fingerprint(table)
         if model := tuning["initial_model"]:
-            found |= input_file("--initial_model", model_path(model))
+            initial[model] = fingerprint(initial_file(model))
+    if initial:
+        found["--initial_model"] = initial
     return found | ({"--latency_table": tables} if tables else {})
 
 

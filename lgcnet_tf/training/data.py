@@ -84,7 +84,10 @@ def earlier_training(model: str) -> list[dict[str, Any]]:
         return []
     folder = pathlib.Path(model)
     if not folder.is_dir():
-        return load_trained(model).genotype.provenance.get(TRAINED_ON, [])
+        try:
+            return load_trained(model).genotype.provenance.get(TRAINED_ON, [])
+        except InputError as error:
+            raise InputError(f"--initial_model: {error}") from None
     if (folder / "model.keras").is_file():
         trained = load_trained(folder / "model.keras")
         return trained.genotype.provenance.get(TRAINED_ON, [])

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from lgcnet_tf.data import tfds_source, training_batches, training_dataset
-from lgcnet_tf.data.labelled_images import load_labelled_images
+from lgcnet_tf.data.labelled_images import labelled_inputs, load_labelled_images
 from lgcnet_tf.errors import InputError
 
 
@@ -60,3 +60,24 @@ def test_no_tensorflow(monkeypatch):
     monkeypatch.setattr(tfds_source, "available", lambda: False)
     with pytest.raises(InputError, match="--dataset=image_folder does not"):
         load_labelled_images("cifar10", "train")
+
+
+def test_inputs_tell_when_pictures_change(tmp_path):
+    def write(name, size=8):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (size, size)).save(tmp_path / name)
+
+    def inputs():
+        images = load_labelled_images("image_folder", "train", tmp_path)
+        return labelled_inputs(images, "image_folder", tmp_path)
+
+    for name in ("cat/1.png", "dog/1.png"):
+        write(name)
+    before = inputs()
+    assert inputs() == before
+    write("dog/1.png", 64)
+    changed = inputs()
+    key = next(key for key in before if key.startswith("split"))
+    assert [n for n in before[key] if before[key][n] != changed[key][n]] == ["dog"]
+    write("owl/1.png")
+    assert inputs()["classes"] == {"0": "cat", "1": "dog", "2": "owl"}

@@ -17,7 +17,9 @@ from lgcnet_tf.evaluation.command import (
 )
 from lgcnet_tf.evaluation.evaluate import predict_samples
 from lgcnet_tf.evaluation.models import load_model
+from lgcnet_tf.evaluation.model_files import card_path
 from lgcnet_tf.latency.runtimes import get_runtime
+from lgcnet_tf.latency.runtimes.representative import images_of_training_split
 from lgcnet_tf.model.deploy import deploy
 from lgcnet_tf.model.network import ClassMap
 from lgcnet_tf.model.zoo import load_genotype, load_network
@@ -64,7 +66,10 @@ def test_accuracy_is_of_what_is_timed(options, trained, runtime, precision, batc
         options, runtime=runtime, precision=precision, batch_size=batch_size
     )
     results = evaluate_model(options)
-    own = get_runtime(runtime, precision=precision)
+    images = ()
+    if precision == "int8":
+        images = images_of_training_split("toy_streets", "", "minmax")
+    own = get_runtime(runtime, precision=precision, images=images)
     compiled = own.compile(ClassMap(deploy(load_network(trained))), (1, 32, 64, 3), "uint8")
     expected = counted(lambda images: np.asarray(compiled.predict(images)), (32, 64))
     assert results["miou"] == pytest.approx(expected, rel=1e-3 if batch_size > 1 else 1e-9)
@@ -98,7 +103,7 @@ def test_files_say_their_precision(options, exported):
     latency = results["measured_on"]["latency"]
     assert (latency["runtime"], latency["precision"]) == ("onnxruntime", "float32")
     assert results["measured_on"]["accuracy"]["runtime"] == "onnxruntime"
-    card = exported["onnx"].with_suffix(".json")
+    card = card_path(exported["onnx"])
     text = card.read_text()
     try:
         card.unlink()

@@ -47,7 +47,7 @@ def test_pictures_in_order(pictures):
 def test_a_picture_that_is_a_link_to_nothing(pictures):
     (pictures / "0000.png").symlink_to("nowhere.png")
     with pytest.raises(InputError, match="0000.png: cannot be read: No such file"):
-        images_of_folder(str(pictures), "minmax")[0]
+        list(images_of_folder(str(pictures), "minmax"))
 
 
 def test_pictures_are_what_int8_is_fitted_to(pictures):

@@ -79,7 +79,10 @@ def test_genotype_says_where_it_comes_from(finished):
     genotype = Genotype.load(f"{run.output_dir}/genotype.json")
     table = LatencyTable.load(run.latency_table)
     cost_model = CostModel(table, genotype.skeleton, run.input_size)
-    assert genotype.provenance == {
+    provenance = dict(genotype.provenance)
+    (searched_on,) = provenance.pop("searched_on")
+    assert (searched_on["split"], searched_on["images"]) == ("train", 128)
+    assert provenance == {
         "dataset": "toy_streets",
         "input_size": [32, 64],
         "latency_weight": 0.005,

@@ -52,7 +52,7 @@ def test_no_file_is_overwritten(name, exported_files):
 def test_nor_is_one_beside_it(name, tmp_path):
     (tmp_path / name).write_text("{}")
     with pytest.raises(InputError, match=f"{name}: exists already"):
-        export_file(Network(), tmp_path, dataset_info("toy_streets"), "openvino")
+        export_file(Unconverted(), tmp_path, dataset_info("toy_streets"), "openvino")
     assert (tmp_path / name).read_text() == "{}"
 
 
@@ -155,7 +155,7 @@ def test_the_file_is_what_the_runtime_runs(
     path = export_file(
         network, tmp_path, dataset_info("camvid"), format, 1, None, precision, pictures
     )
-    card = json.loads(path.with_suffix(".json").read_text())
+    card = json.loads(card_path(path).read_text())
     assert card["precision"] == precision
     source = "minmax of 4 images" if precision == "int8" else None
     assert card["calibration"] == source
@@ -198,6 +198,6 @@ def network(small_skeleton):
 def exported_files(network, tmp_path_factory):
     root, info = tmp_path_factory.mktemp("files"), dataset_info("toy_streets")
     return {
-        name: export_file(network, root / name, info, name, 2, {"params": 7}, "tile")
+        name: export_file(network, root / name, info, name, 2, {"params": 7}, fit="tile")
         for name in FORMATS
     }

@@ -136,8 +136,8 @@ BAD_REQUESTS = {
         Code.INVALID_ARGUMENT,
         "must be ['encoded']",
     ),
-    "no image": (_encoded(b"no image at all"), Code.INVALID_ARGUMENT, "image"),
-    "no bytes": (_encoded(b""), Code.INVALID_ARGUMENT, "empty"),
+    "no image": (_encoded(b"no image at all"), Code.INVALID_ARGUMENT, "not a PNG or JPEG"),
+    "no bytes": (_encoded(b""), Code.INVALID_ARGUMENT, "not a PNG or JPEG"),
     "unknown output": (
         image_request(GOOD, outputs=["depth"]),
         Code.INVALID_ARGUMENT,

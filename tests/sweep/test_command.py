@@ -202,7 +202,12 @@ def test_networks_are_evaluated_on_what_times_them(options, quick_stages, calls)
     with pytest.raises(InputError, match="names --runtime=openvino, the sweep has"):
         sweep(options("runtime", evaluate_flags=str(flags)))
     given = _given(options(runtime="keras_backend", threads=2))["evaluate"]
-    assert given == {"runtime": "keras_backend", "precision": "float32", "threads": "2"}
+    assert given == {
+        "runtime": "keras_backend",
+        "precision": "float32",
+        "threads": "2",
+        "calibration_method": "minmax",
+    }
     same = _given(options(runtime="openvino", evaluate_flags=str(flags)))["evaluate"]
     assert same["runtime"] == "openvino"
     with pytest.raises(InputError, match="no such model"):  # the stages left none

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -220,5 +219,5 @@ def test_goes_on_only_with_the_same_inputs(tmp_path, monkeypatch):
     uniform(SKELETON, "conv_3x3").save(genotype)
     with pytest.raises(InputError, match=f"--model: {genotype} changed"):
         finetune(options)
-    with pytest.raises(InputError, match="a genotype has no weights to start from"):
+    with pytest.raises(InputError, match="a genotype has no weights"):
         finetune(dataclasses.replace(options, initial_model=str(genotype)))

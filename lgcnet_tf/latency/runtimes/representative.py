@@ -1,13 +1,15 @@
 """The images that `int8` takes the ranges of its activations from."""
 
+import itertools
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-from PIL import Image
 
 from lgcnet_tf.convert.precision import CALIBRATION_METHODS
 from lgcnet_tf.data import load_samples
+from lgcnet_tf.data.fit import pieces_of
+from lgcnet_tf.data.geometry import DEFAULT_FIT
 from lgcnet_tf.data.images import decode_image, read_bytes
 from lgcnet_tf.errors import InputError, NoSuchSplit
 
@@ -26,6 +28,9 @@ class RepresentativeImages(Sequence):
         source: where they come from, in words.
         method: how a range comes of the values of an activation, one of
             `CALIBRATION_METHODS`.
+
+    Attributes:
+        fit: how they are brought to the network's size, one of `geometry.FITS`.
     """
 
     def __init__(
@@ -37,6 +42,7 @@ class RepresentativeImages(Sequence):
     ):
         self._count, self._read = count, read
         self.source, self.method = source, method
+        self.fit = DEFAULT_FIT
 
     @classmethod
     def of(cls, images: Sequence[np.ndarray]) -> "RepresentativeImages":
@@ -56,18 +62,22 @@ class RepresentativeImages(Sequence):
         return self._read(index)
 
     def batches(self, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
-        """The pictures, resized bilinearly as evaluation does, in batches.
+        """The pictures, brought to the size as evaluation does, in batches.
 
         Args:
             shape: (batch, height, width, 3); the last batch begins anew.
         """
-        size = (shape[2], shape[1])
-        for first in range(0, self._count, shape[0]):
-            places = (np.arange(shape[0]) + first) % self._count
-            chosen = (Image.fromarray(self[int(place)]) for place in places)
-            yield np.stack(
-                [np.asarray(i.resize(size, Image.Resampling.BILINEAR)) for i in chosen]
-            )
+        size, begin, pieces = shape[0], [], []
+        for image in self:
+            new = [*pieces_of(image, self.fit, shape[1:3])]
+            begin += new[: size - len(begin)]
+            pieces += new
+            while len(pieces) >= size:
+                yield np.stack(pieces[:size])
+                del pieces[:size]
+        if pieces:
+            again = itertools.islice(itertools.cycle(begin), size - len(pieces))
+            yield np.stack([*pieces, *again])
 
 
 def files_of_folder(folder: str) -> list[pathlib.Path]:

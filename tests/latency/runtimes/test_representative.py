@@ -3,6 +3,8 @@ import pytest
 from PIL import Image
 
 from lgcnet_tf.data import load_samples
+from lgcnet_tf.data.fit import pieces_of
+from lgcnet_tf.data.geometry import FITS
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.runtimes.representative import (
     MOST_IMAGES,
@@ -35,9 +37,13 @@ def test_one_image_in_memory_at_a_time():
 
 def test_resized_as_evaluation_does(images):
     (image,) = images(33, 65)
-    (batch,) = RepresentativeImages.of([image]).batches((1, 20, 30, 3))
-    expected = Image.fromarray(image).resize((30, 20), Image.Resampling.BILINEAR)
-    np.testing.assert_array_equal(batch[0], expected)
+    for fit in FITS:
+        pictures = RepresentativeImages.of([image])
+        pictures.fit = fit
+        found = list(pictures.batches((1, 20, 30, 3)))
+        np.testing.assert_array_equal(
+            np.concatenate(found), pieces_of(image, fit, (20, 30))
+        )
 
 
 def test_folder_and_split_that_are_not_there(tmp_path):
