@@ -23,6 +23,7 @@ line of its own above. Ends with 1 when there is one.
 
 import argparse
 import io
+import itertools
 import json
 import os
 import pathlib
@@ -38,6 +39,7 @@ OTHER_SIZES = ((48, 64), (31, 57), (12, 16), (24, 33))
 # Evaluation resizes by Pillow, which rounds after each axis, a server by
 # TensorFlow, which rounds once.
 RESIZING_BOUND = 1
+INT8_BOUND = 0.01  # of mIoU, what eight bits may cost
 MASK_BOUND = 1e-3  # logits that are equal but for float32's rounding
 CHANNELS = ("red", "green", "blue")
 CALIBRATION_IMAGES = 16
@@ -112,9 +114,10 @@ def value_info():
 
 
 def export_channels(folder):
-    """Exports for each channel a network that segments into its values."""
+    """Exports for each fit and channel a network that segments into its values."""
     import keras
 
+    from lgcnet_tf.data.geometry import FITS
     from lgcnet_tf.serving.export import export_saved_model
 
     class Channel(keras.Model):
@@ -128,19 +131,14 @@ def export_channels(folder):
             values = keras.ops.cast(images[..., self.index], "int32")
             return keras.ops.one_hot(values, 256)
 
+    exported = {}
     for index, name in enumerate(CHANNELS):
         network = Channel(index)
         network(np.zeros((1, *SIZE, 3), np.uint8))
-        export_saved_model(network, folder / name, value_info())
-    return {name: folder / name for name in CHANNELS}
-
-
-def served_mask(client, data, shape):
-    """The mask of a file, at its picture's own size."""
-    mask = client.predict_encoded([data])[0]
-    if mask.shape != shape:
-        mask = np.asarray(Image.fromarray(mask).resize(shape[::-1], Image.NEAREST))
-    return mask
+        for fit in FITS:
+            path = exported[f"{fit}_{name}"] = folder / fit / name
+            export_saved_model(network, path, value_info(), fit=fit)
+    return exported
 
 
 def client_pixels(client, files, folder):
@@ -155,6 +153,7 @@ def client_pixels(client, files, folder):
 
 def compare_pixels(folder, quick):
     """Returns the largest difference, and a line for each case that is wrong."""
+    from lgcnet_tf.data.geometry import DEFAULT_FIT, FITS
     from lgcnet_tf.serving.client import Client
     from lgcnet_tf.serving.server import Server
 
@@ -167,16 +166,22 @@ def compare_pixels(folder, quick):
     }
     (folder / "client").mkdir()
     with Server(export_channels(folder / "served"), port=0) as server:
-        clients = [Client(server.target, name) for name in CHANNELS]
+        by_fit = {
+            fit: [Client(server.target, f"{fit}_{name}") for name in CHANNELS]
+            for fit in FITS
+        }
+        clients = by_fit[DEFAULT_FIT]
         seen["client"] = client_pixels(clients[0], (data / "val").iterdir(), folder / "client")
         seen["server"] = {
-            index: np.stack([served_mask(c, p.data, SIZE) for c in clients], -1)
+            index: np.stack([c.predict_encoded([p.data])[0] for c in clients], -1)
             for index, p in enumerate(files)
         }
-        resized = [
-            compare_resized(clients, size, seed) for seed, size in enumerate(OTHER_SIZES)
-        ]
-        for client in clients:
+        resized = {
+            (fit, size): compare_resized(of_fit, fit, size, seed)
+            for fit, of_fit in by_fit.items()
+            for seed, size in enumerate(OTHER_SIZES)
+        }
+        for client in itertools.chain(*by_fit.values()):
             client.close()
     largest, wrong = 0, []
     for index, picture in enumerate(files):
@@ -189,15 +194,15 @@ def compare_pixels(folder, quick):
             wrong_here |= off[name] > 0
         if wrong_here:
             wrong.append(f"{picture.name}: training differs by {off}")
-    for size, off in zip(OTHER_SIZES, resized):
+    for (fit, size), off in resized.items():
         largest = max(largest, off)
         if off > RESIZING_BOUND:
-            wrong.append(f"size {size}: evaluation and server differ by {off}")
+            wrong.append(f"{fit}, size {size}: evaluation and server differ by {off}")
     print(f"{len(files)} pictures, {len(OTHER_SIZES)} other sizes")
     return largest, wrong
 
 
-def compare_resized(clients, size, seed):
+def compare_resized(clients, fit, size, seed):
     """Largest difference of evaluation's and the server's masks of one picture."""
     from lgcnet_tf.data import Sample
     from lgcnet_tf.data.images import decode_image
@@ -210,8 +215,8 @@ def compare_resized(clients, size, seed):
     sample = Sample("one", decode_image(file.getvalue(), "one"), np.zeros(size, np.uint8))
     largest = 0
     for channel, client in enumerate(clients):
-        ((_, mask),) = predict_samples(lambda x: x[..., channel], [sample], 1, SIZE)
-        served = served_mask(client, file.getvalue(), size)
+        ((_, mask),) = predict_samples(lambda x: x[..., channel], [sample], 1, SIZE, fit)
+        (served,) = client.predict_encoded([file.getvalue()])
         largest = max(largest, difference(mask, served))
     return largest
 
@@ -303,6 +308,9 @@ def compare_masks(options, folder):
                 disagreement = max(disagreement, share)
                 if share > MASK_BOUND:
                     wrong.append(f"{each}: {share:.2%} of its mask differ")
+    for each, value in miou["int8"].items():
+        if dataset == "camvid" and miou["float32"][each] - value > INT8_BOUND:
+            wrong.append(f"{each}: int8 has {value}, float32 {miou['float32'][each]}")
     print(f"{name} on {len(samples)} images of {dataset}")
     return miou, disagreement, wrong
 

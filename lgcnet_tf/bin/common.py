@@ -21,13 +21,16 @@ from lgcnet_tf.interruption import INTERRUPTION, Interrupted
 
 
 @contextlib.contextmanager
-def quiet_start() -> Iterator[None]:
+def quiet_start(backends: bool = True) -> Iterator[None]:
     """Hides TensorFlow's notes on start-up, which no log level does.
 
     They come from C++ and bypass Python, so standard error itself is turned
     away while the block runs. What TensorFlow logs as errors later is left out
     too: what concerns us it also raises. A package that the block imports and that
     is not installed ends the process with one line; other exceptions are raised.
+
+    Args:
+        backends: the command runs on other backends than TensorFlow too.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     saved, missing = os.dup(2), ""
@@ -46,7 +49,7 @@ def quiet_start() -> Iterator[None]:
         os.close(saved)
     if missing:
         hint = ""
-        if missing == "tensorflow" and "KERAS_BACKEND" not in os.environ:
+        if backends and missing == "tensorflow" and "KERAS_BACKEND" not in os.environ:
             hint = " On another backend set KERAS_BACKEND, as to jax."
         fail(f"{needs(missing)}{hint}")
 

@@ -4,7 +4,7 @@ from lgcnet_tf.bin import common
 
 
 def main():
-    with common.quiet_start():
+    with common.quiet_start(backends=False):
         from lgcnet_tf.serving.commands import ServeOptions, serve
 
     common.run(ServeOptions, serve)
