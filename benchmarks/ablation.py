@@ -166,7 +166,8 @@ def main(options: argparse.Namespace) -> dict[str, Any]:
             },
         ),
         "evaluate_flags": write_flagfile(
-            folder / "evaluate.txt", {**data, "split": "val", "repeats": options.repeats}
+            folder / "evaluate.txt",
+            {**data, "split": "val", "repeats": options.repeats},
         ),
         "seeds": tuple(int(seed) for seed in options.seeds.split(",")),
         "parallel": options.parallel,

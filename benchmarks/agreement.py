@@ -58,7 +58,10 @@ def turned_pictures(quick):
             if turn > 1:
                 block = pictures.exif(turn, "<>"[index % 2], index % 3 == 0)
                 data = pictures.with_exif(data, block, late=index % 2 == 0)
-                pixels, name = pictures.TURNS[turn](pixels), f"{name}, orientation {turn}"
+                pixels, name = (
+                    pictures.TURNS[turn](pixels),
+                    f"{name}, orientation {turn}",
+                )
             found.append(pictures.Picture(name, data, pixels, picture.bound))
     return found
 
@@ -171,7 +174,9 @@ def compare_pixels(folder, quick):
             for fit in FITS
         }
         clients = by_fit[DEFAULT_FIT]
-        seen["client"] = client_pixels(clients[0], (data / "val").iterdir(), folder / "client")
+        seen["client"] = client_pixels(
+            clients[0], (data / "val").iterdir(), folder / "client"
+        )
         seen["server"] = {
             index: np.stack([c.predict_encoded([p.data])[0] for c in clients], -1)
             for index, p in enumerate(files)
@@ -212,10 +217,14 @@ def compare_resized(clients, fit, size, seed):
     coarse = Image.fromarray(generator.integers(0, 256, (5, 7, 3), np.uint8))
     file = io.BytesIO()
     coarse.resize(size[::-1], Image.BILINEAR).save(file, "PNG")
-    sample = Sample("one", decode_image(file.getvalue(), "one"), np.zeros(size, np.uint8))
+    sample = Sample(
+        "one", decode_image(file.getvalue(), "one"), np.zeros(size, np.uint8)
+    )
     largest = 0
     for channel, client in enumerate(clients):
-        ((_, mask),) = predict_samples(lambda x: x[..., channel], [sample], 1, SIZE, fit)
+        ((_, mask),) = predict_samples(
+            lambda x: x[..., channel], [sample], 1, SIZE, fit
+        )
         (served,) = client.predict_encoded([file.getvalue()])
         largest = max(largest, difference(mask, served))
     return largest
@@ -255,7 +264,9 @@ def runtime(name, precision, folder):
     from lgcnet_tf.latency.options import RuntimeOptions
 
     images = str(folder) if precision == "int8" else ""
-    options = RuntimeOptions(runtime=name, precision=precision, calibration_images=images)
+    options = RuntimeOptions(
+        runtime=name, precision=precision, calibration_images=images
+    )
     try:
         return options.make_runtime()
     except InputError as error:
@@ -319,7 +330,9 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="fewer pictures, smaller masks")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer pictures, smaller masks"
+    )
     parser.add_argument("--data_dir", default="../shared/camvid")
     parser.add_argument("--images", type=int, default=0, help="of the val split")
     options = parser.parse_args()

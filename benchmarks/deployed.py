@@ -55,7 +55,9 @@ def compare(name, size, repeats, profile):
             ("exported", lambda: exported(images=image)["mask"].numpy(), folded),
         ):
             macs = count_macs(model) / 1e9
-            print_operation_times(f"{format_size(size)} {title}, {macs:.2f} GMAC", run, 10)
+            print_operation_times(
+                f"{format_size(size)} {title}, {macs:.2f} GMAC", run, 10
+            )
         return {"product_gmac_per_s": round(product_rate(), 1)}
     logits = network.predict_on_batch(image)
     mask = exported(images=image)["mask"].numpy()

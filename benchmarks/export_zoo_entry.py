@@ -112,7 +112,11 @@ def trained_on_record(runs, data_dir):
         flags = flags_of(run)
         groups, _, samples = training_data(flags, data_dir)
         one = record(
-            flags["dataset"], samples.names, flags["split"], groups, flags.get("group_by", "")
+            flags["dataset"],
+            samples.names,
+            flags["split"],
+            groups,
+            flags.get("group_by", ""),
         )
         records = join_records(records, [one])
     return records

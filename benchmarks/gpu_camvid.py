@@ -32,7 +32,9 @@ def parse(arguments=None):
     add("--model", default="lgcnet_camvid", help="zoo name, genotype or .keras file")
     add("--minutes", type=float, default=9.0, help="of everything")
     add("--splits", default="train,val", help="what to train on")
-    add("--left_out", default="", help="prefix of names to evaluate on, not to train on")
+    add(
+        "--left_out", default="", help="prefix of names to evaluate on, not to train on"
+    )
     add("--crop_size", default="352x480")
     add("--batch_size", type=int, default=16)
     add("--scale_min", type=float, default=0.5)
@@ -149,7 +151,10 @@ class Experiment:
         write_json(self.folder / "history.json", self.history)
         self.latencies(network)
         self.mark("whole_s")
-        write_json(self.folder / "timings.json", {**self.timings, "options": vars(self.options)})
+        write_json(
+            self.folder / "timings.json",
+            {**self.timings, "options": vars(self.options)},
+        )
 
     def genotype(self):
         import dataclasses
@@ -164,12 +169,18 @@ class Experiment:
             return search(self)
         if options.quick:
             skeleton = Skeleton(
-                num_classes=self.info.num_classes, initial_channels=2, num_cells=3,
-                reduction_cells=(1, 2), fusion_taps=(0, 1, 2), fusion_channels=4,
+                num_classes=self.info.num_classes,
+                initial_channels=2,
+                num_cells=3,
+                reduction_cells=(1, 2),
+                fusion_taps=(0, 1, 2),
+                fusion_channels=4,
             )
             return uniform(skeleton, "sep_conv_3x3")
         genotype = load_genotype(options.model)
-        skeleton = dataclasses.replace(genotype.skeleton, num_classes=self.info.num_classes)
+        skeleton = dataclasses.replace(
+            genotype.skeleton, num_classes=self.info.num_classes
+        )
         return dataclasses.replace(genotype, skeleton=skeleton)
 
     def fit(self, genotype):
@@ -190,7 +201,9 @@ class Experiment:
             network = Network(genotype.skeleton, crop, genotype)
         optimizer = Adam(options.lr, l2=options.l2)
         weights = class_weights(self.train, options.class_weights)
-        network.compile(optimizer, CrossEntropy(self.info.void_label, class_weights=weights))
+        network.compile(
+            optimizer, CrossEntropy(self.info.void_label, class_weights=weights)
+        )
         optimizer.build(network.trainable_variables)
         average = Average(network, options.ema)
         whole = at_size(network, self.data.size)
@@ -243,7 +256,9 @@ class Experiment:
                  "loss": float(loss), "learning_rate": rate,
                  "seconds": round(time.monotonic() - STARTED, 1)}  # fmt: skip
         if not math.isfinite(entry["loss"]):
-            raise InputError(f"the loss became {entry['loss']} before step {number}; lower --lr.")
+            raise InputError(
+                f"the loss became {entry['loss']} before step {number}; lower --lr."
+            )
         average.copy_to(whole)
         if len(self.test):
             entry |= self.evaluate(whole)
@@ -282,7 +297,9 @@ class Experiment:
             image = torch.zeros((1, *size, 3), dtype=torch.uint8, device=self.device)
             for name in ("float32", "tf32", "bfloat16"):
                 tf32 = name == "tf32" or name == "bfloat16"
-                torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+                torch.backends.cuda.matmul.allow_tf32 = (
+                    torch.backends.cudnn.allow_tf32
+                ) = tf32
                 number_format = "bfloat16" if name == "bfloat16" else "float32"
 
                 def call(image):

@@ -113,7 +113,9 @@ def search(experiment):
         model.temperature.assign(INITIAL * (FINAL / INITIAL) ** done)
         found = step(parameters[number], *draw())
         if number % STEER_EVERY == 0 and not math.isfinite(float(found)):
-            raise InputError(f"the loss of the search became {float(found)} at step {number}.")
+            raise InputError(
+                f"the loss of the search became {float(found)} at step {number}."
+            )
         if target and number % STEER_EVERY == 0:
             steer(model, target)
         if number % 200 == 0:
@@ -153,7 +155,9 @@ def toy_table(classes):
         fusion_taps=(0, 1, 2), fusion_channels=4,
     )  # fmt: skip
     return LatencyTable(
-        entries={work.key: LatencyEntry(100.0, 1.0, 10) for work in timed(skeleton, size)},
+        entries={
+            work.key: LatencyEntry(100.0, 1.0, 10) for work in timed(skeleton, size)
+        },
         device="none",
         runtime="keras_backend",
         runtime_version="0",

@@ -112,7 +112,9 @@ def main(options: argparse.Namespace) -> dict:
     name = "latency_fidelity_quick" if options.quick else "latency_fidelity"
     folder = begin(options, f"runs/{name}")
     runtimes = options.runtimes.split(",")
-    return end(folder, {name: check_runtime(options, folder, name) for name in runtimes})
+    return end(
+        folder, {name: check_runtime(options, folder, name) for name in runtimes}
+    )
 
 
 if __name__ == "__main__":

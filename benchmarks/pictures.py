@@ -71,7 +71,9 @@ def png_file(values, depth, color_type, before=(), interlaced=False) -> bytes:
             rows += [b"\0" + _packed(row.ravel(), depth) for row in part]
     header = struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, interlaced)
     chunks = [(b"IHDR", header), *before, (b"IDAT", zlib.compress(b"".join(rows)))]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*c) for c in [*chunks, (b"IEND", b"")])
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        _chunk(*c) for c in [*chunks, (b"IEND", b"")]
+    )
 
 
 def _packed(row, depth):
@@ -86,10 +88,14 @@ def _chunk(kind, content):
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", crc)
 
 
-def exif(orientation: int, order: str = ">", long: bool = False, others: int = 1) -> bytes:
+def exif(
+    orientation: int, order: str = ">", long: bool = False, others: int = 1
+) -> bytes:
     """A TIFF block with `others` tags before the orientation's."""
     entries = [(0x010E + i, 4, 1, struct.pack(order + "I", i)) for i in range(others)]
-    value = struct.pack(order + ("I" if long else "HH"), *([orientation] if long else [orientation, 0]))
+    value = struct.pack(
+        order + ("I" if long else "HH"), *([orientation] if long else [orientation, 0])
+    )
     entries.append((0x0112, 4 if long else 3, 1, value))
     block = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 8)
     block += struct.pack(order + "H", len(entries))
@@ -142,7 +148,11 @@ def pictures(height: int, width: int, seed: int = 0) -> list[Picture]:
         add_png(name, values, depth, PALETTE, colors[values], chunks)
     for depth in (8, 16):
         top = 2**depth
-        for name, kind in (("gray and alpha", GRAY_ALPHA), ("RGB", RGB), ("RGBA", RGBA)):
+        for name, kind in (
+            ("gray and alpha", GRAY_ALPHA),
+            ("RGB", RGB),
+            ("RGBA", RGBA),
+        ):
             values = draw(0, top, (height, width, CHANNELS[kind]))
             colors = values[..., : 1 if kind == GRAY_ALPHA else 3]
             scaled = np.round(colors * 255 / (top - 1))
@@ -156,7 +166,9 @@ def _jpegs(height, width, draw):
     rgb, gray, inks = smooth.convert("RGB"), smooth.convert("L"), np.asarray(smooth)
     found = []
 
-    def add(name, image, convert=lambda image: image.convert("RGB"), bound=0, **options):
+    def add(
+        name, image, convert=lambda image: image.convert("RGB"), bound=0, **options
+    ):
         file = io.BytesIO()
         image.save(file, "JPEG", quality=90, **options)
         pixels = np.asarray(convert(Image.open(io.BytesIO(file.getvalue()))))
@@ -165,7 +177,9 @@ def _jpegs(height, width, draw):
     add("gray", gray)
     for name, subsampling in (("4:4:4", 0), ("4:2:2", 1), ("4:2:0", 2)):
         add(f"YCbCr {name}", rgb, subsampling=subsampling)
-        add(f"YCbCr {name}, progressive", rgb, subsampling=subsampling, progressive=True)
+        add(
+            f"YCbCr {name}, progressive", rgb, subsampling=subsampling, progressive=True
+        )
     add("RGB", rgb, keep_rgb=True)
     # Pillow rounds a product that libjpeg's users cut off.
     add("CMYK", Image.fromarray(inks, "CMYK"), bound=1)

@@ -12,9 +12,7 @@ from lgcnet_tf.space.genotype import fusion_candidates
 from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.skeleton import CELL_EDGES, size_at
 
-_DILATIONS = {"sep_conv_3x3": 1} | {
-    f"dil_sep_conv_3x3_d{d}": d for d in (2, 4, 8, 12)
-}
+_DILATIONS = {"sep_conv_3x3": 1} | {f"dil_sep_conv_3x3_d{d}": d for d in (2, 4, 8, 12)}
 _BINS = {f"global_pool_{b}x{b}": b for b in (1, 2, 5)}
 
 
@@ -45,7 +43,9 @@ class PlainSupernet(keras.Model):
         self.table, width = skeleton.fusion_cell, skeleton.fusion_channels
         for node in self.table.nodes:
             if node.name in self.table.inputs or node.project:
-                self._chain(f"fusion/reduce_{node.name}", _conv(width, 1), layers.ReLU())
+                self._chain(
+                    f"fusion/reduce_{node.name}", _conv(width, 1), layers.ReLU()
+                )
         strides = [skeleton.cells[tap].stride for tap in skeleton.taps]
         for edge in self.table.edges:
             self._edge(
@@ -65,7 +65,9 @@ class PlainSupernet(keras.Model):
         self(images, weights={"cells": cells, "fusion": z})
 
     def _chain(self, path, *parts):
-        flat = [p for part in parts for p in (part if isinstance(part, list) else [part])]
+        flat = [
+            p for part in parts for p in (part if isinstance(part, list) else [part])
+        ]
         self.chains[path] = flat
 
     def _edge(self, path, operations, channels, stride, size):
@@ -133,9 +135,7 @@ class PlainSupernet(keras.Model):
                 x = self._run(f"fusion/reduce_{node.name}", x, training)
             maps[node.name] = x
         x = sum(maps[name] for name in self.table.outputs)
-        return ops.image.resize(
-            self.classifier(x), self.size, interpolation="bilinear"
-        )
+        return ops.image.resize(self.classifier(x), self.size, interpolation="bilinear")
 
     def pairs(self, network):
         """(ours, plain) variables of equal meaning, of a supernet `Network`."""
@@ -172,7 +172,11 @@ def _norm():
 
 def _conv(channels, kernel, stride=1):
     conv = layers.Conv2D(
-        channels, kernel, stride, padding="same", use_bias=False,
+        channels,
+        kernel,
+        stride,
+        padding="same",
+        use_bias=False,
         kernel_initializer="he_normal",
     )
     return [conv, _norm()]
@@ -188,7 +192,11 @@ def _candidate(name, channels, stride, size):
         if stride == 2 and dilation > 1:
             stride, dilation, first = 1, dilation // 2, [Subsample()]
         depthwise = layers.DepthwiseConv2D(
-            3, stride, padding="same", dilation_rate=dilation, use_bias=False,
+            3,
+            stride,
+            padding="same",
+            dilation_rate=dilation,
+            use_bias=False,
             depthwise_initializer="he_normal",
         )
         return [layers.ReLU(), *first, depthwise, _conv(channels, 1)]
@@ -206,7 +214,11 @@ def _candidate(name, channels, stride, size):
             return [layers.ReLU(), _conv(channels, 1)]
         case "deconv_3x3":
             deconv = layers.Conv2DTranspose(
-                channels, 3, 2, padding="same", use_bias=False,
+                channels,
+                3,
+                2,
+                padding="same",
+                use_bias=False,
                 kernel_initializer="he_normal",
             )
             return [layers.ReLU(), deconv, _norm()]

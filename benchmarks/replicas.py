@@ -154,7 +154,10 @@ def main():
     import numpy as np
 
     counts = REPLICAS[:2] if arguments.quick else REPLICAS
-    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+    environment = os.environ | {
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+    }
     results = {}
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:

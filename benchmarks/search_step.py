@@ -48,7 +48,9 @@ def difference(arguments):
 
     from lgcnet_tf.training.losses import CrossEntropy
 
-    options = make_options("soft", arguments.size, arguments.batch_size, arguments.quick)
+    options = make_options(
+        "soft", arguments.size, arguments.batch_size, arguments.quick
+    )
     ours, plain = (make_model(name, options).network for name in ("soft", "plain"))
     pairs = plain.pairs(ours)
     for mine, theirs in pairs:

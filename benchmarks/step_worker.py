@@ -1,6 +1,6 @@
 """A training step in a process of its own: what step benchmarks run in turns.
 
-    python benchmarks/step_worker.py VARIANT SIZE BATCH_SIZE [--quick]
+python benchmarks/step_worker.py VARIANT SIZE BATCH_SIZE [--quick]
 """
 
 import contextlib

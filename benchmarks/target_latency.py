@@ -130,7 +130,9 @@ def main(options: argparse.Namespace) -> dict[str, Any]:
     from lgcnet_tf.search.options import SearchOptions
     from lgcnet_tf.search.search import search
 
-    folder = begin(options, "runs/target_latency_quick" if options.quick else "runs/target_latency")
+    folder = begin(
+        options, "runs/target_latency_quick" if options.quick else "runs/target_latency"
+    )
     run = SearchOptions(
         dataset=options.dataset,
         data_dir=options.data_dir,
@@ -155,9 +157,7 @@ def main(options: argparse.Namespace) -> dict[str, Any]:
         if not (path / RESULTS).exists():
             keras.utils.clear_session()
             search(
-                dataclasses.replace(
-                    run, target_latency_ms=target, output_dir=str(path)
-                )
+                dataclasses.replace(run, target_latency_ms=target, output_dir=str(path))
             )
         found.append(read_json(path / RESULTS))
         print(f"target {target:g} ms")

@@ -185,7 +185,9 @@ class RunFolder:
         if self.writes:
             self._events.scalars(step, figures)
 
-    def write_images(self, step: int, pictures: Mapping[str, np.ndarray | bytes]) -> None:
+    def write_images(
+        self, step: int, pictures: Mapping[str, np.ndarray | bytes]
+    ) -> None:
         """Adds pictures to the events: uint8 (height, width, 3), or PNG bytes."""
         if self.writes:
             self._events.images(step, pictures)

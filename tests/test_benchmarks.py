@@ -17,7 +17,9 @@ def common():
 
 
 def options(**changes):
-    return argparse.Namespace(**{"output_dir": "", "networks": 3, "space": {}} | changes)
+    return argparse.Namespace(
+        **{"output_dir": "", "networks": 3, "space": {}} | changes
+    )
 
 
 def test_figures_are_not_printed_again_as_if_measured_now(common, tmp_path):

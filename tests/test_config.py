@@ -56,9 +56,7 @@ def test_check():
     Options(colour="green").check()
     with pytest.raises(InputError) as caught:
         Options(colour="blue").check()
-    assert str(caught.value) == (
-        "--colour must be one of red, green. Received: 'blue'"
-    )
+    assert str(caught.value) == ("--colour must be one of red, green. Received: 'blue'")
 
 
 def test_size_is_a_pair():

@@ -46,5 +46,9 @@ def test_a_restart_voids_what_is_done_again(tmp_path):
     second.images(3, {"cells": picture()})
     second.close()
     found = read(tmp_path)
-    assert [(e.step, e.value) for e in found.Scalars("loss")] == [(1, 1), (2, 2), (3, 30)]
+    assert [(e.step, e.value) for e in found.Scalars("loss")] == [
+        (1, 1),
+        (2, 2),
+        (3, 30),
+    ]
     assert [e.step for e in found.Images("cells")] == [1, 2, 3]

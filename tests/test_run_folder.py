@@ -205,7 +205,10 @@ def test_goes_on_with_the_same_inputs(options):
             {"--split=train": {f"{n}.png": "1" for n in range(5)}},
             "0.png 1.png 2.png and 2 more added, train/a.png train/b.png removed",
         ),
-        ({"--latency_table": {"table.json": "4"}}, "--latency_table: table.json changed"),
+        (
+            {"--latency_table": {"table.json": "4"}},
+            "--latency_table: table.json changed",
+        ),
         ({"--model": {"genotype.json": "5"}}, "--model: genotype.json added"),
     ],
 )

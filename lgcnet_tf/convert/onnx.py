@@ -44,9 +44,7 @@ def to_onnx(
 
     maps = np.dtype(input_dtype).kind == "f"
     name, output = (MAPS, "output") if maps else (IMAGES, MASK)
-    function = layer_function(
-        layer, input_shape, input_dtype, output=output, name=name
-    )
+    function = layer_function(layer, input_shape, input_dtype, output=output, name=name)
     concrete = function.get_concrete_function()
     (y,) = concrete.outputs
     orders = {}
@@ -185,4 +183,3 @@ def _tf2onnx():
     # Set to anything, it keeps tf2onnx from copying the graph before each pass.
     os.environ.setdefault("TF2ONNX_CATCH_ERRORS", "FALSE")
     return tf2onnx
-

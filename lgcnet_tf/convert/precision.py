@@ -36,4 +36,3 @@ def computing_in(layer: keras.layers.Layer, precision: str) -> Iterator[None]:
     finally:
         for part, before in changed:
             part.dtype_policy = before
-

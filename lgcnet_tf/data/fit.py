@@ -26,7 +26,9 @@ def pieces_of(image: np.ndarray, fit: str, input_size: tuple[int, int]) -> np.nd
         image = np.asarray(resized)
     canvas = np.empty((rows.canvas, columns.canvas, 3), np.uint8)
     canvas[:] = MEAN_COLOR
-    canvas[_span(rows.offset, rows.length), _span(columns.offset, columns.length)] = image
+    canvas[_span(rows.offset, rows.length), _span(columns.offset, columns.length)] = (
+        image
+    )
     return np.stack(
         [
             canvas[_span(top, rows.piece), _span(left, columns.piece)]

@@ -76,7 +76,9 @@ class Axis:
         return number, position - self.starts(number)
 
 
-def plan(fit: str, size: tuple, input_size: tuple[int, int], xp=np) -> tuple[Axis, Axis]:
+def plan(
+    fit: str, size: tuple, input_size: tuple[int, int], xp=np
+) -> tuple[Axis, Axis]:
     """The plans of height and width.
 
     Args:

@@ -41,9 +41,7 @@ def _open(data: bytes, where: str) -> Image.Image:
     except UnidentifiedImageError:  # its text names the buffer, not the file
         raise InputError(f"{where}: {_other_format(data)}") from None
     except Exception as error:  # pylint: disable=broad-exception-caught
-        raise InputError(
-            f"{where}: truncated or damaged picture ({error})."
-        ) from None
+        raise InputError(f"{where}: truncated or damaged picture ({error}).") from None
     return image
 
 

@@ -108,7 +108,5 @@ def dataset_info(name: str) -> DatasetInfo:
         InputError: there is no such data set; the message lists those there are.
     """
     if name not in _INFOS:
-        raise InputError(
-            f"Unknown dataset '{name}'. Available: {', '.join(DATASETS)}."
-        )
+        raise InputError(f"Unknown dataset '{name}'. Available: {', '.join(DATASETS)}.")
     return _INFOS[name]

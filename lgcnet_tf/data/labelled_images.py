@@ -149,7 +149,9 @@ def labelled_inputs(
         for path in sorted(pathlib.Path(data_dir).rglob("*")):
             if path.suffix.lower() in _SUFFIXES and path.is_file():
                 line = f"{path.name} {path.stat().st_size}\n"
-                digests[path.parent.relative_to(data_dir).as_posix()].update(line.encode())
+                digests[path.parent.relative_to(data_dir).as_posix()].update(
+                    line.encode()
+                )
         found |= {folder: digest.hexdigest()[:16] for folder, digest in digests.items()}
     return {f"split {loaded.split} of {data_dir or dataset}": found, "classes": classes}
 

@@ -92,7 +92,9 @@ def _sixteen_bit_colors(upper: np.ndarray, data: bytes) -> np.ndarray:
 
 def _cmyk_colors(image: Image.Image, data: bytes) -> np.ndarray:
     inks = np.asarray(image).astype(np.int32)
-    if "adobe" not in image.info:  # only Adobe's are stored inverted; Pillow inverts all
+    if (
+        "adobe" not in image.info
+    ):  # only Adobe's are stored inverted; Pillow inverts all
         inks = 255 - inks
     return ((255 - inks[..., :3]) * (255 - inks[..., 3:]) // 255).astype(np.uint8)
 

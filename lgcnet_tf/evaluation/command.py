@@ -51,9 +51,7 @@ class EvaluateOptions(DataOptions, RuntimeOptions):
     batch_size: int = option(1, "Images for each call.", minimum=1)
     latency_table: str = option("", "Table for the predicted latency, if any.")
     repeats: int = option(REPEATS, "Timed images.", minimum=1)
-    examples: int = option(
-        4, "Images to keep with label and prediction.", minimum=0
-    )
+    examples: int = option(4, "Images to keep with label and prediction.", minimum=0)
     submission: bool = option(False, "Also write Cityscapes test-server files.")
 
 
@@ -82,14 +80,18 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
     samples = _load(options)
     model = load_model(options.model, options.input_size)
     if options.submission and options.dataset != "cityscapes":
-        raise InputError("--submission writes files of Cityscapes; --dataset is another.")
+        raise InputError(
+            "--submission writes files of Cityscapes; --dataset is another."
+        )
     if model.num_classes not in (None, samples.info.num_classes):
         raise InputError(
             f"{options.model} tells {model.num_classes} classes apart, "
             f"{options.dataset} has {samples.info.num_classes}."
         )
     if options.submission and not model.trained:
-        raise InputError(f"--submission: {options.model} is a genotype, without weights.")
+        raise InputError(
+            f"--submission: {options.model} is a genotype, without weights."
+        )
     model.check_classes(samples.info)
     fit = model.fit if options.fit == MODELS_OWN else options.fit
     runtime.images.fit = fit
@@ -170,9 +172,7 @@ def _accuracy(predict_mask, samples, options, folder, fit) -> dict[str, Any]:
     size = predict_mask.input_size
     shape = {"input_size": size, "fit": fit}
     result = evaluate(predict_mask, samples, options.batch_size, **shape)
-    write_examples(
-        predict_mask, samples, options.examples, folder / EXAMPLES, **shape
-    )
+    write_examples(predict_mask, samples, options.examples, folder / EXAMPLES, **shape)
     if options.submission:
         write_submission(predict_mask, samples, folder / "submission", **shape)
     return result.to_dict()

@@ -186,5 +186,3 @@ class _MaskFunction:
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         return keras.ops.convert_to_numpy(self._model.predict_on_batch(images))
-
-

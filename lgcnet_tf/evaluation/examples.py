@@ -47,7 +47,9 @@ def read_examples(folder: pathlib.Path) -> tuple[list[np.ndarray], ...]:
     Raises:
         InputError: one of the files is absent or damaged.
     """
-    names = [p.name.removesuffix("_image.png") for p in sorted(folder.glob("*_image.png"))]
+    names = [
+        p.name.removesuffix("_image.png") for p in sorted(folder.glob("*_image.png"))
+    ]
 
     def read(decode, kind):
         paths = [folder / f"{name}_{kind}.png" for name in names]

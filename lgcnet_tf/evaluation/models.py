@@ -78,10 +78,16 @@ class LoadedModel:
         if names is None or names == info.class_names:
             return
         first = next(
-            (i for i, pair in enumerate(zip(names, info.class_names)) if len({*pair}) > 1),
+            (
+                i
+                for i, pair in enumerate(zip(names, info.class_names))
+                if len({*pair}) > 1
+            ),
             min(len(names), info.num_classes),
         )
-        own, other = (dict(enumerate(n)).get(first, "none") for n in (names, info.class_names))
+        own, other = (
+            dict(enumerate(n)).get(first, "none") for n in (names, info.class_names)
+        )
         raise InputError(
             f"{self.name}: its class {first} is {own}, that of {info.name} is {other}."
         )
@@ -193,7 +199,9 @@ def _load_saved_model(model, folder, input_size) -> LoadedModel:
         (spec,) = segment.structured_input_signature[1].values()
         outputs = segment.structured_outputs
     except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
-        raise InputError(f"{folder}: cannot load: {str(error).splitlines()[0]}") from None
+        raise InputError(
+            f"{folder}: cannot load: {str(error).splitlines()[0]}"
+        ) from None
     if spec.dtype != tf.uint8 or spec.shape.rank != 4 or "mask" not in outputs:
         raise InputError(f"{folder}: not a SavedModel made by lgcnet-export.")
     size = tuple(spec.shape[1:3])

@@ -19,7 +19,9 @@ _STATUS = pathlib.Path("/proc/self/status")
 _CLEAR = pathlib.Path("/proc/self/clear_refs")
 
 
-def peak_memory(prepared: Prepared, model: str, input_size, batch_size: int) -> int | None:
+def peak_memory(
+    prepared: Prepared, model: str, input_size, batch_size: int
+) -> int | None:
     """Most bytes that loading a model and running it adds to a fresh process.
 
     The process has imported the runtime before. On a GPU it is the GPU's

@@ -95,7 +95,9 @@ def per_class_iou(result: Any, path: str | os.PathLike) -> pathlib.Path:
             np.nan_to_num(value) + 0.8, row, text, va="center", fontsize=8.5,
             color=style.MUTED if math.isnan(value) else style.INK,
         )  # fmt: skip
-    axes.set(yticks=rows, yticklabels=names, xlim=(0, 108), ylim=(len(names) - 0.4, -0.6))
+    axes.set(
+        yticks=rows, yticklabels=names, xlim=(0, 108), ylim=(len(names) - 0.4, -0.6)
+    )
     axes.set_xticks(range(0, 101, 20))
     axes.set_xlabel("IoU (%)", fontsize=9)
     axes.tick_params(axis="y", length=0, labelsize=9)
@@ -187,7 +189,9 @@ def alpha_heatmap(alphas: np.ndarray, path: str | os.PathLike) -> pathlib.Path:
     axes = figure.add_axes(
         (0.75 / width, 0.7 / height, 1 - 1.5 / width, 1 - 0.75 / height)
     )
-    corners = [((i % columns) * wide, (i // columns) * high) for i in range(len(alphas))]
+    corners = [
+        ((i % columns) * wide, (i // columns) * high) for i in range(len(alphas))
+    ]
     for index, ((x, y), cell) in enumerate(zip(corners, alphas)):
         image = axes.imshow(
             cell, vmin=0, vmax=1, cmap="Blues", aspect="auto",
@@ -309,7 +313,9 @@ def _draw_bars(axes, shape, bars, places):
     high = max(m + s / 2 for m, s in zip(medians, spreads)) or 1.0
     for row, median, spread in zip(rows, medians, spreads):
         text = f"{median / 1000:.2f} ms" if median >= 1000 else f"{median:.0f} µs"
-        axes.text(median + spread / 2 + 0.015 * high, row, text, va="center", fontsize=7.5)
+        axes.text(
+            median + spread / 2 + 0.015 * high, row, text, va="center", fontsize=7.5
+        )
     axes.set_yticks(rows, names)
     axes.set(xlim=(0, 1.17 * high), ylim=(len(names) - places - 0.6, len(names) - 0.4))
     axes.tick_params(labelsize=7.5)

@@ -174,7 +174,9 @@ def _draw_cell(axes, spec: CellSpec, cell, live: CellLiveness) -> None:
     for name in ("n0", "n1"):
         alive = name in live.nodes and used
         ink = style.MUTED if alive else style.FAINT
-        _arrow(axes, _CELL_NODES[name], _CELL_NODES["output"], ink, 12, dashed=not alive)
+        _arrow(
+            axes, _CELL_NODES[name], _CELL_NODES["output"], ink, 12, dashed=not alive
+        )
     for name, place in _CELL_NODES.items():
         alive = used and (name not in ("n0", "n1") or name in live.nodes)
         if name == "output":

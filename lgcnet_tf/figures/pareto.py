@@ -73,7 +73,5 @@ def accuracy_latency(
     axes.grid(color="#e6e6e6", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.margins(0.08)
-    axes.legend(
-        frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5)
-    )
+    axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return style.save_figure(figure, path)

@@ -65,7 +65,12 @@ def side_by_side(
     def place(row, column):
         x = _GAP + column * (width + _GAP)
         y = total_height - _TITLE - row * (height + _GAP) - height
-        return x / total_width, y / total_height, width / total_width, height / total_height
+        return (
+            x / total_width,
+            y / total_height,
+            width / total_width,
+            height / total_height,
+        )
 
     for column, title in enumerate(("input", "label", "prediction")):
         left, bottom, wide, high = place(0, column)

@@ -63,7 +63,9 @@ class Communication(keras.layers.Layer):
     def __init__(self, mode, reductions, width=WIDTH, gamma=GAMMA):
         super().__init__(name=self.SCOPE)
         if mode not in COMMUNICATIONS:
-            raise ValueError(f"mode must be one of {COMMUNICATIONS}. Received: {mode!r}")
+            raise ValueError(
+                f"mode must be one of {COMMUNICATIONS}. Received: {mode!r}"
+            )
         self.mode = mode
         self.reductions = tuple(bool(r) for r in reductions)
         self.kinds = cell_kinds(mode, self.reductions)

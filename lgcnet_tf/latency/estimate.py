@@ -124,7 +124,9 @@ class CostModel:
             cells[..., :count, :, None],
             axis=-1,
         )[..., 0]
-        total = self.always + (costs * (live.edges[..., :count, :] & needed)).sum((-2, -1))
+        total = self.always + (costs * (live.edges[..., :count, :] & needed)).sum(
+            (-2, -1)
+        )
         read = reads(live.edges)[..., :count, :] & needed
         total = total + (self.inputs * read).sum((-2, -1))
         if self.fusion:

@@ -139,7 +139,12 @@ class Card:
             temporary.write_text(readme_text(self, curves))
 
 
-_PARTS = {"training": Training, "left_out": Accuracy, "val": Accuracy, "latency": Latency}
+_PARTS = {
+    "training": Training,
+    "left_out": Accuracy,
+    "val": Accuracy,
+    "latency": Latency,
+}
 _OPTIONAL = ("left_out", "val", "latency")
 _KINDS = {
     "input_size": list, "groups": list, "commands": list, "limits": list,

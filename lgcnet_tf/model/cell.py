@@ -32,9 +32,7 @@ class MixedOp(Composite):
         weights: Z of the edge, (candidates,); unused by a single operation.
     """
 
-    def __init__(
-        self, operations, channels, stride, size, normalization, **kwargs
-    ):
+    def __init__(self, operations, channels, stride, size, normalization, **kwargs):
         super().__init__(**kwargs)
         self.operations = tuple(operations)
         self.candidates = [

@@ -25,9 +25,7 @@ def deploy(network: Network) -> Network:
         raise ValueError("deploy: a supernet has no single network to deploy.")
     if network.normalization == "folded":
         return network
-    deployed = Network(
-        network.skeleton, network.input_size, network.genotype, "folded"
-    )
+    deployed = Network(network.skeleton, network.input_size, network.genotype, "folded")
     _fold(network, deployed)
     return deployed
 

@@ -24,7 +24,9 @@ class ReducedTaps(Composite):
         reduce: by the tap's node the unit that brings it to the width.
     """
 
-    def __init__(self, skeleton: Skeleton, sources, input_size, normalization, **kwargs):
+    def __init__(
+        self, skeleton: Skeleton, sources, input_size, normalization, **kwargs
+    ):
         super().__init__(**kwargs)
         self.table = table = skeleton.fusion_cell
         self.width = skeleton.fusion_channels
@@ -88,7 +90,13 @@ class FusionCell(ReducedTaps):
     """
 
     def __init__(
-        self, skeleton: Skeleton, operations, sources, input_size, normalization, **kwargs
+        self,
+        skeleton: Skeleton,
+        operations,
+        sources,
+        input_size,
+        normalization,
+        **kwargs,
     ):
         super().__init__(skeleton, sources, input_size, normalization, **kwargs)
         table = self.table

@@ -97,7 +97,9 @@ class Unit(keras.layers.Layer):
         def pool(x):
             return ops.max_pool(x, size, strides=stride, padding="same")
 
-        again = self.normalization == "plain" and keras.backend.backend() == "tensorflow"
+        again = (
+            self.normalization == "plain" and keras.backend.backend() == "tensorflow"
+        )
         return keras.remat(pool)(x) if again else pool(x)
 
     def build_linear(self, input_shape):

@@ -192,7 +192,11 @@ def _fit(values, layer, path, source, target):
     if path == CLASSIFIER:
         kinds = isinstance(source, ImageClassifier), isinstance(target, ImageClassifier)
         if kinds[0] != kinds[1]:
-            return "it classifies images there" if kinds[0] else "it classifies pixels there"
+            return (
+                "it classifies images there"
+                if kinds[0]
+                else "it classifies pixels there"
+            )
         if source.num_classes != target.num_classes:
             return f"{source.num_classes} classes there, {target.num_classes} here"
         if source.skeleton.fusion != target.skeleton.fusion:

@@ -106,7 +106,9 @@ def load_genotype(model: str | os.PathLike) -> Genotype:
         InputError: there is no such model, or the file is damaged.
     """
     path = model_path(model, "genotype.json")
-    return Genotype.load(path) if path.suffix == ".json" else load_network(path).genotype
+    return (
+        Genotype.load(path) if path.suffix == ".json" else load_network(path).genotype
+    )
 
 
 def has_weights(model: str | os.PathLike) -> bool:

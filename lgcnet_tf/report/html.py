@@ -112,7 +112,9 @@ def _table(head: Sequence[str], rows) -> str:
     def row(tag, cells):
         return "<tr>" + "".join(f"<{tag}>{_text(c)}</{tag}>" for c in cells) + "</tr>"
 
-    return f"<table>{row('th', head)}{''.join(row('td', cells) for cells in rows)}</table>"
+    return (
+        f"<table>{row('th', head)}{''.join(row('td', cells) for cells in rows)}</table>"
+    )
 
 
 def _image(file: pathlib.Path, caption: str) -> str:

@@ -107,11 +107,14 @@ def plot_run(run_dir: str | os.PathLike) -> list[pathlib.Path]:
     genotype, results = found.genotype, found.results or {}
     examples = found.examples if "dataset" in results else None
     figures = {
-        "predictions.png": examples and (_draw_examples, (examples, results["dataset"])),
+        "predictions.png": examples
+        and (_draw_examples, (examples, results["dataset"])),
         "training_curves.png": found.history and (training_curves, found.history),
         "per_class_iou.png": results.get("per_class_iou") and (per_class_iou, results),
         "cells.png": genotype and (draw_genotype, genotype),
-        "fusion_cell.png": genotype and genotype.fusion and (draw_fusion_cell, genotype),
+        "fusion_cell.png": genotype
+        and genotype.fusion
+        and (draw_fusion_cell, genotype),
         "alphas.png": None if found.alphas is None else (alpha_heatmap, found.alphas),
         "choices.png": genotype
         and found.alphas_history

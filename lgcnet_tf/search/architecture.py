@@ -24,7 +24,9 @@ def gumbel_softmax(logits, noise, temperature):
         noise: G, of the same shape.
         temperature: τ > 0.
     """
-    return ops.softmax((ops.log_softmax(logits, axis=-1) + noise) / temperature, axis=-1)
+    return ops.softmax(
+        (ops.log_softmax(logits, axis=-1) + noise) / temperature, axis=-1
+    )
 
 
 def straight_through(z):

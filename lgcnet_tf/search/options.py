@@ -31,7 +31,9 @@ class SearchOptions(SpaceOptions, TrainingOptions):
     epochs: int = option(50, "Epochs of the search.", minimum=1)
     batch_size: int = option(16, "Global batch size.", minimum=1)
     communication: str = option("ggm", "Between cells.", COMMUNICATIONS)
-    ggm_width: int = option(WIDTH, "d, width of the GCN-guided modules (Table VIII).", minimum=1)
+    ggm_width: int = option(
+        WIDTH, "d, width of the GCN-guided modules (Table VIII).", minimum=1
+    )
     gamma: float = option(GAMMA, "γ of Eq. 5.")
     sampling: str = option(
         SAMPLINGS[0],
@@ -39,16 +41,16 @@ class SearchOptions(SpaceOptions, TrainingOptions):
         SAMPLINGS,
     )
     latency_weight: float = option(LATENCY_WEIGHT, "λ of Eq. 10.", minimum=0)
-    latency_form: str = option(
-        FORMS[0], "λ·log(LAT in µs), or λ·LAT in ms.", FORMS
-    )
+    latency_form: str = option(FORMS[0], "λ·log(LAT in µs), or λ·LAT in ms.", FORMS)
     target_latency_ms: float = option(
         0.0,
         "Predicted latency of the network to be found, met within 5 %; λ is then "
         "steered and --latency_weight is where it starts. 0 for none.",
         minimum=0,
     )
-    weight_lr: float = option(0.025, "Initial rate of the weights' SGD (cosine).", above=0)
+    weight_lr: float = option(
+        0.025, "Initial rate of the weights' SGD (cosine).", above=0
+    )
     weight_lr_final: float = option(0.001, "Its final rate.", minimum=0)
     weight_l2: float = option(1e-3, "L2 of the weights, coupled.")
     alpha_lr: float = option(1e-3, "Rate of the architecture's Adam.", above=0)

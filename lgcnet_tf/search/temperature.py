@@ -1,6 +1,5 @@
 """The temperature τ of Eq. 4 over the epochs."""
 
-
 INITIAL, FINAL = 1.0, 0.03
 """The paper's."""
 

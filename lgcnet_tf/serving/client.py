@@ -239,8 +239,7 @@ def _tensors(infos) -> dict[str, dict[str, Any]]:
         name: {
             "dtype": tf.dtypes.as_dtype(info.dtype).name,
             "shape": [
-                None if dim.size < 0 else dim.size
-                for dim in info.tensor_shape.dim
+                None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim
             ],
         }
         for name, info in infos.items()

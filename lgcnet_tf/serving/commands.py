@@ -56,7 +56,9 @@ class ExportOptions(RunOptions, PrecisionOptions):
         "tiles of their own scale.", FITS
     )  # fmt: skip
     batch_size: int = option(
-        1, "Images of each call of such a file; a SavedModel takes any number.", minimum=1
+        1,
+        "Images of each call of such a file; a SavedModel takes any number.",
+        minimum=1,
     )
 
     def check(self) -> None:
@@ -186,7 +188,10 @@ def serve(options: ServeOptions) -> None:
     if not options.model:
         raise InputError("--model is missing: the saved_model folder of an export.")
     server = Server(
-        {options.name: options.model}, options.host, options.port, options.max_message_mb
+        {options.name: options.model},
+        options.host,
+        options.port,
+        options.max_message_mb,
     )
     server.start()
     print(

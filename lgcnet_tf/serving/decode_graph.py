@@ -169,7 +169,9 @@ def _tiff_orientation(tiff: tf.Tensor) -> tf.Tensor:
     table = tf.reshape(table, (-1, 12))
     is_it = _numbers(table[:, :2], little) == ORIENTATION_TAG
     # The first such entry; one of zeros, of no type, where there is none.
-    entry = tf.concat([tf.boolean_mask(table, is_it), np.zeros((1, 12), np.uint8)], 0)[:1]
+    entry = tf.concat([tf.boolean_mask(table, is_it), np.zeros((1, 12), np.uint8)], 0)[
+        :1
+    ]
     kind = _numbers(entry[:, 2:4], little)[0]
     count = _numbers(entry[:, 4:8], little)[0]
     short = _numbers(entry[:, 8:10], little)[0]

@@ -87,9 +87,7 @@ def export_saved_model(
     size = tuple(int(side) for side in input_size)
     if num_classes is None:
         has_classes = hasattr(network, "num_classes")
-        num_classes = (
-            network.num_classes if has_classes else network.output_shape[-1]
-        )
+        num_classes = network.num_classes if has_classes else network.output_shape[-1]
     if num_classes != info.num_classes:
         raise InputError(
             f"The network has {num_classes} classes, {info.name} has "

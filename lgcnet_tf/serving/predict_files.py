@@ -90,7 +90,9 @@ def predict_files(
     files, errors = [], []
     for path, outputs in zip(paths, plan_outputs(paths, output_dir), strict=True):
         try:
-            done = _predict_file(client, info, pathlib.Path(path), outputs, overlay_alpha)
+            done = _predict_file(
+                client, info, pathlib.Path(path), outputs, overlay_alpha
+            )
             files.append(done)
         except _BadFile as error:
             failed(str(error))
@@ -119,9 +121,7 @@ class _BadFile(InputError):
     """One image is at fault, and no other."""
 
 
-def overlay(
-    image: np.ndarray, colors: np.ndarray, alpha: float = 0.6
-) -> np.ndarray:
+def overlay(image: np.ndarray, colors: np.ndarray, alpha: float = 0.6) -> np.ndarray:
     """Blends uint8 (height, width, 3) pictures, `alpha` of `colors`."""
     blended = Image.blend(Image.fromarray(image), Image.fromarray(colors), alpha)
     return np.asarray(blended)

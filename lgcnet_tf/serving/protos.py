@@ -39,9 +39,7 @@ def tensor_proto(values: np.ndarray | Sequence[bytes]) -> tensor_pb2.TensorProto
     """Packs an array, or a list of byte strings as a string tensor."""
     if isinstance(values, np.ndarray) and values.dtype != object:
         return tf.make_tensor_proto(values)
-    return tf.make_tensor_proto(
-        list(values), dtype=tf.string, shape=[len(values)]
-    )
+    return tf.make_tensor_proto(list(values), dtype=tf.string, shape=[len(values)])
 
 
 def predict_request(

@@ -39,9 +39,7 @@ class Servable:
             no readable SavedModel, or its own warm-up requests fail.
     """
 
-    def __init__(
-        self, name: str, base_path: str | os.PathLike, max_tensor_bytes: int
-    ):
+    def __init__(self, name: str, base_path: str | os.PathLike, max_tensor_bytes: int):
         self.name = name
         self.version = _newest_version(base_path)
         folder = pathlib.Path(base_path, str(self.version))
@@ -94,9 +92,7 @@ class Servable:
         response.model_spec.version.value = self.version
         response.model_spec.signature_name = signature_name
         for name in names:
-            response.outputs[name].CopyFrom(
-                tf.make_tensor_proto(outputs[name].numpy())
-            )
+            response.outputs[name].CopyFrom(tf.make_tensor_proto(outputs[name].numpy()))
         return response
 
     def _inputs(self, request, signature) -> dict[str, tf.Tensor]:

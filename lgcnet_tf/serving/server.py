@@ -224,9 +224,7 @@ def _answering(method: Callable) -> Callable:
     return answer
 
 
-def _find(
-    servables: Mapping[str, Servable], spec: model_pb2.ModelSpec
-) -> Servable:
+def _find(servables: Mapping[str, Servable], spec: model_pb2.ModelSpec) -> Servable:
     servable = servables.get(spec.name)
     if servable is None:
         raise RequestError(

@@ -162,7 +162,10 @@ def uniform(skeleton: Skeleton, operation: str) -> Genotype:
 def random_genotype(skeleton: Skeleton, generator: np.random.Generator) -> Genotype:
     """Draws every edge's operation uniformly (Table VII, setting a)."""
     cells = tuple(
-        tuple(str(name) for name in generator.choice(CELL_OPERATIONS, len(CELL_EDGE_NAMES)))
+        tuple(
+            str(name)
+            for name in generator.choice(CELL_OPERATIONS, len(CELL_EDGE_NAMES))
+        )
         for _ in range(skeleton.num_cells)
     )
     fusion = {

@@ -208,7 +208,9 @@ def _fusion_cell(skeleton: Skeleton, shape):
     """Work on every edge and every tap; the shape of the logits before resizing."""
     table, width = skeleton.fusion_cell, skeleton.fusion_channels
     specs = [skeleton.cells[tap] for tap in skeleton.taps]
-    maps = {name: shape(specs[level].stride, width) for name, level in table.levels.items()}
+    maps = {
+        name: shape(specs[level].stride, width) for name, level in table.levels.items()
+    }
     logits = (*maps[table.outputs[0]][:2], skeleton.num_classes)
     edges = {}
     for edge in table.edges:

@@ -71,7 +71,9 @@ class SweepOptions(RunOptions, RuntimeOptions):
         for stage in STAGES:
             path = getattr(self, f"{stage}_flags")
             if not path and stage != "evaluate":
-                raise InputError(f"--{stage}_flags is missing: a flagfile of lgcnet-{stage}.")
+                raise InputError(
+                    f"--{stage}_flags is missing: a flagfile of lgcnet-{stage}."
+                )
             if path and not os.path.isfile(path):
                 raise InputError(f"--{stage}_flags: {path}: no such file.")
 

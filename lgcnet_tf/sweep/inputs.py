@@ -81,7 +81,10 @@ def sweep_inputs(
             axes[stage][axis.removeprefix(FINETUNE)] = value
         search, tuning = (
             _with_defaults(kind, values.get(stage, {}) | given[stage] | axes[stage])
-            for stage, kind in (("search", SearchOptions), ("finetune", FinetuneOptions))
+            for stage, kind in (
+                ("search", SearchOptions),
+                ("finetune", FinetuneOptions),
+            )
         )
         evaluation = values.get("evaluate")
         if evaluation is None:

@@ -13,7 +13,9 @@ FIGURES = ("miou", "params", "macs", "predicted_ms", "measured_ms")
 """Averaged over the seeds; mIoU as a fraction of 1."""
 
 
-def trial_row(trial: Trial, measured: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def trial_row(
+    trial: Trial, measured: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The figures of a finished trial.
 
     Args:

@@ -104,7 +104,11 @@ def with_training(genotype: Genotype, *parts: list[dict[str, Any]]) -> Genotype:
 
 def _record(options, samples):
     return record(
-        options.dataset, samples.names, options.split, options.left_out, options.group_by
+        options.dataset,
+        samples.names,
+        options.split,
+        options.left_out,
+        options.group_by,
     )
 
 

@@ -237,7 +237,9 @@ class _Run(keras.callbacks.Callback):
         if not all(np.isfinite(w).all() for w in self.trained.get_weights()):
             self._fail("Weights became NaN or infinite at the last step")
         figures = {k: float(v) for k, v in (logs or {}).items()}
-        arrays = snapshot(self.trained, self.kept)  # before the hook, which may change it
+        arrays = snapshot(
+            self.trained, self.kept
+        )  # before the hook, which may change it
         try:
             with INTERRUPTION.raising():
                 added = self.end_epoch(epoch)

@@ -22,7 +22,11 @@ class MeanIoU(keras.metrics.MeanIoU):
 
     def __init__(self, num_classes, void_label=255, name="miou", **kwargs):
         super().__init__(
-            num_classes, ignore_class=void_label, sparse_y_pred=False, name=name, **kwargs
+            num_classes,
+            ignore_class=void_label,
+            sparse_y_pred=False,
+            name=name,
+            **kwargs,
         )
 
     def update_state(self, y_true, y_pred, sample_weight=None):

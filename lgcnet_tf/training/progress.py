@@ -39,7 +39,9 @@ def duration_text(seconds: float) -> str:
     if seconds < 90:
         return f"{math.ceil(seconds)} s"
     minutes = math.ceil(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"
+    return (
+        f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"
+    )
 
 
 class Progress:

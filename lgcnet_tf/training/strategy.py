@@ -85,7 +85,9 @@ def make_strategy(devices: Sequence[str] = (), batch_size: int | None = None) ->
                 "choice of devices here; use tensorflow or jax."
             )
         strategy = OneDevice()
-    _check_batch(batch_size, strategy, f"devices {', '.join(names) or 'of this machine'}")
+    _check_batch(
+        batch_size, strategy, f"devices {', '.join(names) or 'of this machine'}"
+    )
     return strategy
 
 

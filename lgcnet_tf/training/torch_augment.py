@@ -83,7 +83,10 @@ class DeviceData:
         images = torch.floor(images + 0.5).clamp_(0, 255)
         color = torch.as_tensor(MEAN_COLOR, dtype=images.dtype, device=images.device)
         images = torch.where(inside[..., None], images, color)
-        y, x = _nearest(rows, height, self.size[0]), _nearest(columns, width, self.size[1])
+        y, x = (
+            _nearest(rows, height, self.size[0]),
+            _nearest(columns, width, self.size[1]),
+        )
         labels = self.labels[index[:, None, None], y[:, :, None], x[:, None, :]]
         labels = torch.where(inside, labels.int(), VOID)
         return images.to(torch.uint8), labels

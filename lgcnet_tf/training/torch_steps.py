@@ -51,7 +51,9 @@ def train_step(
     with torch.no_grad():
         for optimizer, places in groups:
             known = [i for i in places if gradients[i] is not None]
-            _apply(optimizer, [gradients[i] for i in known], [variables[i] for i in known])
+            _apply(
+                optimizer, [gradients[i] for i in known], [variables[i] for i in known]
+            )
     return loss.detach()
 
 
@@ -197,13 +199,19 @@ class Constants(TorchFunctionMode):
         if function not in (torch.as_tensor, torch.tensor) or not args:
             return function(*args, **kwargs)
         data = args[0]
-        if not isinstance(data, (bool, int, float, complex, list, tuple, np.ndarray, np.generic)):
+        if not isinstance(
+            data, (bool, int, float, complex, list, tuple, np.ndarray, np.generic)
+        ):
             return function(*args, **kwargs)
         if isinstance(data, (list, tuple)) and any(torch.is_tensor(x) for x in data):
             return function(*args, **kwargs)
         array = np.asarray(data)
         key = (
-            type(data), array.dtype.str, array.shape, array.tobytes(), args[1:],
+            type(data),
+            array.dtype.str,
+            array.shape,
+            array.tobytes(),
+            args[1:],
             tuple(sorted((name, str(value)) for name, value in kwargs.items())),
         )
         if key not in self._kept:

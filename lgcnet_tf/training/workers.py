@@ -57,7 +57,9 @@ def this_worker() -> Worker:
         others = sorted(set(cluster) - {"chief", "worker"})
         own = (task.get("type", "worker"), int(task.get("index", 0)))
     except (ValueError, TypeError, AttributeError):
-        raise InputError(f"TF_CONFIG cannot be read: {form}. Received: {text}") from None
+        raise InputError(
+            f"TF_CONFIG cannot be read: {form}. Received: {text}"
+        ) from None
     if others:
         raise InputError(f"TF_CONFIG names tasks {', '.join(others)}; {form}.")
     if len(tasks) < 2:

@@ -48,7 +48,11 @@ def test_gpu_script_searches_and_trains_on_a_bare_machine(tmp_path):
 
     out = tmp_path / "out"
     result = run_script(
-        "--quick", "--search_steps=2", "--minutes=2", f"--output_dir={out}", "--max_steps=3"
+        "--quick",
+        "--search_steps=2",
+        "--minutes=2",
+        f"--output_dir={out}",
+        "--max_steps=3",
     )
     assert result.returncode == 0, result.stderr
     files = {path.name for path in out.iterdir()}
@@ -60,7 +64,9 @@ def test_gpu_script_searches_and_trains_on_a_bare_machine(tmp_path):
     history = json.loads((out / "history.json").read_text())
     assert history[-1]["step"] == 3 and 0 <= history[-1]["miou"] <= 1
     timings = json.loads((out / "timings.json").read_text())
-    assert set(timings["latency_ms"]) == {f"32x64 {n}" for n in ("float32", "tf32", "bfloat16")}
+    assert set(timings["latency_ms"]) == {
+        f"32x64 {n}" for n in ("float32", "tf32", "bfloat16")
+    }
 
 
 def test_masks_and_times_of_a_network(small_skeleton, images):
@@ -82,9 +88,12 @@ def test_masks_and_times_of_a_network(small_skeleton, images):
 
 def test_a_drive_that_is_not_there(tmp_path):
     result = run_script(
-        "--dataset=toy_streets", "--splits=train", "--left_out=0006R0", f"--output_dir={tmp_path}"
+        "--dataset=toy_streets",
+        "--splits=train",
+        "--left_out=0006R0",
+        f"--output_dir={tmp_path}",
     )
     assert result.returncode == 1
-    assert result.stderr.strip().endswith(
-        "names begin so; some must, and some not."
-    ), result.stderr
+    assert result.stderr.strip().endswith("names begin so; some must, and some not."), (
+        result.stderr
+    )

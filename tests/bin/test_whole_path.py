@@ -163,7 +163,12 @@ def test_saved_model_is_evaluated_like_the_network(path, tmp_path):
 def test_client_writes_mask_and_overlay_next_to_the_image(path, server, tmp_path):
     sample = load_samples("toy_streets", "val")[1]
     Image.fromarray(sample.image).save(tmp_path / "street.png")
-    run("predict", f"--server={server}", "--wait_s=120", f"--images={tmp_path}/street.png")
+    run(
+        "predict",
+        f"--server={server}",
+        "--wait_s=120",
+        f"--images={tmp_path}/street.png",
+    )
     for kind in ("mask", "overlay"):
         with Image.open(tmp_path / f"street_{kind}.png") as picture:
             assert picture.size == sample.image.shape[1::-1]
@@ -173,7 +178,11 @@ def test_plot_draws_every_run(path):
     for name in ("latency", "search", "finetune", "evaluate"):
         run("plot", f"--output_dir={path}/{name}")
         assert (path / name / "report.html").stat().st_size > 1000
-    for name in ("search/cells.png", "search/fusion_cell.png", "evaluate/predictions.png"):
+    for name in (
+        "search/cells.png",
+        "search/fusion_cell.png",
+        "evaluate/predictions.png",
+    ):
         Image.open(path / name).verify()
 
 

@@ -43,7 +43,9 @@ def test_every_operation(small_skeleton):
 
 
 def test_maps_are_not_transposed(small_skeleton):
-    (workload, *_) = [w for w in one_of_each(small_skeleton) if w.operation == "conv_3x3"]
+    (workload, *_) = [
+        w for w in one_of_each(small_skeleton) if w.operation == "conv_3x3"
+    ]
     shape = (1, *workload.input_shape)
     model = onnx.load_from_string(to_onnx(build_workload(workload), shape, "float32"))
     assert [node.op_type for node in model.graph.node] == ["Relu", "Conv"]

@@ -39,7 +39,9 @@ def convolutions(model):
 
 
 def test_weights_have_a_scale_a_channel_and_no_zero_point(eight_bits):
-    values = {t.name: onnx.numpy_helper.to_array(t) for t in eight_bits.graph.initializer}
+    values = {
+        t.name: onnx.numpy_helper.to_array(t) for t in eight_bits.graph.initializer
+    }
     seen = 0
     for node, (_, weights, *_) in convolutions(eight_bits):
         assert weights.op_type == "DequantizeLinear"
@@ -109,7 +111,9 @@ def test_a_method_has_outliers_cut_off(batches):
     largest = {}
     for method in CALIBRATION_METHODS:
         model = onnx.load_from_string(quantize(graph, maps, method=method))
-        scales = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer}
+        scales = {
+            t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer
+        }
         first = next(n for n in model.graph.node if n.op_type == "QuantizeLinear")
         largest[method] = float(scales[first.input[1]]) * 255
     assert largest["minmax"] > 1000

@@ -9,9 +9,9 @@ def test_computes_so_and_as_before_afterwards(deployed, images):
     exact = np.asarray(deployed(x))
     with computing_in(deployed, "bfloat16"):
         rounded = np.asarray(deployed(x))
-        assert {
-            edge.compute_dtype for edge in deployed.fusion.edges.values()
-        } == {"bfloat16"}
+        assert {edge.compute_dtype for edge in deployed.fusion.edges.values()} == {
+            "bfloat16"
+        }
         assert deployed.resize.compute_dtype == "float32"
     assert rounded.dtype == np.float32
     assert 1e-4 < np.abs(rounded - exact).max() < 0.2 * np.abs(exact).max()

@@ -141,12 +141,16 @@ def test_fingerprint_follows_any_change(small_camvid):
     assert camvid.CamvidFolder(small_camvid).fingerprint() != before
 
 
-@pytest.mark.parametrize("folder, name", [("train", "train_0"), ("trainannot", "train_1")])
+@pytest.mark.parametrize(
+    "folder, name", [("train", "train_0"), ("trainannot", "train_1")]
+)
 def test_a_link_to_nothing_is_one_line(small_camvid, folder, name):
     path = small_camvid / folder / f"{name}.png"
     path.unlink()
     path.symlink_to(small_camvid / "nowhere.png")
-    with pytest.raises(InputError, match=f"^{path}: cannot be read: No such file[^\n]*$"):
+    with pytest.raises(
+        InputError, match=f"^{path}: cannot be read: No such file[^\n]*$"
+    ):
         camvid.CamvidFolder(small_camvid).fingerprint()
     with pytest.raises(InputError, match=f"^{path}: cannot be read: "):
         read_all(small_camvid)
@@ -164,5 +168,7 @@ def test_labels_of_two_bits_and_of_sixteen(small_camvid, picture_files):
     np.testing.assert_array_equal(samples[1].label, sixteen)
     data = picture_files.png_file(values, 16, picture_files.GRAY)
     (folder / "train_0.png").write_bytes(data)
-    with pytest.raises(InputError, match="train_0.png: label values .* Received: 256, 257"):
+    with pytest.raises(
+        InputError, match="train_0.png: label values .* Received: 256, 257"
+    ):
         read_all(small_camvid)

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from lgcnet_tf.config import DataOptions
-from lgcnet_tf.data import Sample, Samples, dataset_info, divide, groups_of, load_samples
+from lgcnet_tf.data import (
+    Sample,
+    Samples,
+    dataset_info,
+    divide,
+    groups_of,
+    load_samples,
+)
 from lgcnet_tf.data.camvid.folder import split_names
 from lgcnet_tf.data.groups import join_samples
 from lgcnet_tf.errors import InputError
@@ -41,7 +48,9 @@ def test_camvids_drives():
 
 def test_samples_keep_their_order_and_their_pictures():
     reads = []
-    both = join_samples([make(["a_0", "b_0"], reads=reads), make(["b_1", "a_1"], "val", reads)])
+    both = join_samples(
+        [make(["a_0", "b_0"], reads=reads), make(["b_1", "a_1"], "val", reads)]
+    )
     assert both.split == "train,val"
     assert both.names == ("a_0", "b_0", "b_1", "a_1")
     inside, outside = divide(both, ("b",), GROUP_BY, "--groups")
@@ -60,7 +69,9 @@ def test_a_pattern_without_a_group_matches_the_whole():
 
 def test_groups_that_are_not_there():
     names = [f"{group}_{index}" for group in ("b", "a") for index in range(2)]
-    with pytest.raises(InputError, match=r"no group 'c'. Groups: a \(2\), b \(2\)\.") as error:
+    with pytest.raises(
+        InputError, match=r"no group 'c'. Groups: a \(2\), b \(2\)\."
+    ) as error:
         divide(make(names), ("a", "c"), GROUP_BY, "--left_out")
     assert "--left_out=a,c" in str(error.value) and "\n" not in str(error.value)
 

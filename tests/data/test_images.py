@@ -40,7 +40,9 @@ def test_the_cases_that_came_out_wrong():
     assert phone.shape == street.shape
     # The same picture but for JPEG's losses; on its side it would be far off.
     assert np.abs(phone.astype(int) - street).mean() < 4
-    with pytest.raises(InputError, match="^picture.webp: a WEBP picture; only PNG and JPEG"):
+    with pytest.raises(
+        InputError, match="^picture.webp: a WEBP picture; only PNG and JPEG"
+    ):
         images.decode_image((CASES / "picture.webp").read_bytes(), "picture.webp")
 
 
@@ -78,7 +80,9 @@ def test_pictures_and_labels_are_turned_as_pillow_turns_them(
     np.testing.assert_array_equal(images.decode_label(png, "x"), expected)
     np.testing.assert_array_equal(images.decode_image(png, "x")[..., 1], expected)
     colors = np.random.default_rng(turn).integers(0, 256, (16, 24, 3), np.uint8)
-    jpeg = picture_files.with_exif(encoded(Image.fromarray(colors), "JPEG"), block, late)
+    jpeg = picture_files.with_exif(
+        encoded(Image.fromarray(colors), "JPEG"), block, late
+    )
     upright = ImageOps.exif_transpose(Image.open(io.BytesIO(jpeg)))
     np.testing.assert_array_equal(images.decode_image(jpeg, "x"), np.asarray(upright))
 
@@ -105,7 +109,12 @@ def test_a_damaged_or_unknown_orientation_is_upright(picture_files):
 @pytest.mark.parametrize("depth", [1, 2, 4, 8])
 def test_labels_are_the_integers_of_the_file(picture_files, depth):
     values = np.arange(12 * 24).reshape(12, 24) % 2**depth
-    colors = [(b"PLTE", bytes(range(3 * min(2**depth, 80))) + bytes(3 * max(0, 2**depth - 80)))]
+    colors = [
+        (
+            b"PLTE",
+            bytes(range(3 * min(2**depth, 80))) + bytes(3 * max(0, 2**depth - 80)),
+        )
+    ]
     for kind, chunks in ((picture_files.GRAY, ()), (picture_files.PALETTE, colors)):
         for interlaced in (False, True):
             data = picture_files.png_file(values, depth, kind, chunks, interlaced)
@@ -120,7 +129,9 @@ def test_sixteen_bit_labels_are_read_exactly_or_refused(picture_files):
     np.testing.assert_array_equal(images.decode_label(data, "x"), values)
     values[3, 5], values[4, 0] = 300, 65535
     data = picture_files.png_file(values, 16, picture_files.GRAY)
-    with pytest.raises(InputError, match="x.png: .* Received: 300, 65535; 300 at x=5, y=3"):
+    with pytest.raises(
+        InputError, match="x.png: .* Received: 300, 65535; 300 at x=5, y=3"
+    ):
         images.decode_label(data, "x.png")
 
 
@@ -131,7 +142,9 @@ def test_labels_with_colours_or_alpha_are_refused(mode):
 
 
 def test_lossy_labels_are_refused():
-    with pytest.raises(InputError, match="x.png: a JPEG picture; a label map must be a PNG"):
+    with pytest.raises(
+        InputError, match="x.png: a JPEG picture; a label map must be a PNG"
+    ):
         images.decode_label(encoded(Image.new("L", (8, 8)), "JPEG"), "x.png")
 
 
@@ -139,7 +152,9 @@ def test_lossy_labels_are_refused():
 def test_other_formats_are_named(kind):
     data = encoded(Image.new("RGB", (8, 8)), kind)
     for decode in (images.decode_image, images.decode_label):
-        with pytest.raises(InputError, match=f"^x.png: a {kind} picture; only PNG and JPEG"):
+        with pytest.raises(
+            InputError, match=f"^x.png: a {kind} picture; only PNG and JPEG"
+        ):
             decode(data, "x.png")
 
 

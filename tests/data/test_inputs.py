@@ -17,7 +17,9 @@ def files_of(folder, split="train"):
 def test_files_of_a_split_by_name(small_camvid):
     found = files_of(small_camvid)
     assert len(found) == 10
-    assert {"train/train_0.png", "train/train_1.jpg", "trainannot/train_1.png"} < set(found)
+    assert {"train/train_0.png", "train/train_1.jpg", "trainannot/train_1.png"} < set(
+        found
+    )
     assert split_inputs("camvid", "train", small_camvid)[CLASSES]["8"] == "Car"
 
 
@@ -26,10 +28,16 @@ def test_only_what_changed_is_another(small_camvid):
     path = small_camvid / "train" / "train_2.png"
     path.write_bytes(path.read_bytes() + b"\0")
     for folder in ("train", "trainannot"):
-        (small_camvid / folder / "train_4.png").rename(small_camvid / folder / "new.png")
+        (small_camvid / folder / "train_4.png").rename(
+            small_camvid / folder / "new.png"
+        )
     after = files_of(small_camvid)
     changed = {name for name in before if after.get(name) != before[name]}
-    assert changed == {"train/train_2.png", "train/train_4.png", "trainannot/train_4.png"}
+    assert changed == {
+        "train/train_2.png",
+        "train/train_4.png",
+        "trainannot/train_4.png",
+    }
     assert set(after) - set(before) == {"train/new.png", "trainannot/new.png"}
     assert files_of(small_camvid, "val") == other
     assert files_of(small_camvid, "test") == {}

@@ -47,7 +47,9 @@ def test_turned_pictures_and_labels_are_as_upright(small_camvid, picture_files, 
             (small_camvid / folder / f"{sample.name}.jpg").unlink(missing_ok=True)
             path = small_camvid / folder / f"{sample.name}.png"
             Image.fromarray(stored).save(path)
-            turned = picture_files.with_exif(path.read_bytes(), picture_files.exif(turn))
+            turned = picture_files.with_exif(
+                path.read_bytes(), picture_files.exif(turn)
+            )
             path.write_bytes(turned)
     assert_same(load_samples("camvid", "val", small_camvid), upright)
     batches = training_dataset(

@@ -27,7 +27,9 @@ def ground_truth(tmp_path):
     generator = np.random.default_rng(5)
     files = []
     for frame in range(3):
-        coarse = generator.integers(0, 31, (SIZE[0] // 4, SIZE[1] // 4)).astype(np.uint8)
+        coarse = generator.integers(0, 31, (SIZE[0] // 4, SIZE[1] // 4)).astype(
+            np.uint8
+        )
         ids = np.kron(coarse, np.ones((4, 4), np.uint8))
         path = tmp_path / "gt" / f"ulm_000000_{frame:06d}_gtFine_labelIds.png"
         path.parent.mkdir(exist_ok=True)
@@ -44,7 +46,9 @@ def oracle(monkeypatch, predictions, ground_truth):
     monkeypatch.setattr(arguments, "JSONOutput", False)
     monkeypatch.setattr(arguments, "quiet", True)
     found = scripts.evaluateImgLists(
-        [str(path) for path in predictions], [str(path) for path in ground_truth], arguments
+        [str(path) for path in predictions],
+        [str(path) for path in ground_truth],
+        arguments,
     )
     scores = [found["classScores"][label.name] for label in EVALUATED]
     return np.array(scores), found["averageScoreClasses"]
@@ -52,7 +56,9 @@ def oracle(monkeypatch, predictions, ground_truth):
 
 def noisy(ids, generator, candidates):
     wrong = generator.random(ids.shape) < 0.3
-    return np.where(wrong, generator.choice(candidates, ids.shape), ids).astype(np.uint8)
+    return np.where(wrong, generator.choice(candidates, ids.shape), ids).astype(
+        np.uint8
+    )
 
 
 @pytest.mark.parametrize("ignored_predictions", [False, True])
@@ -82,7 +88,9 @@ def test_submission_scores_as_the_evaluation_that_wrote_it(
     for path in ground_truth:
         label = train_ids(np.asarray(Image.open(path)), path.name)
         guess = np.where(label == 255, generator.integers(0, 19, SIZE), label)
-        guess = np.where(generator.random(SIZE) < 0.25, generator.integers(0, 19, SIZE), guess)
+        guess = np.where(
+            generator.random(SIZE) < 0.25, generator.integers(0, 19, SIZE), guess
+        )
         images.append(np.repeat(guess[..., None], 3, -1).astype(np.uint8))
         name = path.name.removesuffix("_gtFine_labelIds.png")
         found.append(Sample(name, images[-1], label))
@@ -130,7 +138,9 @@ def test_bad_input_leaves_nothing_behind(tmp_path, ground_truth):
         sample = Sample(name, image, image[..., 0])
         samples = Samples(INFO, "test", 1, lambda i, sample=sample: sample)
         with pytest.raises(InputError, match=message):
-            write_submission(lambda x, v=value: np.full(x.shape[:3], v), samples, output)
+            write_submission(
+                lambda x, v=value: np.full(x.shape[:3], v), samples, output
+            )
     assert not output.exists() or not any(output.iterdir())
     with pytest.raises(InputError, match="absent.png"):
         evaluate_files([(tmp_path / "absent.png", ground_truth[0])])

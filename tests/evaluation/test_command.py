@@ -70,9 +70,13 @@ def test_accuracy_is_of_what_is_timed(options, trained, runtime, precision, batc
     if precision == "int8":
         images = images_of_training_split("toy_streets", "", "minmax")
     own = get_runtime(runtime, precision=precision, images=images)
-    compiled = own.compile(ClassMap(deploy(load_network(trained))), (1, 32, 64, 3), "uint8")
+    compiled = own.compile(
+        ClassMap(deploy(load_network(trained))), (1, 32, 64, 3), "uint8"
+    )
     expected = counted(lambda images: np.asarray(compiled.predict(images)), (32, 64))
-    assert results["miou"] == pytest.approx(expected, rel=1e-3 if batch_size > 1 else 1e-9)
+    assert results["miou"] == pytest.approx(
+        expected, rel=1e-3 if batch_size > 1 else 1e-9
+    )
     if precision == "int8":
         float32 = counted(load_model(str(trained)).predict_mask, (32, 64))
         assert results["miou"] != pytest.approx(float32, rel=1e-6)
@@ -119,9 +123,7 @@ def test_a_genotype_has_no_accuracy(options, trained, tmp_path, capsys):
     load_genotype(trained).save(path)
     options = dataclasses.replace(options, model=str(path), input_size=(32, 64))
     with pytest.raises(InputError, match="--submission writes files of Cityscapes"):
-        evaluate_model(
-            dataclasses.replace(options, submission=True)
-        )
+        evaluate_model(dataclasses.replace(options, submission=True))
     results = evaluate_model(options)
     assert results["weights"] == "random"
     for name in ("miou", "pixel_accuracy", "per_class_iou"):

@@ -8,7 +8,12 @@ import pytest
 from lgcnet_tf.data import Sample, Samples, dataset_info
 from lgcnet_tf.data.geometry import FITS
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.evaluation import confusion_matrix, evaluate, mask_function, predict_samples
+from lgcnet_tf.evaluation import (
+    confusion_matrix,
+    evaluate,
+    mask_function,
+    predict_samples,
+)
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.space import Skeleton, uniform
 
@@ -100,8 +105,12 @@ def test_bad_input_is_one_clear_line():
 
 def test_mask_function_is_the_networks_argmax_and_follows_its_weights():
     skeleton = Skeleton(
-        num_classes=8, initial_channels=2, num_cells=2, reduction_cells=(1,),
-        fusion="none", fusion_taps=(0,),
+        num_classes=8,
+        initial_channels=2,
+        num_cells=2,
+        reduction_cells=(1,),
+        fusion="none",
+        fusion_taps=(0,),
     )
     network = Network(skeleton, (16, 24), uniform(skeleton, "conv_3x3"))
     predict = mask_function(network)

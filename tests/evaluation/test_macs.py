@@ -34,8 +34,12 @@ def test_plain_model_by_hand():
 def test_pruned_network_by_hand():
     """One live cell of two, every live edge at its own shape."""
     skeleton = Skeleton(
-        num_classes=5, initial_channels=2, num_cells=2, reduction_cells=(1,),
-        fusion="none", fusion_taps=(0,),
+        num_classes=5,
+        initial_channels=2,
+        num_cells=2,
+        reduction_cells=(1,),
+        fusion="none",
+        fusion_taps=(0,),
     )
     cells = (
         # n1 alone: its first input is skipped, its second a dilated one.
@@ -61,7 +65,12 @@ def test_pruned_network_by_hand():
 def test_fusion_edges_count_with_their_own_shapes():
     """Global pooling leaves its conv 1, 4 or 25 positions; a doubling its input's."""
     skeleton = Skeleton(
-        5, 2, num_cells=3, reduction_cells=(1, 2), fusion_taps=(0, 1, 2), fusion_channels=4
+        5,
+        2,
+        num_cells=3,
+        reduction_cells=(1, 2),
+        fusion_taps=(0, 1, 2),
+        fusion_channels=4,
     )
     pooled = dict.fromkeys((edge.name for edge in DENSE.keep_edges), "global_pool_1x1")
     plain = pooled | dict.fromkeys((edge.name for edge in DENSE.up_edges), "bilinear")
@@ -114,8 +123,12 @@ def test_heads_by_hand(fusion, by_hand):
 def test_agrees_with_the_sum_over_units_of_random_networks():
     """Every conv of the backbone by its kernel and its cell's own size."""
     skeleton = Skeleton(
-        num_classes=4, initial_channels=2, num_cells=4, reduction_cells=(1,),
-        fusion="none", fusion_taps=(0,),
+        num_classes=4,
+        initial_channels=2,
+        num_cells=4,
+        reduction_cells=(1,),
+        fusion="none",
+        fusion_taps=(0,),
     )
     genotype = random_genotype(skeleton, np.random.default_rng(2))
     network = Network(skeleton, (32, 64), genotype)

@@ -35,7 +35,9 @@ def test_agrees_with_keras():
     generator = np.random.default_rng(1)
     label = generator.integers(0, 11, (2, 30, 40)).astype(np.uint8)
     prediction = np.where(
-        generator.random(label.shape) < 0.6, label, generator.integers(0, 11, label.shape)
+        generator.random(label.shape) < 0.6,
+        label,
+        generator.integers(0, 11, label.shape),
     )
     label[:, :3] = 255
     matrix = ConfusionMatrix(11)

@@ -57,7 +57,9 @@ def test_bars_are_as_long_as_the_ious(tmp_path):
     lengths = blue[blue > 20]
     assert lengths.min() / lengths.max() == pytest.approx(0.5 / (10 / 15), abs=0.03)
     again = per_class_iou(result.to_dict(), tmp_path / "dict.png")
-    np.testing.assert_array_equal(np.asarray(Image.open(again)), np.asarray(Image.open(path)))
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(again)), np.asarray(Image.open(path))
+    )
     with pytest.raises(InputError, match="no per_class_iou"):
         per_class_iou({"miou": 0.5}, tmp_path / "bad.png")
 

@@ -10,7 +10,10 @@ def inks(path):
 
 
 def test_every_group_is_drawn(tmp_path):
-    points = {"random networks": [(10.0, 11.0), (20.0, 19.0)], "searched": [(15.0, 15.5)]}
+    points = {
+        "random networks": [(10.0, 11.0), (20.0, 19.0)],
+        "searched": [(15.0, 15.5)],
+    }
     path = predicted_measured(points, tmp_path / "both.png", "a title")
     assert {(0x1F, 0x5F, 0xA8), (0xB8, 0x52, 0x0A)} <= inks(path)
     points["searched"] = []

@@ -43,14 +43,18 @@ def test_cells_have_the_colours_of_their_operations(genotype, tmp_path):
     [("conv_3x3", "convolution"), ("sep_conv_3x3", "separable convolution")],
 )
 def test_only_the_operations_there_are_drawn(operation, expected, tmp_path):
-    skeleton = Skeleton(num_cells=2, reduction_cells=(1,), fusion="none", fusion_taps=(0,))
+    skeleton = Skeleton(
+        num_cells=2, reduction_cells=(1,), fusion="none", fusion_taps=(0,)
+    )
     path = draw_genotype(uniform(skeleton, operation), tmp_path / "cells.png")
     assert families_in(path) == {expected}
 
 
 def test_dead_edges_are_faint(tmp_path):
     """Cell 1 reads s0 alone, so nothing of cell 0 does anything."""
-    skeleton = Skeleton(num_cells=2, reduction_cells=(), fusion="none", fusion_taps=(0,))
+    skeleton = Skeleton(
+        num_cells=2, reduction_cells=(), fusion="none", fusion_taps=(0,)
+    )
     cells = (
         ("conv_3x3",) * 5,
         ("max_pool_3x3", "none", "max_pool_3x3", "none", "max_pool_3x3"),

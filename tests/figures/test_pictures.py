@@ -27,7 +27,9 @@ def shares(picture):
 
 def test_every_pixel_is_there_in_its_place_and_colour(tmp_path):
     images, labels, predictions = rows(2)
-    path = side_by_side(images, labels, predictions, INFO, tmp_path / "out" / "rows.png")
+    path = side_by_side(
+        images, labels, predictions, INFO, tmp_path / "out" / "rows.png"
+    )
     picture = np.asarray(Image.open(path).convert("RGB"))
     # Three panels of twice 240 pixels and four gaps; two rows of twice 60.
     assert picture.shape[1] == 3 * 480 + 4 * 12

@@ -114,7 +114,9 @@ def test_operation_identity_reasons_over_forty_nodes(alpha, randomise):
     updated = ops.convert_to_numpy(layer(alpha[:2].astype("float32")))
 
     np.testing.assert_allclose(updated[1], expected.reshape(5, 8), rtol=1e-4, atol=1e-5)
-    assert pair.adjacency(current.astype("float32"), previous.astype("float32")).shape == (40, 40)
+    assert pair.adjacency(
+        current.astype("float32"), previous.astype("float32")
+    ).shape == (40, 40)
 
 
 def test_fully_connected_over_the_flattened_logits(alpha, randomise):

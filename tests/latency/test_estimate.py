@@ -91,7 +91,9 @@ def built(table, network):
             for part in network.fusion.parts.values()
             for name, edges in part.items()
         ]
-        for edge, layer in sorted(layers, key=lambda found: fusion.edges.index(found[0])):
+        for edge, layer in sorted(
+            layers, key=lambda found: fusion.edges.index(found[0])
+        ):
             units += isinstance(layer, Unit)
             if edge.source in depends:
                 operation = network.genotype.fusion[edge.name]

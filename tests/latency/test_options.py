@@ -61,7 +61,10 @@ def test_pictures_are_what_int8_is_fitted_to(pictures):
 
 
 def test_pictures_for_nothing(pictures):
-    for wrong in ({"calibration_images": str(pictures)}, {"calibration_method": "entropy"}):
+    for wrong in (
+        {"calibration_images": str(pictures)},
+        {"calibration_method": "entropy"},
+    ):
         with pytest.raises(InputError, match="is for --precision=int8"):
             RuntimeOptions(**wrong).make_runtime()
 

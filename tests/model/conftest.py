@@ -20,11 +20,15 @@ def windows(x, kernel, stride, dilation=1, fill=0.0):
     for i in range(kernel):
         for j in range(kernel):
             top, left = i * dilation, j * dilation
-            yield i, j, padded[
-                :,
-                top : top + (rows - 1) * stride + 1 : stride,
-                left : left + (columns - 1) * stride + 1 : stride,
-            ]
+            yield (
+                i,
+                j,
+                padded[
+                    :,
+                    top : top + (rows - 1) * stride + 1 : stride,
+                    left : left + (columns - 1) * stride + 1 : stride,
+                ],
+            )
 
 
 class Oracle:

@@ -85,7 +85,10 @@ def test_no_such_entry():
 def test_cards_that_come_with_the_package(name):
     card = zoo.load_card(name)
     genotype = zoo.load_genotype(name)
-    assert card.name == name and tuple(genotype.provenance["input_size"]) == card.input_size
+    assert (
+        card.name == name
+        and tuple(genotype.provenance["input_size"]) == card.input_size
+    )
     curves = sorted(p.name for p in (zoo.ZOO / name).glob("*_curves.png"))
     readme = (zoo.ZOO / name / "README.md").read_text()
     assert readme == cards.readme_text(card, curves)

@@ -54,9 +54,7 @@ def test_unpruned_and_without_fusion_cell(small_skeleton, randomise, images):
         deployed = deploy(network)
         assert deployed.count_params() < network.count_params()
         x = images(*SIZE)
-        np.testing.assert_allclose(
-            logits(deployed, x), logits(network, x), atol=1e-4
-        )
+        np.testing.assert_allclose(logits(deployed, x), logits(network, x), atol=1e-4)
 
 
 def test_no_normalisation_is_left(network, deployed):

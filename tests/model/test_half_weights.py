@@ -12,7 +12,11 @@ from lgcnet_tf.space import uniform
 @pytest.fixture
 def network(small_skeleton, randomise):
     skeleton = small_skeleton(
-        initial_channels=8, num_cells=2, reduction_cells=(1,), fusion="none", fusion_taps=()
+        initial_channels=8,
+        num_cells=2,
+        reduction_cells=(1,),
+        fusion="none",
+        fusion_taps=(),
     )
     return randomise(Network(skeleton, (32, 48), uniform(skeleton, "conv_3x3")))
 

@@ -119,9 +119,7 @@ def test_strided_dilated_is_dilate_then_subsample(dilation, size, oracle, random
 
     found = call(unit, x)
 
-    np.testing.assert_allclose(
-        found, call(full, x)[:, ::2, ::2], rtol=1e-4, atol=1e-4
-    )
+    np.testing.assert_allclose(found, call(full, x)[:, ::2, ::2], rtol=1e-4, atol=1e-4)
     name = f"dil_sep_conv_3x3_d{dilation}"
     expected = oracle.operation(name, full, x.astype("float64"), stride=2)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)

@@ -55,7 +55,9 @@ def test_gradients_and_statistics_are_the_same(
     else:
         settings, generator = {"sampling": form}, np.random.default_rng(1)
         skeleton = small_skeleton(num_cells=1, reduction_cells=(), fusion="none")
-        shapes = {edge: len(names) for edge, names in fusion_candidates(skeleton).items()}
+        shapes = {
+            edge: len(names) for edge, names in fusion_candidates(skeleton).items()
+        }
         z = {
             "cells": generator.dirichlet(np.ones(8), (skeleton.num_cells, 5)),
             "fusion": {e: generator.dirichlet(np.ones(n)) for e, n in shapes.items()},

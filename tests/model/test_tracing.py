@@ -38,7 +38,9 @@ def run(edges, training):
         return y, tape.gradient(loss, [x, z, weights])
 
     found = [np.asarray(a) for a in tf.nest.flatten(step())]
-    return found + [np.asarray(v) for edge in edges for v in edge.non_trainable_variables]
+    return found + [
+        np.asarray(v) for edge in edges for v in edge.non_trainable_variables
+    ]
 
 
 @pytest.mark.parametrize("training", [True, False])

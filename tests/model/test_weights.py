@@ -26,9 +26,7 @@ def logits(network, images, **kwargs):
 
 @pytest.fixture(scope="module")
 def skeleton(small_skeleton):
-    return small_skeleton(
-        num_cells=3, reduction_cells=(1, 2), fusion_taps=(0, 1, 2)
-    )
+    return small_skeleton(num_cells=3, reduction_cells=(1, 2), fusion_taps=(0, 1, 2))
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +63,7 @@ def supernet(skeleton, randomise):
     return randomise(Network(skeleton, SIZE), seed=2)
 
 
-def test_a_derived_network_takes_its_part_of_the_supernet(
-    supernet, skeleton, images
-):
+def test_a_derived_network_takes_its_part_of_the_supernet(supernet, skeleton, images):
     """Learned scales and offsets begin as 1 and 0, so that it computes the same."""
     mixed = (SEP, "max_pool_3x3", "none", "dil_sep_conv_3x3_d4", CONV)
     chosen = uniform(skeleton, SEP)
@@ -114,7 +110,9 @@ def test_another_genotype_takes_what_is_equal_on_equal_edges(source, make):
     target = make(CONV)
     before = {path: unit.get_weights() for path, unit in target.units.items()}
     report = transfer_weights(source, target)
-    edges = {path for path in target.units if path.startswith("cell_") and "/edge" in path}
+    edges = {
+        path for path in target.units if path.startswith("cell_") and "/edge" in path
+    }
     assert set(report.missing) == edges
     assert not report.mismatched
     for path, unit in target.units.items():
@@ -195,5 +193,7 @@ def test_the_report_is_json(source, make):
 
 def test_nothing_fits(source, make):
     other = make(CONV, initial_channels=3, fusion_channels=5)
-    with pytest.raises(InputError, match="mine: its weights fit none of this network's"):
+    with pytest.raises(
+        InputError, match="mine: its weights fit none of this network's"
+    ):
         transfer_weights(source, other, "mine")

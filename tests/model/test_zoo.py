@@ -138,7 +138,6 @@ def test_a_supernet_is_no_derived_network(skeleton, tmp_path):
         zoo.load_network(tmp_path / "supernet.keras")
 
 
-
 @pytest.mark.parametrize("name", zoo.zoo_names())
 def test_models_that_come_with_the_package(name):
     assert zoo.load_network(name).genotype == zoo.load_genotype(name)

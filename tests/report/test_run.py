@@ -46,7 +46,9 @@ class Page(html.parser.HTMLParser):
 
 
 def test_everything_a_search_leaves_is_drawn_and_embedded(run_dir):
-    Image.fromarray(np.full((4, 6, 3), 7, np.uint8)).save(run_dir / "val_predictions.png")
+    Image.fromarray(np.full((4, 6, 3), 7, np.uint8)).save(
+        run_dir / "val_predictions.png"
+    )
     before = {path.name for path in run_dir.iterdir()}
     written = plot_run(run_dir)
     names = [path.name for path in written]
@@ -116,7 +118,10 @@ def test_a_second_time_gives_the_same(tmp_path, results):
 
 def test_what_is_not_there_is_left_out(tmp_path, history):
     write_json(tmp_path / "history.json", history)
-    assert [p.name for p in plot_run(tmp_path)] == ["training_curves.png", "report.html"]
+    assert [p.name for p in plot_run(tmp_path)] == [
+        "training_curves.png",
+        "report.html",
+    ]
     page = Page(tmp_path / "report.html")
     assert list(page.pictures) == ["Training"] and "Genotype" not in page.text
 
@@ -132,7 +137,9 @@ def test_what_is_not_there_is_left_out(tmp_path, history):
         ("alphas_history.npz", "no archive", "alphas_history.npz"),
     ],
 )
-def test_a_damaged_file_is_named_and_nothing_is_written(tmp_path, name, content, message):
+def test_a_damaged_file_is_named_and_nothing_is_written(
+    tmp_path, name, content, message
+):
     (tmp_path / name).write_text(content)
     with pytest.raises(InputError, match=message):
         plot_run(tmp_path)

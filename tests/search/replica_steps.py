@@ -48,9 +48,7 @@ def state(model):
             [*model.trainable_variables, *model.non_trainable_variables]
         ),
         "slots": [keras.ops.convert_to_numpy(v) for v in joint.variables],
-        "iterations": [
-            int(keras.ops.convert_to_numpy(o.iterations)) for o in steppers
-        ],
+        "iterations": [int(keras.ops.convert_to_numpy(o.iterations)) for o in steppers],
         "synchronized": next(iter(model.network.units.values())).norm.synchronized,
     }
 

@@ -83,7 +83,10 @@ def test_of_single_changes_the_least_sure_gives_way(costs):
         for o in range(len(logits)):
             other = best[1].copy()
             other[j] = o
-            if abs(float(costs.predicted_latencies(best[0], other)) / target - 1) <= 0.05:
+            if (
+                abs(float(costs.predicted_latencies(best[0], other)) / target - 1)
+                <= 0.05
+            ):
                 losses["fusion", j, o] = logits.max() - logits[o]
     place = min(losses, key=losses.get)
     if place[0] == "fusion":
@@ -100,7 +103,9 @@ def test_shared_cells_stay_alike(costs, factor):
     choice, changed = TargetedDerivation(costs, kinds, target)(cells, fusion)
     assert abs(predicted(costs, choice) / target - 1) <= 0.05
     for cell, kind in enumerate(kinds):
-        np.testing.assert_array_equal(choice.cells[cell], choice.cells[kinds.index(kind)])
+        np.testing.assert_array_equal(
+            choice.cells[cell], choice.cells[kinds.index(kind)]
+        )
     apart = [kinds.index(kind) for kind in sorted(set(kinds))]
     own = (choice.cells != cells.argmax(-1))[apart].sum()
     fused = sum(a.argmax() != chosen for a, chosen in zip(fusion, choice.fusion))

@@ -153,9 +153,13 @@ def test_range_of_shared_cells(small_costs):
     low, high = latency_range(costs, kinds_of(costs, "none"))
     assert low <= fastest < slowest <= high
     generator = np.random.default_rng(0)
-    own = generator.integers(0, 8, (3000, 2, 5)) * (generator.random((3000, 2, 5)) < 0.4)
+    own = generator.integers(0, 8, (3000, 2, 5)) * (
+        generator.random((3000, 2, 5)) < 0.4
+    )
     cells = own[:, list(kinds)]
-    fusion = np.array([generator.integers(0, len(c), 3000) for c in costs.fusion.values()])
+    fusion = np.array(
+        [generator.integers(0, len(c), 3000) for c in costs.fusion.values()]
+    )
     latency = costs.predicted_latencies(cells, fusion.T)
     alive = liveness_of(costs.skeleton, cells != 0).has_path
     assert fastest <= latency[alive].min() and latency.max() <= slowest
@@ -217,7 +221,9 @@ def test_a_search_lands_within_five_percent(finished):
     assert genotype.provenance["target_latency_ms"] == run.target_latency_ms
     with np.load(f"{run.output_dir}/alphas.npz") as alphas:
         best = alphas["cells"].argmax(-1)
-    assert (indices_of(genotype)[0] != best).sum() <= results["edges_changed_for_target"]
+    assert (indices_of(genotype)[0] != best).sum() <= results[
+        "edges_changed_for_target"
+    ]
 
 
 def test_history_has_the_course_of_the_weight(finished):
@@ -244,7 +250,9 @@ def test_a_resumed_search_steers_on(options, make_batch):
         for _ in range(count):
             model.train_on_batch(images, labels)
             steer(model, target)
-            course.append((float(model.latency_weight), float(model.latency_multiplier)))
+            course.append(
+                (float(model.latency_weight), float(model.latency_multiplier))
+            )
         return course
 
     steps(2)

@@ -128,7 +128,9 @@ def test_both_parts_of_the_loss(finished):
             entry["cross_entropy"] + entry["latency_loss"], rel=1e-6
         )
         expected_us = 1000 * entry["expected_latency_ms"]
-        assert entry["latency_loss"] == pytest.approx(0.005 * np.log(expected_us), rel=0.01)
+        assert entry["latency_loss"] == pytest.approx(
+            0.005 * np.log(expected_us), rel=0.01
+        )
 
 
 def test_the_choice_in_the_results(finished):
@@ -260,5 +262,7 @@ def test_table_is_missing(make_options):
 
 
 def test_unknown_choice(make_options):
-    with pytest.raises(InputError, match="--communication must be one of ggm, ggm_operation, fc"):
+    with pytest.raises(
+        InputError, match="--communication must be one of ggm, ggm_operation, fc"
+    ):
         search(make_options(communication="telepathy"))

@@ -80,7 +80,9 @@ def test_folders_without_weights(search, derived, tmp_path):
     shutil.copytree(search[1], folder)
     (checkpoint,) = (folder / "checkpoints").iterdir()
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
-    with pytest.raises(InputError, match="checkpoints: no checkpoint in it can be read"):
+    with pytest.raises(
+        InputError, match="checkpoints: no checkpoint in it can be read"
+    ):
         start_from(derived, str(folder))
     checkpoint.unlink()
     with pytest.raises(InputError, match="has no checkpoint of a supernet"):
@@ -88,7 +90,9 @@ def test_folders_without_weights(search, derived, tmp_path):
     with pytest.raises(InputError, match="holds neither model.keras nor a search"):
         start_from(derived, str(tmp_path))
     derived.genotype.save(tmp_path / "genotype.json")
-    with pytest.raises(InputError, match="--initial_model: .*a genotype has no weights"):
+    with pytest.raises(
+        InputError, match="--initial_model: .*a genotype has no weights"
+    ):
         start_from(derived, str(tmp_path / "genotype.json"))
     with pytest.raises(InputError, match="--initial_model: no/where: no such model"):
         start_from(derived, "no/where")

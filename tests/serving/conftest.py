@@ -31,9 +31,7 @@ def network():
         [
             keras.Input((*SIZE, 3), dtype="uint8"),
             keras.layers.Rescaling(1 / 127.5, offset=-1.0),
-            keras.layers.Conv2D(
-                5, 3, padding="same", kernel_initializer=initializer
-            ),
+            keras.layers.Conv2D(5, 3, padding="same", kernel_initializer=initializer),
         ]
     )
 

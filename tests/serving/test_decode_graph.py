@@ -69,7 +69,9 @@ def test_damaged_exif_is_read_alike(turn, picture_files, seed):
             low = max(0, place - 12)
             at = int(draw(low, place + len(block)))
             data[at] = int(draw(0, 256)) if draw(2) else int(draw(0, 10))
-        data = bytes(data[: len(data) if draw(4) else place + int(draw(len(block) + 1))])
+        data = bytes(
+            data[: len(data) if draw(4) else place + int(draw(len(block) + 1))]
+        )
         assert turn(data) == orientation(data), (picture.name, data)
         read.add(orientation(data))
     assert len(read) > 1

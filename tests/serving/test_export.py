@@ -43,9 +43,7 @@ def test_signatures_have_the_documented_names_and_shapes(loaded):
     assert (size.dtype, size.shape.as_list()) == (tf.int32, [None, 2])
 
 
-def test_images_signature_equals_the_live_network(
-    loaded, network, live_mask, images
-):
+def test_images_signature_equals_the_live_network(loaded, network, live_mask, images):
     outputs = loaded.signatures["serving_default"](images=tf.constant(images))
     expected = live_mask(images)
     assert len(np.unique(expected)) == 5
@@ -134,9 +132,7 @@ def test_a_model_in_a_folder_that_cannot_be_loaded_from_is_one_line(
             load(str(tmp_path / "a[1]"))
 
 
-def test_grey_and_alpha_pictures_are_read_as_rgb(
-    loaded, live_mask, images, encode
-):
+def test_grey_and_alpha_pictures_are_read_as_rgb(loaded, live_mask, images, encode):
     grey = images[0, ..., 0]
     alpha = np.concatenate([images[1], images[1, ..., :1]], axis=-1)
     files = [encode(grey, "PNG"), encode(alpha, "PNG")]

@@ -121,7 +121,10 @@ def test_precisions_that_a_format_lacks(wrong, message, tmp_path):
     for package in ("onnxruntime", "openvino", "ai_edge_litert"):
         pytest.importorskip(package)
     options = ExportOptions(
-        model="lgcnet_camvid", dataset="camvid", output_dir=str(tmp_path / "out"), **wrong
+        model="lgcnet_camvid",
+        dataset="camvid",
+        output_dir=str(tmp_path / "out"),
+        **wrong,
     )
     with pytest.raises(InputError, match=message) as error:
         export(options)
@@ -198,6 +201,8 @@ def network(small_skeleton):
 def exported_files(network, tmp_path_factory):
     root, info = tmp_path_factory.mktemp("files"), dataset_info("toy_streets")
     return {
-        name: export_file(network, root / name, info, name, 2, {"params": 7}, fit="tile")
+        name: export_file(
+            network, root / name, info, name, 2, {"params": 7}, fit="tile"
+        )
         for name in FORMATS
     }

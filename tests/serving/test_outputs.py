@@ -70,7 +70,9 @@ def test_an_input_is_never_written_over(street, tmp_path):
 def test_two_images_never_write_one_file(street, tmp_path):
     png = tmp_path / "street.png"
     png.write_bytes(street.read_bytes())
-    with pytest.raises(InputError, match="street.jpg and .*street.png would both write"):
+    with pytest.raises(
+        InputError, match="street.jpg and .*street.png would both write"
+    ):
         plan_outputs([street, png])
     twin = tmp_path / "folder" / "street.jpg"
     twin.parent.mkdir()

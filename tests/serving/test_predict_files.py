@@ -106,7 +106,9 @@ class OldClient:
 
 
 def test_an_older_export_needs_the_data_sets_name(info, tmp_path):
-    with pytest.raises(InputError, match="host:1: old was exported by an older.*--data"):
+    with pytest.raises(
+        InputError, match="host:1: old was exported by an older.*--data"
+    ):
         served_info(OldClient())
     assert served_info(OldClient(), info) is info
     Image.new("RGB", (6, 4)).save(tmp_path / "a.png")

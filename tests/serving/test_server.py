@@ -136,7 +136,11 @@ BAD_REQUESTS = {
         Code.INVALID_ARGUMENT,
         "must be ['encoded']",
     ),
-    "no image": (_encoded(b"no image at all"), Code.INVALID_ARGUMENT, "not a PNG or JPEG"),
+    "no image": (
+        _encoded(b"no image at all"),
+        Code.INVALID_ARGUMENT,
+        "not a PNG or JPEG",
+    ),
     "no bytes": (_encoded(b""), Code.INVALID_ARGUMENT, "not a PNG or JPEG"),
     "unknown output": (
         image_request(GOOD, outputs=["depth"]),
@@ -158,9 +162,7 @@ BAD_REQUESTS = {
 
 
 @pytest.mark.parametrize("name", BAD_REQUESTS)
-def test_bad_request_has_its_status_and_the_server_goes_on(
-    prediction, images, name
-):
+def test_bad_request_has_its_status_and_the_server_goes_on(prediction, images, name):
     request, code, text = BAD_REQUESTS[name]
     received, details = fails(prediction.Predict, request)
     assert received == code, details
@@ -210,9 +212,7 @@ def test_metadata_wants_signature_def(prediction):
 def test_model_status(model):
     request = get_model_status_pb2.GetModelStatusRequest()
     request.model_spec.name = "lgcnet"
-    (status,) = model.GetModelStatus(
-        request, timeout=DEADLINE_S
-    ).model_version_status
+    (status,) = model.GetModelStatus(request, timeout=DEADLINE_S).model_version_status
     assert (status.version, status.status.error_code) == (1, 0)
     assert status.state == get_model_status_pb2.ModelVersionStatus.AVAILABLE
     request.model_spec.name = "other"

@@ -45,7 +45,10 @@ def test_the_last_of_several_changes(skeleton):
 def test_changes_of_one_epoch_stand_together(skeleton):
     found = last_change(course((5, 2, 1, 7), (5, 0, 2, 1)), skeleton)
     assert found["epoch"] == 5
-    assert [edge["edge"] for edge in found["edges"]] == ["cell 0 s0->n1", "cell 2 s1->n0"]
+    assert [edge["edge"] for edge in found["edges"]] == [
+        "cell 0 s0->n1",
+        "cell 2 s1->n0",
+    ]
     assert found["edges"][1]["to"] == CELL_OPERATIONS[7]
     counts = changes(course((5, 2, 1, 7), (5, 0, 2, 1), (3, 1, 1, 1)), skeleton)
     np.testing.assert_array_equal(counts, [np.nan, 0, 1, 0, 2, 0])

@@ -53,9 +53,9 @@ def test_output_maps_share_size_and_width(table):
     assert {table.levels[name] for name in table.outputs} == {0}
     assert {widths[name] for name in table.outputs} == {table.output_maps} == {3}
     concatenated = {n.name for n in table.nodes if n.project}
-    assert concatenated == {
-        name for name, count in widths.items() if count > 1
-    } - set(table.outputs)
+    assert concatenated == {name for name, count in widths.items() if count > 1} - set(
+        table.outputs
+    )
 
 
 @CELLS

@@ -20,9 +20,7 @@ def genotype():
 
 def test_survives_write_and_read(genotype, tmp_path):
     provenance = {"dataset": "camvid", "input_size": [360, 480], "λ": 0.005}
-    genotype = Genotype(
-        genotype.skeleton, genotype.cells, genotype.fusion, provenance
-    )
+    genotype = Genotype(genotype.skeleton, genotype.cells, genotype.fusion, provenance)
     genotype.save(tmp_path / "genotype.json")
     loaded = Genotype.load(tmp_path / "genotype.json")
     assert loaded == genotype

@@ -3,7 +3,12 @@
 import pytest
 
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.space.trained_on import TRAINED_ON, join_records, names_trained_on, record
+from lgcnet_tf.space.trained_on import (
+    TRAINED_ON,
+    join_records,
+    names_trained_on,
+    record,
+)
 
 
 def test_union_by_data_set():

@@ -43,7 +43,9 @@ def quick_stages(tmp_path, monkeypatch):
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
     monkeypatch.setattr(
-        trial, "stage_command", lambda stage: [sys.executable, "-S", str(program), stage]
+        trial,
+        "stage_command",
+        lambda stage: [sys.executable, "-S", str(program), stage],
     )
 
 

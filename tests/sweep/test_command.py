@@ -19,7 +19,12 @@ from lgcnet_tf.space.genotype import uniform
 from lgcnet_tf.sweep.command import SweepOptions, _given, sweep
 
 SIZE = (32, 32)
-SPACE = {"num_cells": 2, "reduction_cells": (1,), "fusion": "none", "initial_channels": 2}
+SPACE = {
+    "num_cells": 2,
+    "reduction_cells": (1,),
+    "fusion": "none",
+    "initial_channels": 2,
+}
 CROPS = {"input_size": SIZE, "crop_size": SIZE, "batch_size": 32}
 EPOCHS = 30
 """So many that the first finetuning is killed before its end."""
@@ -47,7 +52,9 @@ def options(tmp_path_factory, make_table):
         "finetune_flags": flagfile(
             root / "finetune.txt", CROPS | {"validation_split": "", "epochs": EPOCHS}
         ),
-        "evaluate_flags": flagfile(root / "evaluate.txt", {"repeats": 2, "examples": 0}),
+        "evaluate_flags": flagfile(
+            root / "evaluate.txt", {"repeats": 2, "examples": 0}
+        ),
     }
 
     def make(name="run", **changes):
@@ -148,7 +155,10 @@ def test_flagfiles_must_stay_the_same(options, quick_stages, tmp_path):
     "changes, message",
     [
         ({"search_flags": ""}, "--search_flags is missing"),
-        ({"finetune_flags": "no/such.txt"}, "--finetune_flags: no/such.txt: no such file"),
+        (
+            {"finetune_flags": "no/such.txt"},
+            "--finetune_flags: no/such.txt: no such file",
+        ),
         ({"seeds": ()}, "--seeds"),
         ({"seeds": (1, 1)}, "--seeds"),
         ({"seeds": (-1,)}, "--seeds"),
@@ -212,5 +222,7 @@ def test_networks_are_evaluated_on_what_times_them(options, quick_stages, calls)
     assert same["runtime"] == "openvino"
     with pytest.raises(InputError, match="no such model"):  # the stages left none
         sweep(options("given2", runtime="keras_backend", seeds=(0,)))
-    (call,) = calls(pathlib.Path(options("given2").output_dir, "trials/seed-0"), "evaluate")
+    (call,) = calls(
+        pathlib.Path(options("given2").output_dir, "trials/seed-0"), "evaluate"
+    )
     assert "--runtime=keras_backend" in call["flags"]

@@ -26,7 +26,11 @@ def test_shares_of_cpus():
 def test_a_gpu_for_each():
     room = Room(8, ("0", "GPU-7f"))
     one, two, three = (room.environment(slot, 2) for slot in range(3))
-    assert [e["CUDA_VISIBLE_DEVICES"] for e in (one, two, three)] == ["0", "GPU-7f", "0"]
+    assert [e["CUDA_VISIBLE_DEVICES"] for e in (one, two, three)] == [
+        "0",
+        "GPU-7f",
+        "0",
+    ]
     assert "TF_FORCE_GPU_ALLOW_GROWTH" not in one
     assert room.environment(0, 3)["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
 

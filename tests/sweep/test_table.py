@@ -7,7 +7,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import metadata
 
 from lgcnet_tf.sweep.hparams import write_hparams
-from lgcnet_tf.sweep.table import format_rows, format_summary, summarize, to_csv, trial_row
+from lgcnet_tf.sweep.table import (
+    format_rows,
+    format_summary,
+    summarize,
+    to_csv,
+    trial_row,
+)
 from lgcnet_tf.sweep.trial import run_trial
 
 AXES = {"communication": ("none", "ggm"), "latency_weight": ("0.001",)}

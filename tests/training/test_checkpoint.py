@@ -156,6 +156,7 @@ def test_names_of_a_search_model(make_table):
 
 def test_variables_of_the_same_path_are_told_apart(tmp_path):
     """As of two layers that were given the same name."""
+
     class Twins(keras.Model):
         def __init__(self):
             super().__init__(name="twins")
@@ -213,9 +214,11 @@ def truncate(data):
 
 def flip(data):
     middle = len(data) // 2
-    return data[:middle] + bytes(255 - b for b in data[middle : middle + 64]) + data[
-        middle + 64 :
-    ]
+    return (
+        data[:middle]
+        + bytes(255 - b for b in data[middle : middle + 64])
+        + data[middle + 64 :]
+    )
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,9 @@ def test_groups_left_out_are_measured_on_beside_the_validation_split():
 def test_what_is_trained_on_is_not_measured_on():
     found = data(split="train,val", group_by=r"_(\d\d\d)", left_out=("001",))
     assert len(found.samples) == 140
-    assert {name: len(s) for name, s in found.validation.items()} == {"left_out_miou": 20}
+    assert {name: len(s) for name, s in found.validation.items()} == {
+        "left_out_miou": 20
+    }
     (note,) = found.notes
     assert "22 of its 32 images are trained on" in note
     assert not data(split="train,val").validation
@@ -127,6 +129,9 @@ def _then_trained_on_all(options, evaluation, tmp_path):
     )
     found = evaluate_model(again)  # 002 was in the first run, of both splits
     assert (found["trained_on_these_images"], found["num_images"]) == (20, 40)
-    assert "was trained on 20 of these 40 images" in (tmp_path / "again/log.txt").read_text()
+    assert (
+        "was trained on 20 of these 40 images"
+        in (tmp_path / "again/log.txt").read_text()
+    )
     parts = load_genotype(again.model).provenance["trained_on"]
     assert [part["images"] for part in parts] == [140, 108]

@@ -165,7 +165,9 @@ def test_weights_that_fit_no_layer(finished, tmp_path):
         initial_model=str(finished[2] / "model.keras"),
         output_dir=str(tmp_path / "run"),
     )
-    with pytest.raises(InputError, match="--initial_model: .*fit none of this network's"):
+    with pytest.raises(
+        InputError, match="--initial_model: .*fit none of this network's"
+    ):
         finetune(options)
     assert not (tmp_path / "run").exists()
 

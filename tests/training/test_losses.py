@@ -84,9 +84,7 @@ def test_image_that_is_all_void(batch, hardest):
 
 
 def test_training_on_an_all_void_image_changes_nothing():
-    model = keras.Sequential(
-        [keras.Input((4, 4, 3)), keras.layers.Conv2D(CLASSES, 1)]
-    )
+    model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Conv2D(CLASSES, 1)])
     loss = CrossEntropy(hardest=0.25)
     model.compile(keras.optimizers.SGD(1.0), loss, jit_compile=False)
     before = model.get_weights()

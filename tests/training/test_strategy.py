@@ -11,7 +11,9 @@ from lgcnet_tf.training.strategy import OneDevice, make_strategy
 
 
 def test_one_device_needs_no_strategy():
-    strategy = make_strategy(["CPU:0"] if not tf.config.list_logical_devices("GPU") else [])
+    strategy = make_strategy(
+        ["CPU:0"] if not tf.config.list_logical_devices("GPU") else []
+    )
     assert isinstance(strategy, OneDevice) or strategy.num_replicas_in_sync > 1
     with OneDevice().scope():
         assert tf.distribute.get_strategy().num_replicas_in_sync == 1

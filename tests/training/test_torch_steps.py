@@ -105,7 +105,11 @@ def test_search_step_is_keras_own():
     from lgcnet_tf.training.torch_steps import Captured, train_step
 
     skeleton = Skeleton(
-        num_classes=3, initial_channels=2, num_cells=2, reduction_cells=(1,), fusion="none"
+        num_classes=3,
+        initial_channels=2,
+        num_cells=2,
+        reduction_cells=(1,),
+        fusion="none",
     )
 
     class Costs:
@@ -115,11 +119,17 @@ def test_search_step_is_keras_own():
     def make():
         keras.utils.set_random_seed(0)
         model = SearchModel(
-            Network(skeleton, SIZE), Architecture(skeleton, width=6), Costs(), LatencyLoss(0.1)
+            Network(skeleton, SIZE),
+            Architecture(skeleton, width=6),
+            Costs(),
+            LatencyLoss(0.1),
         )
         optimizer = JointOptimizer(
             SGD(0.025, momentum=0.9, l2=1e-3),
-            {name: Adam(1e-3, beta_1=0.5, l2=1e-4) for name in ("architecture", "communication")},
+            {
+                name: Adam(1e-3, beta_1=0.5, l2=1e-4)
+                for name in ("architecture", "communication")
+            },
         )
         model.compile(optimizer, CrossEntropy())
         optimizer.build(model.trainable_variables)
@@ -135,7 +145,9 @@ def test_search_step_is_keras_own():
     noise = ours.architecture.draw_noise  # as Keras' own steps draw it
     names = list(ours.architecture.shapes)
     step = Captured(
-        lambda x, y, *drawn: train_step(ours, groups, x, y, noise=dict(zip(names, drawn))),
+        lambda x, y, *drawn: train_step(
+            ours, groups, x, y, noise=dict(zip(names, drawn))
+        ),
         [images, labels, *Architecture(skeleton, width=6).draw_noise().values()],
     )
     for number in range(10):
@@ -174,7 +186,9 @@ def between_pixels(parameters, source, crop):
     sure = []
     for _, flip, height, width, top, left in parameters:
         sides = []
-        for count, first, resized, size in zip(crop, (top, left), (height, width), source):
+        for count, first, resized, size in zip(
+            crop, (top, left), (height, width), source
+        ):
             places = (first + np.arange(count) + 0.5) * size / resized
             sides.append(np.abs(places - np.round(places)) > 1e-9)
         rows, columns = sides[0], sides[1][::-1] if flip else sides[1]
@@ -186,7 +200,8 @@ def test_images_of_two_sizes_are_refused():
     from lgcnet_tf.training.torch_augment import DeviceData
 
     samples = [
-        Sample("a", np.zeros((h, 8, 3), np.uint8), np.zeros((h, 8), np.uint8)) for h in (6, 7)
+        Sample("a", np.zeros((h, 8, 3), np.uint8), np.zeros((h, 8), np.uint8))
+        for h in (6, 7)
     ]
     with pytest.raises(InputError, match="6x8, 7x8"):
         DeviceData(samples, "cpu")
@@ -209,7 +224,10 @@ def test_average_starts_short_and_is_exact(small_skeleton):
 def test_miou_is_keras_own():
     from lgcnet_tf.training.metrics import MeanIoU
 
-    ours, keras_own = MeanIoU(3), keras.metrics.MeanIoU(3, ignore_class=255, sparse_y_pred=False)
+    ours, keras_own = (
+        MeanIoU(3),
+        keras.metrics.MeanIoU(3, ignore_class=255, sparse_y_pred=False),
+    )
     generator = np.random.default_rng(2)
     for _ in range(2):
         labels = generator.choice([0, 1, 2, 255], (2, 5, 6)).astype("int32")
@@ -217,6 +235,7 @@ def test_miou_is_keras_own():
         ours.update_state(labels, logits)
         keras_own.update_state(labels, logits)
     np.testing.assert_array_equal(
-        keras.ops.convert_to_numpy(ours.total_cm), keras.ops.convert_to_numpy(keras_own.total_cm)
+        keras.ops.convert_to_numpy(ours.total_cm),
+        keras.ops.convert_to_numpy(keras_own.total_cm),
     )
     assert float(ours.result()) == float(keras_own.result())

@@ -21,7 +21,10 @@ def train_only(tmp_path) -> pathlib.Path:
     """CamVid's layout with four images to train on and no other split."""
     folder = tmp_path / "camvid"
     draw = np.random.default_rng(0).integers
-    for name, shape, limit in (("train", (32, 64, 3), 256), ("trainannot", (32, 64), 11)):
+    for name, shape, limit in (
+        ("train", (32, 64, 3), 256),
+        ("trainannot", (32, 64), 11),
+    ):
         (folder / name).mkdir(parents=True)
         for index in range(4):
             picture = Image.fromarray(draw(0, limit, shape, np.uint8))

@@ -14,7 +14,9 @@ def tf_config(monkeypatch):
     """Sets TF_CONFIG."""
 
     def put(cluster=None, task=None, text=None):
-        value = text if text is not None else json.dumps({"cluster": cluster, "task": task})
+        value = (
+            text if text is not None else json.dumps({"cluster": cluster, "task": task})
+        )
         monkeypatch.setenv("TF_CONFIG", value)
 
     return put
@@ -48,7 +50,10 @@ def test_a_chief_comes_before_the_workers(tf_config):
         ({"text": "{"}, "TF_CONFIG cannot be read: it takes"),
         ({"text": "[1, 2]"}, "TF_CONFIG cannot be read: it takes"),
         (
-            {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 2}},
+            {
+                "cluster": {"worker": ["a:1", "b:2"]},
+                "task": {"type": "worker", "index": 2},
+            },
             "its task worker 2 is not one of its cluster's",
         ),
         (
@@ -66,7 +71,9 @@ def test_refuses_others(tf_config, config, message):
 def test_a_lost_worker_is_told_from_other_errors(tf_config):
     tf_config({"worker": ["a:1", "b:2"]}, {"type": "worker", "index": 0})
     message = "{{function_node f}} Collective ops is aborted by: Socket closed\nmore"
-    with pytest.raises(WorkerLost, match=r"^another worker was lost \(Socket closed\)\.$"):
+    with pytest.raises(
+        WorkerLost, match=r"^another worker was lost \(Socket closed\)\.$"
+    ):
         with watch():
             raise tf.errors.UnavailableError(None, None, message)
     with pytest.raises(tf.errors.InvalidArgumentError):

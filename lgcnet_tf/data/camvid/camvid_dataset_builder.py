@@ -50,8 +50,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         for pair in pairs:
             sample = reader.read(pair)
             # The image's path, not its pixels: TFDS then keeps the file's bytes.
-            yield pair.name, {
-                "name": pair.name,
-                "image": str(pair.image),
-                "label": sample.label[..., None],
-            }
+            yield (
+                pair.name,
+                {
+                    "name": pair.name,
+                    "image": str(pair.image),
+                    "label": sample.label[..., None],
+                },
+            )

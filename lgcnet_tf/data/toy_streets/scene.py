@@ -57,9 +57,7 @@ def draw_street(
     for _, draw in sorted(things, key=lambda thing: -thing[0]):
         draw(canvas)
     if rng.random() < 0.3:
-        canvas.bottom_strip(
-            rng.uniform(0.05, 0.12), shade(rng, (50, 50, 55), 15), VOID
-        )
+        canvas.bottom_strip(rng.uniform(0.05, 0.12), shade(rng, (50, 50, 55), 15), VOID)
     image, label = canvas.results()
     return _exposure(rng, image, label), label
 
@@ -152,9 +150,7 @@ def _house(rng, canvas, front, side, near, far) -> None:
     floors = int(rng.integers(2, 6))
     height = 3.0 * floors + rng.uniform(0.3, 1.5)
     dark = tuple(0.75 * value for value in wall)
-    canvas.upright(
-        *sorted((front, front + side * 12)), 0, height, near, dark, BUILDING
-    )
+    canvas.upright(*sorted((front, front + side * 12)), 0, height, near, dark, BUILDING)
 
     def panel(z0, z1, bottom, top, color):
         corners = ((bottom, z0), (bottom, z1), (top, z1), (top, z0))

@@ -40,8 +40,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(self, reader: ToyStreets, streets):
         for street in streets:
             sample = reader.read(street)
-            yield street.name, {
-                "name": street.name,
-                "image": sample.image,
-                "label": sample.label[..., None],
-            }
+            yield (
+                street.name,
+                {
+                    "name": street.name,
+                    "image": sample.image,
+                    "label": sample.label[..., None],
+                },
+            )

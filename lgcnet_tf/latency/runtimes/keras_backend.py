@@ -36,7 +36,9 @@ class KerasBackend(Runtime):
             )
         self.backend = keras.backend.backend()
         library = importlib.import_module(self.backend)
-        self.version = f"keras {keras.__version__}, {self.backend} {library.__version__}"
+        self.version = (
+            f"keras {keras.__version__}, {self.backend} {library.__version__}"
+        )
         if accelerators := _accelerators(self.backend):
             self.device = accelerators[0]
         if self.backend == "jax":

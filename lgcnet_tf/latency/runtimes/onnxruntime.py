@@ -86,4 +86,3 @@ class OnnxRuntime(Runtime):
             return from_graph(y, dtype)
 
         return Compiled(run, predict, self, shape, dtype)
-

@@ -107,7 +107,9 @@ class TensorRT(Runtime):
             raise InputError(f"{name}: TensorRT cannot read it: {reason}")
         source = network.get_input(0)
         source.shape = static_shape(name, tuple(source.shape), batch_size)
-        plan = builder.build_serialized_network(network, builder.create_builder_config())
+        plan = builder.build_serialized_network(
+            network, builder.create_builder_config()
+        )
         if plan is None:
             raise InputError(f"{name}: TensorRT cannot build an engine for it.")
         return trt.Runtime(self._logger).deserialize_cuda_engine(plan)

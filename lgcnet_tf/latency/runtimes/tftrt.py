@@ -77,7 +77,9 @@ class TensorFlowTensorRT(TensorFlowGraph):
         return _Folder(after, folder)
 
     def compile_loop(self, layer, input_shape, input_dtype="float32"):
-        return super(TensorFlowGraph, self).compile_loop(layer, input_shape, input_dtype)
+        return super(TensorFlowGraph, self).compile_loop(
+            layer, input_shape, input_dtype
+        )
 
 
 class _Folder(os.PathLike):

@@ -20,7 +20,9 @@ def test_training_images_evenly_over_the_split():
     assert len(images) == MOST_IMAGES and images.method == "entropy"
     assert images.source == f"{MOST_IMAGES} training images of toy_streets"
     np.testing.assert_array_equal(images[0], samples[0].image)
-    np.testing.assert_array_equal(images[MOST_IMAGES - 1], samples[len(samples) - 1].image)
+    np.testing.assert_array_equal(
+        images[MOST_IMAGES - 1], samples[len(samples) - 1].image
+    )
 
 
 def test_one_image_in_memory_at_a_time():

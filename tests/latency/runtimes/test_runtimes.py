@@ -145,7 +145,9 @@ def test_other_precisions(name, precision, deployed, images):
 @tensorflow_only
 def test_refuses_other_precisions(name, precision):
     runtime_or_skip(name)
-    with pytest.raises(InputError, match=f"runtime {name}: computes .* not in {precision}"):
+    with pytest.raises(
+        InputError, match=f"runtime {name}: computes .* not in {precision}"
+    ):
         get_runtime(name, precision=precision)
 
 
