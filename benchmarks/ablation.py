@@ -299,7 +299,7 @@ def _both(entry, name, factor, digits) -> str:
 if __name__ == "__main__":
     with common.resumable():
         with common.quiet_start():
-            import lgcnet_tf.sweep.command
+            import lgcnet_tf.sweep.command  # noqa: F401
         try:
             print(json.dumps(main(parse_arguments())))
         except InputError as error:

@@ -15,6 +15,7 @@ them had.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -47,7 +48,7 @@ SIZE = (32, 32)
 
 def start(command, flags, folder):
     """The process of a binary; what it prints is kept beside its folder."""
-    log = open(f"{folder}.log", "a")
+    log = open(f"{folder}.log", "a")  # noqa: SIM115
     arguments = [f"--{name}={value}" for name, value in flags.items()]
     return subprocess.Popen(
         [
@@ -94,10 +95,8 @@ def wait_for(process, folder, epochs, seconds):
             before = changed()
             epochs -= 1
         time.sleep(0.01)
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        pass
 
 
 def run_killed(command, flags, folder, kills, times, draw):

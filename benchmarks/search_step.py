@@ -27,7 +27,6 @@ import argparse
 import json
 import os
 import statistics
-import time
 
 from common import print_operation_times, product_rate
 from step_worker import (

@@ -189,7 +189,7 @@ def main(options: argparse.Namespace) -> dict[str, Any]:
 if __name__ == "__main__":
     with common.resumable():
         with common.quiet_start():
-            import lgcnet_tf.search.search
+            import lgcnet_tf.search.search  # noqa: F401
         try:
             print(json.dumps(main(parse_arguments())))
         except InputError as error:

@@ -38,16 +38,14 @@ def test_old_content_stays_until_then(tmp_path):
 @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
 def test_a_broken_write_leaves_nothing(tmp_path, error):
     path = tmp_path / "file.txt"
-    with pytest.raises(error):
-        with atomic_write(path) as temporary:
-            temporary.write_text("half")
-            raise error
+    with pytest.raises(error), atomic_write(path) as temporary:
+        temporary.write_text("half")
+        raise error
     assert list(tmp_path.iterdir()) == []
     path.write_text("old")
-    with pytest.raises(error):
-        with atomic_write(path) as temporary:
-            temporary.write_text("half")
-            raise error
+    with pytest.raises(error), atomic_write(path) as temporary:
+        temporary.write_text("half")
+        raise error
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -56,15 +56,13 @@ def test_a_block_that_a_signal_leaves(interruption):
     with interruption.raising():
         pass
     done = False
-    with pytest.raises(Interrupted):
-        with interruption.raising():
-            send()
-            done = True
+    with pytest.raises(Interrupted), interruption.raising():
+        send()
+        done = True
     assert not done
     send()  # saving goes on undisturbed
-    with pytest.raises(Interrupted):
-        with interruption.raising():
-            done = True
+    with pytest.raises(Interrupted), interruption.raising():
+        done = True
     assert not done
 
 

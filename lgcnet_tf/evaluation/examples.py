@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 
 from lgcnet_tf.data import DatasetInfo, Samples
-from lgcnet_tf.data.images import decode_image, decode_label, read_bytes
 from lgcnet_tf.data.geometry import DEFAULT_FIT
+from lgcnet_tf.data.images import decode_image, decode_label, read_bytes
 from lgcnet_tf.evaluation.evaluate import PredictMask, predict_samples
 from lgcnet_tf.files import atomic_write
 

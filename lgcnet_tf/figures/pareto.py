@@ -24,9 +24,11 @@ def pareto_front(latency: Sequence[float], accuracy: Sequence[float]) -> list[in
     front: list[int] = []
     for index in order:
         best = front[-1] if front else None
-        if best is None or accuracy[index] > accuracy[best]:
-            front.append(index)
-        elif (latency[index], accuracy[index]) == (latency[best], accuracy[best]):
+        if (
+            best is None
+            or accuracy[index] > accuracy[best]
+            or (latency[index], accuracy[index]) == (latency[best], accuracy[best])
+        ):
             front.append(index)
     return front
 

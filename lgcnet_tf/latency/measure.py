@@ -143,7 +143,7 @@ def measure_table(
         input_size=tuple(input_size),
         skeleton=skeleton,
         space_id=space_id(skeleton, input_size),
-        date=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         noise=round(float(np.median(relative)), 4) if relative else 0.0,
         reference_us=store.reference_us,
         drift=store.drift,

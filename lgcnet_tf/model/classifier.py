@@ -7,7 +7,7 @@ from keras import ops
 
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.space.genotype import Genotype
-from lgcnet_tf.space.skeleton import Skeleton, Size
+from lgcnet_tf.space.skeleton import Size, Skeleton
 
 
 @keras.saving.register_keras_serializable("lgcnet_tf")

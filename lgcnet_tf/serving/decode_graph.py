@@ -177,7 +177,7 @@ def _tiff_orientation(tiff: tf.Tensor) -> tf.Tensor:
     short = _numbers(entry[:, 8:10], little)[0]
     value = tf.where(kind == SHORT, short, _numbers(entry[:, 8:12], little)[0])
     valid = ((kind == SHORT) | (kind == LONG)) & (count == 1)
-    valid &= (1 <= value) & (value <= 8)
+    valid &= (value >= 1) & (value <= 8)
     return tf.where(valid, value, np.int64(1))
 
 

@@ -27,8 +27,8 @@ from lgcnet_tf.training.graphs import prepare_graphs
 from lgcnet_tf.training.initial import initial_file, report_start, start_from
 from lgcnet_tf.training.inputs import training_inputs
 from lgcnet_tf.training.losses import CrossEntropy
-from lgcnet_tf.training.options import TrainingOptions
 from lgcnet_tf.training.optimizers import OPTIMIZERS, make_optimizer
+from lgcnet_tf.training.options import TrainingOptions
 from lgcnet_tf.training.schedules import SCHEDULES, make_schedule
 from lgcnet_tf.training.strategy import make_strategy
 from lgcnet_tf.training.validation import Validation

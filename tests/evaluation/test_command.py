@@ -16,8 +16,8 @@ from lgcnet_tf.evaluation.command import (
     evaluate_model,
 )
 from lgcnet_tf.evaluation.evaluate import predict_samples
-from lgcnet_tf.evaluation.models import load_model
 from lgcnet_tf.evaluation.model_files import card_path
+from lgcnet_tf.evaluation.models import load_model
 from lgcnet_tf.latency.runtimes import get_runtime
 from lgcnet_tf.latency.runtimes.representative import images_of_training_split
 from lgcnet_tf.model.deploy import deploy

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from lgcnet_tf.latency import measure
-from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.latency.draw import draw_pool, name_of
+from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.latency.runtimes import get_runtime
 from lgcnet_tf.latency.samples import SampleStore
 from lgcnet_tf.latency.table import LatencyTable, timed
@@ -23,9 +23,9 @@ def test_samples_take_turns():
     callables = {name: lambda name=name: order.append(name) for name in "abc"}
     times = measure.samples(callables, repeats=4, warmup=2, min_time_us=0.0)
     assert "".join(order) == "aabbcc" + 4 * "abc"
-    assert {key: values.shape for key, values in times.items()} == {
-        key: (4,) for key in "abc"
-    }
+    assert {key: values.shape for key, values in times.items()} == dict.fromkeys(
+        "abc", (4,)
+    )
 
 
 def test_fast_functions_are_called_more_often():

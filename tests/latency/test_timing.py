@@ -13,7 +13,7 @@ from lgcnet_tf.latency.timing import (
 def test_turns():
     order = []
     callables = {name: lambda name=name: order.append(name) for name in "ab"}
-    between = lambda: order.append("-")  # noqa: E731
+    between = lambda: order.append("-")
     turns = Turns(callables, warmup=2, min_time_us=0.0, between=between)
     times = turns.round()
     turns.round()

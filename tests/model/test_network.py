@@ -178,7 +178,7 @@ def test_dead_edges_and_nodes_have_no_weights(small_skeleton):
 @pytest.mark.parametrize(
     "cells, fusion",
     [
-        ({k: NONE for k in range(5)}, "dense"),
+        (dict.fromkeys(range(5), NONE), "dense"),
         ({0: NONE, 1: NONE}, "none"),
         ({4: NONE}, "none"),
         ({0: NONE, 2: NONE, 4: NONE}, "dense"),

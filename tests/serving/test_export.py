@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from lgcnet_tf.data import images as files_decoder
 from lgcnet_tf.data import Sample
+from lgcnet_tf.data import images as files_decoder
 from lgcnet_tf.data.geometry import FITS
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation import predict_samples

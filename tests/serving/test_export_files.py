@@ -8,6 +8,8 @@ from lgcnet_tf.data import dataset_info
 from lgcnet_tf.data.geometry import FITS
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.evaluate import mask_function
+from lgcnet_tf.evaluation.model_files import card_path
+from lgcnet_tf.evaluation.models import load_model
 from lgcnet_tf.latency.runtimes import get_runtime
 from lgcnet_tf.latency.runtimes.representative import (
     RepresentativeImages,
@@ -16,8 +18,6 @@ from lgcnet_tf.latency.runtimes.representative import (
 from lgcnet_tf.model.deploy import deploy
 from lgcnet_tf.model.network import ClassMap, Network
 from lgcnet_tf.model.zoo import load_network
-from lgcnet_tf.evaluation.model_files import card_path
-from lgcnet_tf.evaluation.models import load_model
 from lgcnet_tf.serving.commands import ExportOptions, export
 from lgcnet_tf.serving.export_files import FORMATS, export_file
 from lgcnet_tf.space.genotype import random_genotype

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from lgcnet_tf.space.fusion import FUSIONS
-from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.genotype import Genotype, random_genotype, uniform
+from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.skeleton import Skeleton
 from lgcnet_tf.space.workloads import (
     FIXED_OPERATIONS,

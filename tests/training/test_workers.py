@@ -71,11 +71,12 @@ def test_refuses_others(tf_config, config, message):
 def test_a_lost_worker_is_told_from_other_errors(tf_config):
     tf_config({"worker": ["a:1", "b:2"]}, {"type": "worker", "index": 0})
     message = "{{function_node f}} Collective ops is aborted by: Socket closed\nmore"
-    with pytest.raises(
-        WorkerLost, match=r"^another worker was lost \(Socket closed\)\.$"
+    with (
+        pytest.raises(
+            WorkerLost, match=r"^another worker was lost \(Socket closed\)\.$"
+        ),
+        watch(),
     ):
-        with watch():
-            raise tf.errors.UnavailableError(None, None, message)
-    with pytest.raises(tf.errors.InvalidArgumentError):
-        with watch():
-            raise tf.errors.InvalidArgumentError(None, None, "labels out of range")
+        raise tf.errors.UnavailableError(None, None, message)
+    with pytest.raises(tf.errors.InvalidArgumentError), watch():
+        raise tf.errors.InvalidArgumentError(None, None, "labels out of range")
