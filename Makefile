@@ -1,6 +1,7 @@
 # make demo                                         the whole path on toy_streets
 # make demo DATA=camvid DATA_DIR=../shared/camvid   the same on real images
 # make test                                         the tests
+# make lint                                         format, lint and types
 # make test-torch                                   those of Keras on PyTorch
 
 PYTHON ?= python3.11
@@ -20,7 +21,7 @@ TASK := --dataset=$(DATA) --input_size=$(SIZE_$(DATA))
 INPUT := $(TASK) --data_dir="$(DATA_DIR)"
 
 .SILENT:
-.PHONY: setup demo test test-torch clean
+.PHONY: setup demo lint test test-torch clean
 .ONESHELL:
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -34,6 +35,15 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	echo "Installing the package and what it needs into $(VENV) ..."
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch $@
+
+$(VENV)/lint: $(VENV)/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lint]'
+	touch $@
+
+lint: $(VENV)/lint
+	$(BIN)/ruff format --check --quiet . || { echo "Not formatted: run '$(BIN)/ruff format .'"; exit 1; }
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
 test: setup
 	$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist=loadfile
