@@ -104,6 +104,16 @@ def _graphs_are_optimised_alike():
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _a_busy_machine_ends_no_test():
+    """A thread that is too slow to hear of a signal would end this very process."""
+    from lgcnet_tf import interruption
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(interruption, "PATIENCE_S", 3600.0)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _prepared_data_in_temporary_folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TFDS_DATA_DIR", str(tmp_path_factory.mktemp("tfds")))

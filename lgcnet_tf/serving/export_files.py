@@ -91,7 +91,9 @@ def export_file(
         _write(path, content)
     else:
         openvino = import_package("openvino", "--format=openvino")
-        model = openvino.Core().read_model(content)
+        from lgcnet_tf.latency.runtimes.openvino import openvino_core
+
+        model = openvino_core().read_model(content)
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".model-", dir=path.parent) as folder:
             whole = pathlib.Path(folder, path.name)

@@ -1,5 +1,6 @@
 """OpenVINO, on an Intel GPU where there is one, else on the CPU."""
 
+import functools
 import os
 
 import numpy as np
@@ -19,6 +20,17 @@ _NAMES = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "int8": "f32"}
 _CAPABILITIES = {"float16": "FP16", "bfloat16": "BF16", "int8": "INT8"}
 
 
+@functools.cache
+def openvino_core() -> openvino.Core:
+    """The only OpenVINO `Core` of this process, kept until it ends.
+
+    A `Core` gives the thread that makes it a stack for signal handlers and takes
+    it back when it is destroyed. Of two, the one destroyed last puts back the stack
+    of the one destroyed first, which is gone: the next signal is then a crash.
+    """
+    return openvino.Core()
+
+
 class OpenVINO(Runtime):
     """Runs networks, brought there as ONNX graphs, one call at a time.
 
@@ -33,7 +45,7 @@ class OpenVINO(Runtime):
     suffixes = (".xml", ".onnx")
 
     def __init__(self, threads=None, precision="float32", images=()):
-        self._core = openvino.Core()
+        self._core = openvino_core()
         found = self._core.available_devices
         self._device = next((d for d in found if d.startswith("GPU")), "CPU")
         can = self._core.get_property(self._device, "OPTIMIZATION_CAPABILITIES")

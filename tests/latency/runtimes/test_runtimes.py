@@ -240,6 +240,33 @@ def test_threads_of_a_fresh_process():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+SIGNAL_AFTER_OPENVINO = """
+import gc, signal
+from lgcnet_tf.latency.runtimes import get_runtime
+
+first = get_runtime("openvino")
+second = get_runtime("openvino")
+del first
+gc.collect()
+del second
+gc.collect()
+got = []
+signal.signal(signal.SIGTERM, lambda number, frame: got.append(number))
+signal.raise_signal(signal.SIGTERM)
+print(got)
+"""
+
+
+def test_signals_still_arrive_after_openvino_runtimes_are_gone():
+    """Each `Core` would give this thread another stack for them, and take it away."""
+    pytest.importorskip("openvino")
+    done = subprocess.run(
+        [sys.executable, "-c", SIGNAL_AFTER_OPENVINO], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[15]"
+
+
 def test_jax_runs_and_waits():
     pytest.importorskip("jax")
     code = (
