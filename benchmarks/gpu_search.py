@@ -19,6 +19,16 @@ def search(experiment):
     import numpy as np
     import torch
 
+    from lgcnet_tf.architecture_search.architecture import Architecture
+    from lgcnet_tf.architecture_search.derive import derive_for_target
+    from lgcnet_tf.architecture_search.joint_optimizer import JointOptimizer
+    from lgcnet_tf.architecture_search.latency_target import (
+        LatencyTarget,
+        check_reachable,
+        steer,
+    )
+    from lgcnet_tf.architecture_search.search_model import SearchModel
+    from lgcnet_tf.architecture_search.temperature import FINAL, INITIAL
     from lgcnet_tf.errors import InputError
     from lgcnet_tf.files import atomic_write
     from lgcnet_tf.guidance import WIDTH, Communication, cell_kinds
@@ -26,12 +36,6 @@ def search(experiment):
     from lgcnet_tf.latency.table import LatencyTable
     from lgcnet_tf.model.network import Network
     from lgcnet_tf.model.precision import precision
-    from lgcnet_tf.search.architecture import Architecture
-    from lgcnet_tf.search.derive import derive_for_target
-    from lgcnet_tf.search.joint_optimizer import JointOptimizer
-    from lgcnet_tf.search.latency_target import LatencyTarget, check_reachable, steer
-    from lgcnet_tf.search.search_model import SearchModel
-    from lgcnet_tf.search.temperature import FINAL, INITIAL
     from lgcnet_tf.training.losses import CrossEntropy
     from lgcnet_tf.training.optimizers import SGD, Adam
     from lgcnet_tf.training.torch_augment import Parameters

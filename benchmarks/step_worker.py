@@ -79,7 +79,7 @@ class SumOfWeights:
 
 
 def make_options(variant, size, batch_size, quick=False):
-    from lgcnet_tf.search.options import SearchOptions
+    from lgcnet_tf.architecture_search.options import SearchOptions
 
     return SearchOptions(
         input_size=parse_size(size),
@@ -103,7 +103,7 @@ def make_model(variant, options):
     """The compiled model that the variant trains."""
     from plain_supernet import PlainSupernet
 
-    from lgcnet_tf.search import search
+    from lgcnet_tf.architecture_search import search
 
     skeleton = options.skeleton(11)
     if variant == "finetune":

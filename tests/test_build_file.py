@@ -28,7 +28,7 @@ ORDER = (
     "evaluation",
     "figures",
     "training",
-    "search",
+    "architecture_search",
     "serving",
     "report",
     "sweep",
@@ -116,16 +116,18 @@ def test_imports_only_downwards(room):
 @pytest.mark.parametrize(
     "source",
     [
-        "import lgcnet_tf.search.search",
-        "from lgcnet_tf.search import search",
-        "from lgcnet_tf import search",
-        "def f():\n    from lgcnet_tf.search.search import search",
-        "from ..search import architecture",
-        "from .. import search",
+        "import lgcnet_tf.architecture_search.search",
+        "from lgcnet_tf.architecture_search import search",
+        "from lgcnet_tf import architecture_search",
+        "def f():\n    from lgcnet_tf.architecture_search.search import search",
+        "from ..architecture_search import architecture",
+        "from .. import architecture_search",
     ],
 )
 def test_an_import_is_seen_however_it_is_written(source):
-    assert imported_rooms(ast.parse(source), "lgcnet_tf.space.skeleton") == {"search"}
+    assert imported_rooms(ast.parse(source), "lgcnet_tf.space.skeleton") == {
+        "architecture_search"
+    }
 
 
 @pytest.mark.parametrize("room", [room for room in ORDER if room != "bin"])
@@ -165,4 +167,9 @@ def test_bazel_reads_it(tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     found = set(re.findall(r"^//:(\S+)$", done.stdout, re.MULTILINE))
     assert {room for room in ORDER if room != "bin"} < found
-    assert {"lgcnet-search", "lgcnet-plot", "test_search", "test_files"} < found
+    assert {
+        "lgcnet-search",
+        "lgcnet-plot",
+        "test_architecture_search",
+        "test_files",
+    } < found

@@ -4,13 +4,13 @@ import os
 import pathlib
 from collections.abc import Mapping
 
+from lgcnet_tf.architecture_search.options import SearchOptions
 from lgcnet_tf.config import Options
 from lgcnet_tf.data import split_inputs
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.command import EvaluateOptions
 from lgcnet_tf.files import fingerprint
 from lgcnet_tf.run_folder import Inputs
-from lgcnet_tf.search.options import SearchOptions
 from lgcnet_tf.sweep.vary import FINETUNE
 from lgcnet_tf.training.finetune import FinetuneOptions
 from lgcnet_tf.training.initial import initial_file

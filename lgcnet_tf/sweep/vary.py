@@ -5,9 +5,9 @@ import itertools
 import re
 import typing
 
+from lgcnet_tf.architecture_search.options import SearchOptions
 from lgcnet_tf.config import Options, Size, parse_size
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.search.options import SearchOptions
 from lgcnet_tf.training.finetune import FinetuneOptions
 
 FINETUNE = "finetune."

@@ -21,7 +21,7 @@ def options_of(path):
         from lgcnet_tf.sweep.command import SweepOptions
 
         return SweepOptions
-    from lgcnet_tf.search.search import SearchOptions
+    from lgcnet_tf.architecture_search.search import SearchOptions
 
     return SearchOptions
 
@@ -69,7 +69,7 @@ def test_parses_for_its_command(path, parse):
     ],
 )
 def test_rows_of_tables_x_and_xi(name, fusion, taps, parse):
-    from lgcnet_tf.search.search import SearchOptions
+    from lgcnet_tf.architecture_search.search import SearchOptions
 
     options = parse(SearchOptions, f"--flagfile=flags/{name}.txt")
     skeleton = options.skeleton(num_classes=19)

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lgcnet_tf.architecture_search.search import SearchOptions, search
 from lgcnet_tf.data import dataset_info, load_samples
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.command import EvaluateOptions, evaluate_model
 from lgcnet_tf.evaluation.models import load_model
 from lgcnet_tf.report.command import PlotOptions, plot
-from lgcnet_tf.search.search import SearchOptions, search
 from lgcnet_tf.serving.client import Client
 from lgcnet_tf.serving.commands import (
     ExportOptions,

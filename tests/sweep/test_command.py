@@ -11,10 +11,10 @@ import time
 
 import pytest
 
+from lgcnet_tf.architecture_search.options import SearchOptions
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import write_json
 from lgcnet_tf.model.network import Network
-from lgcnet_tf.search.options import SearchOptions
 from lgcnet_tf.space.genotype import uniform
 from lgcnet_tf.sweep.command import SweepOptions, _given, sweep
 

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from keras import ops
 
+from lgcnet_tf.architecture_search.architecture import Architecture
+from lgcnet_tf.architecture_search.latency_target import TOLERANCE
 from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.search.architecture import Architecture
-from lgcnet_tf.search.latency_target import TOLERANCE
 from lgcnet_tf.space.genotype import Genotype, genotype_at
 from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.pruning import liveness_of

@@ -27,7 +27,7 @@ WITH_FUSION = {
 @pytest.fixture(scope="session")
 def make_options():
     """Options of a search in the tiny space, by what differs."""
-    from lgcnet_tf.search.options import SearchOptions
+    from lgcnet_tf.architecture_search.options import SearchOptions
 
     def make(with_fusion=False, **changes):
         return SearchOptions(**SPACE | (WITH_FUSION if with_fusion else {}) | changes)

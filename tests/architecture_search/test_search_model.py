@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from lgcnet_tf.architecture_search.search import build_search_model
 from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.search.search import build_search_model
 
 
 class Step:

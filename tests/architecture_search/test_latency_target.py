@@ -7,11 +7,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from lgcnet_tf.errors import InputError
-from lgcnet_tf.guidance import cell_kinds
-from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.latency.table import LatencyTable
-from lgcnet_tf.search.latency_target import (
+from lgcnet_tf.architecture_search.latency_target import (
     DAMPING,
     RATE,
     LatencyTarget,
@@ -19,7 +15,11 @@ from lgcnet_tf.search.latency_target import (
     latency_range,
     steer,
 )
-from lgcnet_tf.search.search import build_search_model, search
+from lgcnet_tf.architecture_search.search import build_search_model, search
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.guidance import cell_kinds
+from lgcnet_tf.latency.estimate import CostModel
+from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.space.genotype import Genotype, indices_of
 from lgcnet_tf.space.pruning import liveness_of
 from lgcnet_tf.training.checkpoint import Checkpoint, restore, snapshot

@@ -8,13 +8,13 @@ import pathlib
 import numpy as np
 import pytest
 
+from lgcnet_tf.architecture_search import random_search
+from lgcnet_tf.architecture_search.latency_target import latency_range
+from lgcnet_tf.architecture_search.random_search import draw_genotype, has_path
+from lgcnet_tf.architecture_search.search import search
 from lgcnet_tf.data import dataset_info
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.search import random_search
-from lgcnet_tf.search.latency_target import latency_range
-from lgcnet_tf.search.random_search import draw_genotype, has_path
-from lgcnet_tf.search.search import search
 from lgcnet_tf.space import Skeleton
 from lgcnet_tf.space.genotype import Genotype, uniform
 from lgcnet_tf.space.operations import CELL_OPERATIONS

@@ -2,12 +2,12 @@
 
 import dataclasses
 
+from lgcnet_tf.architecture_search.architecture import SAMPLINGS
+from lgcnet_tf.architecture_search.temperature import FINAL, INITIAL
 from lgcnet_tf.config import option
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.guidance import COMMUNICATIONS, GAMMA, WIDTH
 from lgcnet_tf.latency.estimate import FORMS, LATENCY_WEIGHT
-from lgcnet_tf.search.architecture import SAMPLINGS
-from lgcnet_tf.search.temperature import FINAL, INITIAL
 from lgcnet_tf.space.options import SpaceOptions
 from lgcnet_tf.training.options import TrainingOptions
 

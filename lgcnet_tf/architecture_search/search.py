@@ -6,6 +6,19 @@ from typing import Any
 import keras
 import numpy as np
 
+from lgcnet_tf.architecture_search.architecture import Architecture, check_sampling
+from lgcnet_tf.architecture_search.derive import derive_for_target
+from lgcnet_tf.architecture_search.joint_optimizer import JointOptimizer
+from lgcnet_tf.architecture_search.latency_target import (
+    LatencyTarget,
+    check_reachable,
+    steer,
+)
+from lgcnet_tf.architecture_search.observer import Observer
+from lgcnet_tf.architecture_search.options import SearchOptions
+from lgcnet_tf.architecture_search.random_search import random_search
+from lgcnet_tf.architecture_search.search_model import SearchModel
+from lgcnet_tf.architecture_search.temperature import temperature_at
 from lgcnet_tf.data import steps_per_epoch
 from lgcnet_tf.data.class_weights import class_weights
 from lgcnet_tf.errors import InputError
@@ -16,15 +29,6 @@ from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.model.precision import precision
 from lgcnet_tf.run_folder import RunFolder, input_file
-from lgcnet_tf.search.architecture import Architecture, check_sampling
-from lgcnet_tf.search.derive import derive_for_target
-from lgcnet_tf.search.joint_optimizer import JointOptimizer
-from lgcnet_tf.search.latency_target import LatencyTarget, check_reachable, steer
-from lgcnet_tf.search.observer import Observer
-from lgcnet_tf.search.options import SearchOptions
-from lgcnet_tf.search.random_search import random_search
-from lgcnet_tf.search.search_model import SearchModel
-from lgcnet_tf.search.temperature import temperature_at
 from lgcnet_tf.space import Genotype, Skeleton
 from lgcnet_tf.space.genotype import operation_counts
 from lgcnet_tf.space.trained_on import SEARCHED_ON

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from lgcnet_tf.architecture_search.derive import TargetedDerivation
+from lgcnet_tf.architecture_search.latency_target import latency_range
 from lgcnet_tf.guidance import cell_kinds
 from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.search.derive import TargetedDerivation
-from lgcnet_tf.search.latency_target import latency_range
 from lgcnet_tf.space.genotype import genotype_at, indices_of
 from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.skeleton import Skeleton

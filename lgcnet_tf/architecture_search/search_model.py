@@ -5,10 +5,10 @@ import threading
 import keras
 from keras import ops
 
+from lgcnet_tf.architecture_search.architecture import Architecture
 from lgcnet_tf.latency.estimate import CostModel, LatencyLoss
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.model.normalization import replicas
-from lgcnet_tf.search.architecture import Architecture
 
 
 class SearchModel(keras.Model):

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lgcnet_tf.architecture_search.search_model import SearchModel
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.search.search_model import SearchModel
 from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.pruning import fusion_liveness, liveness_of
 from lgcnet_tf.space.skeleton import CELL_EDGES

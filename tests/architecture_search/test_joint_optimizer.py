@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from lgcnet_tf.search.joint_optimizer import JointOptimizer
+from lgcnet_tf.architecture_search.joint_optimizer import JointOptimizer
 from lgcnet_tf.training.checkpoint import (
     load_checkpoint,
     restore,

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from lgcnet_tf.architecture_search.architecture import Architecture
+from lgcnet_tf.architecture_search.search_model import SearchModel
 from lgcnet_tf.data import Samples
 from lgcnet_tf.evaluation import mask_function
 from lgcnet_tf.figures import (
@@ -18,8 +20,6 @@ from lgcnet_tf.figures import (
 from lgcnet_tf.files import atomic_write
 from lgcnet_tf.guidance import Communication
 from lgcnet_tf.run_folder import RunFolder
-from lgcnet_tf.search.architecture import Architecture
-from lgcnet_tf.search.search_model import SearchModel
 from lgcnet_tf.space import Genotype
 from lgcnet_tf.space.choices import choice_lines, last_change, sureness
 from lgcnet_tf.training.fixed_images import FixedImages

@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from lgcnet_tf.search.architecture import Architecture, gumbel_softmax
-from lgcnet_tf.search.temperature import temperature_at
+from lgcnet_tf.architecture_search.architecture import Architecture, gumbel_softmax
+from lgcnet_tf.architecture_search.temperature import temperature_at
 from lgcnet_tf.space.fusion import CAS, DENSE
 from lgcnet_tf.space.genotype import fusion_candidates
 from lgcnet_tf.space.operations import (

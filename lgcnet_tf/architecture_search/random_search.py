@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from lgcnet_tf.architecture_search.options import SearchOptions
 from lgcnet_tf.data import dataset_info
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.run_folder import RunFolder, input_file
-from lgcnet_tf.search.options import SearchOptions
 from lgcnet_tf.space.genotype import (
     Genotype,
     fusion_candidates,

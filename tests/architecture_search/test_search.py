@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from lgcnet_tf.architecture_search import search as search_module
+from lgcnet_tf.architecture_search.search import search
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.model.network import Network
-from lgcnet_tf.search import search as search_module
-from lgcnet_tf.search.search import search
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.operations import CELL_OPERATIONS
 
