@@ -28,11 +28,14 @@ def search(experiment):
         steer,
     )
     from lgcnet_tf.architecture_search.search_model import SearchModel
-    from lgcnet_tf.architecture_search.temperature import FINAL, INITIAL
+    from lgcnet_tf.architecture_search.settings import FINAL_TEMPERATURE as FINAL
+    from lgcnet_tf.architecture_search.settings import INITIAL_TEMPERATURE as INITIAL
     from lgcnet_tf.errors import InputError
     from lgcnet_tf.files import atomic_write
-    from lgcnet_tf.guidance import WIDTH, Communication, cell_kinds
-    from lgcnet_tf.latency.estimate import LATENCY_WEIGHT, CostModel, LatencyLoss
+    from lgcnet_tf.guidance.communication import Communication, cell_kinds
+    from lgcnet_tf.guidance.settings import WIDTH
+    from lgcnet_tf.latency.estimate import CostModel, LatencyLoss
+    from lgcnet_tf.latency.settings import LATENCY_WEIGHT
     from lgcnet_tf.latency.table import LatencyTable
     from lgcnet_tf.model.network import Network
     from lgcnet_tf.model.precision import precision

@@ -7,13 +7,13 @@ import keras
 import numpy as np
 from keras import ops
 
+from lgcnet_tf.architecture_search.settings import SAMPLINGS
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.guidance import GAMMA, WIDTH, Communication
+from lgcnet_tf.guidance.communication import Communication
+from lgcnet_tf.guidance.settings import GAMMA, WIDTH
 from lgcnet_tf.space.genotype import Genotype, fusion_candidates, genotype_at
 from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.skeleton import CELL_EDGES, Skeleton
-
-SAMPLINGS = ("soft", "hard")
 
 
 def gumbel_softmax(logits, noise, temperature):

@@ -18,7 +18,7 @@ from lgcnet_tf.figures import (
     png_bytes,
 )
 from lgcnet_tf.files import atomic_write
-from lgcnet_tf.guidance import Communication
+from lgcnet_tf.guidance.communication import Communication
 from lgcnet_tf.run_folder import RunFolder
 from lgcnet_tf.space import Genotype
 from lgcnet_tf.space.choices import choice_lines, last_change, sureness

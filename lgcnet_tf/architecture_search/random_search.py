@@ -6,22 +6,13 @@ networks whose predicted latency lies in it are equally likely, as far as a
 finite sample can tell (`draw_genotype`).
 """
 
-import dataclasses
-from typing import Any
-
 import numpy as np
 
-from lgcnet_tf.architecture_search.options import SearchOptions
-from lgcnet_tf.data import dataset_info
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.latency.table import LatencyTable
-from lgcnet_tf.model.network import Network
-from lgcnet_tf.run_folder import RunFolder, input_file
 from lgcnet_tf.space.genotype import (
     Genotype,
     fusion_candidates,
-    operation_counts,
     random_genotype,
 )
 from lgcnet_tf.space.operations import CELL_OPERATIONS
@@ -34,58 +25,6 @@ CANDIDATES = 64
 MAX_DRAWS = 60_000
 _BATCH = 2_000
 _PILOT = 400
-
-
-def random_search(options: SearchOptions, genotype_file: str) -> dict[str, Any]:
-    """Draws a network; writes its genotype and results, as a search does.
-
-    Nothing is trained and no image is read.
-
-    Args:
-        genotype_file: its name in the run folder.
-
-    Returns:
-        What `results.json` holds.
-
-    Raises:
-        InputError: bad options or table, or no network in the band.
-    """
-    skeleton = options.skeleton(dataset_info(options.dataset).num_classes)
-    table = LatencyTable.load(options.latency_table)
-    cost_model = CostModel(table, skeleton, options.input_size)
-    low, high = options.min_latency_ms, options.max_latency_ms
-    genotype, draws = draw_genotype(
-        cost_model,
-        np.random.default_rng(options.seed),
-        low * 1000.0,
-        high * 1000.0 if high else np.inf,
-    )
-    predicted_ms = cost_model.predicted_latency(genotype) / 1000.0
-    provenance = {
-        "dataset": options.dataset,
-        "input_size": list(options.input_size),
-        "search_strategy": options.search_strategy,
-        "min_latency_ms": low,
-        "max_latency_ms": high,
-        "latency_table": table.table_id,
-        "seed": options.seed,
-        "predicted_latency_ms": predicted_ms,
-    }
-    if table.batch_size != 1:
-        provenance["latency_batch_size"] = table.batch_size
-    genotype = dataclasses.replace(genotype, provenance=provenance)
-    inputs = input_file("--latency_table", options.latency_table)
-    folder = RunFolder(options, "search", inputs=inputs)
-    network = Network(skeleton, options.crop_size, genotype)
-    genotype.save(folder / genotype_file)
-    return folder.finish(
-        {
-            "predicted_latency_ms": predicted_ms,
-            "operations": operation_counts(genotype),
-            "params": network.count_params(),
-            "draws": draws,
-        }
-    )
 
 
 def draw_genotype(

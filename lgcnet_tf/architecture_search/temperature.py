@@ -1,11 +1,16 @@
 """The temperature τ of Eq. 4 over the epochs."""
 
-INITIAL, FINAL = 1.0, 0.03
-"""The paper's."""
+from lgcnet_tf.architecture_search.settings import (
+    FINAL_TEMPERATURE,
+    INITIAL_TEMPERATURE,
+)
 
 
 def temperature_at(
-    epoch: int, epochs: int, initial: float = INITIAL, final: float = FINAL
+    epoch: int,
+    epochs: int,
+    initial: float = INITIAL_TEMPERATURE,
+    final: float = FINAL_TEMPERATURE,
 ) -> float:
     """Exponential decay from `initial` at epoch 0 to `final` at the last one."""
     if epochs == 1:

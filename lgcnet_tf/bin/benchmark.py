@@ -5,7 +5,7 @@ from lgcnet_tf.bin import common
 
 def main():
     with common.quiet_start():
-        from lgcnet_tf.evaluation.benchmark import BenchmarkOptions, benchmark
+        from lgcnet_tf.commands.benchmark import BenchmarkOptions, benchmark
 
     common.run(BenchmarkOptions, benchmark)
 

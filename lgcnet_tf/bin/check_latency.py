@@ -6,7 +6,7 @@ from lgcnet_tf.bin import common
 def main():
     with common.resumable():
         with common.quiet_start():
-            from lgcnet_tf.report.check_latency import CheckOptions, check_latency
+            from lgcnet_tf.commands.check_latency import CheckOptions, check_latency
 
         common.run(CheckOptions, check_latency)
 

@@ -5,7 +5,7 @@ from lgcnet_tf.bin import common
 
 def main():
     with common.quiet_start():
-        from lgcnet_tf.evaluation.command import EvaluateOptions, evaluate_model
+        from lgcnet_tf.commands.evaluate import EvaluateOptions, evaluate_model
 
     common.run(EvaluateOptions, evaluate_model)
 

@@ -5,7 +5,7 @@ from lgcnet_tf.bin import common
 
 def main():
     with common.quiet_start(backends=False):
-        from lgcnet_tf.serving.commands import ExportOptions, export
+        from lgcnet_tf.commands.export import ExportOptions, export
 
     common.run(ExportOptions, export)
 

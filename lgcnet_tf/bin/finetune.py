@@ -6,7 +6,7 @@ from lgcnet_tf.bin import common
 def main():
     with common.resumable():
         with common.quiet_start():
-            from lgcnet_tf.training.finetune import FinetuneOptions, finetune
+            from lgcnet_tf.commands.finetune import FinetuneOptions, finetune
 
         common.run(FinetuneOptions, finetune)
 

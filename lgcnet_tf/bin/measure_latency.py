@@ -6,7 +6,10 @@ from lgcnet_tf.bin import common
 def main():
     with common.resumable():
         with common.quiet_start():
-            from lgcnet_tf.latency.command import MeasureOptions, measure_latency
+            from lgcnet_tf.commands.measure_latency import (
+                MeasureOptions,
+                measure_latency,
+            )
 
         common.run(MeasureOptions, measure_latency)
 

@@ -5,7 +5,7 @@ from lgcnet_tf.bin import common
 
 def main():
     with common.quiet_start():
-        from lgcnet_tf.report.command import PlotOptions, plot
+        from lgcnet_tf.commands.plot import PlotOptions, plot
 
     common.run(PlotOptions, plot)
 

@@ -5,7 +5,7 @@ from lgcnet_tf.bin import common
 
 def main():
     with common.quiet_start(backends=False):
-        from lgcnet_tf.serving.commands import PredictOptions, predict
+        from lgcnet_tf.commands.predict import PredictOptions, predict
 
     common.run(PredictOptions, predict)
 

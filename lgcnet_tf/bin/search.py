@@ -6,8 +6,7 @@ from lgcnet_tf.bin import common
 def main():
     with common.resumable():
         with common.quiet_start():
-            from lgcnet_tf.architecture_search.options import SearchOptions
-            from lgcnet_tf.architecture_search.search import search
+            from lgcnet_tf.commands.search import SearchOptions, search
 
         common.run(SearchOptions, search)
 

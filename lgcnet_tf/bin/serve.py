@@ -5,7 +5,7 @@ from lgcnet_tf.bin import common
 
 def main():
     with common.quiet_start(backends=False):
-        from lgcnet_tf.serving.commands import ServeOptions, serve
+        from lgcnet_tf.commands.serve import ServeOptions, serve
 
     common.run(ServeOptions, serve)
 

@@ -6,7 +6,7 @@ from lgcnet_tf.bin import common
 def main():
     with common.resumable():
         with common.quiet_start():
-            from lgcnet_tf.sweep.command import SweepOptions, sweep
+            from lgcnet_tf.commands.sweep import SweepOptions, sweep
 
         common.run(SweepOptions, sweep)
 

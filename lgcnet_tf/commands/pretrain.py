@@ -18,9 +18,8 @@ from lgcnet_tf.files import atomic_write
 from lgcnet_tf.model.classifier import build_classifier
 from lgcnet_tf.model.precision import precision
 from lgcnet_tf.model.zoo import load_genotype, model_path
-from lgcnet_tf.run_folder import RunFolder, input_file
+from lgcnet_tf.run_folder import MODEL, RunFolder, input_file
 from lgcnet_tf.training.classification import (
-    OPTIMIZERS,
     ClassifierValidation,
     SmoothedCrossEntropy,
     build_optimizer,
@@ -30,10 +29,9 @@ from lgcnet_tf.training.classification import (
 from lgcnet_tf.training.determinism import make_deterministic
 from lgcnet_tf.training.fit import fit
 from lgcnet_tf.training.graphs import prepare_graphs
+from lgcnet_tf.training.settings import CLASSIFIER_OPTIMIZERS
 from lgcnet_tf.training.strategy import make_strategy
 from lgcnet_tf.training.workers import last_words, this_worker, watch
-
-MODEL = "model.keras"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,7 +61,9 @@ class PretrainOptions(RunOptions):
     epochs: int = option(120, "Epochs of training.", minimum=1)
     batch_size: int = option(128, "Global batch size.", minimum=1)
     optimizer: str = option(
-        OPTIMIZERS[0], "SGD with momentum 0.9 (Nesterov), or AdamW.", OPTIMIZERS
+        CLASSIFIER_OPTIMIZERS[0],
+        "SGD with momentum 0.9 (Nesterov), or AdamW.",
+        CLASSIFIER_OPTIMIZERS,
     )
     lr: float = option(0.1, "Largest rate; a cosine leads from it to 0.", above=0)
     warmup_epochs: int = option(

@@ -4,7 +4,7 @@ import dataclasses
 import logging
 
 from lgcnet_tf.config import Options, option
-from lgcnet_tf.convert.precision import CALIBRATION_METHODS, PRECISIONS
+from lgcnet_tf.convert.settings import CALIBRATION_METHODS, PRECISIONS
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import fingerprint
 from lgcnet_tf.latency.runtimes import RUNTIMES, Runtime, get_runtime

@@ -1,38 +1,7 @@
-"""A tiny search space with a table of random times for it."""
+"""Batches for search models in the tiny space."""
 
 import numpy as np
 import pytest
-
-SIZE = (32, 64)
-SPACE = {
-    "initial_channels": 2,
-    "num_cells": 2,
-    "reduction_cells": (1,),
-    "fusion": "none",
-    "fusion_taps": (0, 1),
-    "input_size": SIZE,
-    "crop_size": SIZE,
-    "ggm_width": 6,
-    "batch_size": 4,
-}
-WITH_FUSION = {
-    "num_cells": 3,
-    "reduction_cells": (1, 2),
-    "fusion": "dense",
-    "fusion_taps": (0, 1, 2),
-    "fusion_channels": 4,
-}
-
-
-@pytest.fixture(scope="session")
-def make_options():
-    """Options of a search in the tiny space, by what differs."""
-    from lgcnet_tf.architecture_search.options import SearchOptions
-
-    def make(with_fusion=False, **changes):
-        return SearchOptions(**SPACE | (WITH_FUSION if with_fusion else {}) | changes)
-
-    return make
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from lgcnet_tf.architecture_search.architecture import Architecture
-from lgcnet_tf.architecture_search.search import build_search_model
+from lgcnet_tf.architecture_search.build import build_search_model
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.training.optimizers import SGD, Adam
 from lgcnet_tf.training.strategy import make_strategy

@@ -5,7 +5,7 @@ import pytest
 
 from lgcnet_tf.architecture_search.derive import TargetedDerivation
 from lgcnet_tf.architecture_search.latency_target import latency_range
-from lgcnet_tf.guidance import cell_kinds
+from lgcnet_tf.guidance.communication import cell_kinds
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.space.genotype import genotype_at, indices_of
 from lgcnet_tf.space.operations import CELL_OPERATIONS

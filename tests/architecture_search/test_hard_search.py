@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from lgcnet_tf.architecture_search.architecture import check_sampling, straight_through
-from lgcnet_tf.architecture_search.search import build_search_model
+from lgcnet_tf.architecture_search.build import build_search_model
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.space.operations import CELL_OPERATIONS

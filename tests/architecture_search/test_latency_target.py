@@ -7,6 +7,7 @@ import pathlib
 import numpy as np
 import pytest
 
+from lgcnet_tf.architecture_search.build import build_search_model
 from lgcnet_tf.architecture_search.latency_target import (
     DAMPING,
     RATE,
@@ -15,9 +16,9 @@ from lgcnet_tf.architecture_search.latency_target import (
     latency_range,
     steer,
 )
-from lgcnet_tf.architecture_search.search import build_search_model, search
+from lgcnet_tf.commands.search import search
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.guidance import cell_kinds
+from lgcnet_tf.guidance.communication import cell_kinds
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.space.genotype import Genotype, indices_of

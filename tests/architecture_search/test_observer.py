@@ -9,13 +9,13 @@ from keras.src.random.seed_generator import global_seed_generator
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from lgcnet_tf.architecture_search.build import build_search_model
 from lgcnet_tf.architecture_search.observer import (
     ALPHAS_HISTORY,
     AlphasHistory,
     Observer,
     entropies,
 )
-from lgcnet_tf.architecture_search.search import build_search_model
 from lgcnet_tf.data import load_samples
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.run_folder import RunFolder

@@ -11,7 +11,7 @@ import pytest
 from lgcnet_tf.architecture_search import random_search
 from lgcnet_tf.architecture_search.latency_target import latency_range
 from lgcnet_tf.architecture_search.random_search import draw_genotype, has_path
-from lgcnet_tf.architecture_search.search import search
+from lgcnet_tf.commands.search import search
 from lgcnet_tf.data import dataset_info
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel

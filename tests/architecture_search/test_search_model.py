@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lgcnet_tf.architecture_search.search import build_search_model
+from lgcnet_tf.architecture_search.build import build_search_model
 from lgcnet_tf.latency.estimate import CostModel
 
 

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from lgcnet_tf.architecture_search.search import build_search_model
+from lgcnet_tf.architecture_search.build import build_search_model
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel, one_hot_weights
 from lgcnet_tf.model.network import Network, at_size

@@ -14,14 +14,14 @@ FILES = sorted((ROOT / "flags").glob("*.txt"))
 def options_of(path):
     """The options of the command that a file's name begins with; else search's."""
     if path.name.startswith("finetune_"):
-        from lgcnet_tf.training.finetune import FinetuneOptions
+        from lgcnet_tf.commands.finetune import FinetuneOptions
 
         return FinetuneOptions
     if path.name.startswith("sweep_"):
-        from lgcnet_tf.sweep.command import SweepOptions
+        from lgcnet_tf.commands.sweep import SweepOptions
 
         return SweepOptions
-    from lgcnet_tf.architecture_search.search import SearchOptions
+    from lgcnet_tf.commands.search import SearchOptions
 
     return SearchOptions
 
@@ -69,7 +69,7 @@ def test_parses_for_its_command(path, parse):
     ],
 )
 def test_rows_of_tables_x_and_xi(name, fusion, taps, parse):
-    from lgcnet_tf.architecture_search.search import SearchOptions
+    from lgcnet_tf.commands.search import SearchOptions
 
     options = parse(SearchOptions, f"--flagfile=flags/{name}.txt")
     skeleton = options.skeleton(num_classes=19)
@@ -78,6 +78,6 @@ def test_rows_of_tables_x_and_xi(name, fusion, taps, parse):
 
 
 def test_a_flag_has_its_other_name(parse):
-    from lgcnet_tf.latency.command import MeasureOptions
+    from lgcnet_tf.commands.measure_latency import MeasureOptions
 
     assert parse(MeasureOptions, "--batch=3").batch_size == 3

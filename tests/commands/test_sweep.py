@@ -11,12 +11,12 @@ import time
 
 import pytest
 
-from lgcnet_tf.architecture_search.options import SearchOptions
+from lgcnet_tf.commands.search import SearchOptions
+from lgcnet_tf.commands.sweep import SweepOptions, _given, sweep
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import write_json
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.space.genotype import uniform
-from lgcnet_tf.sweep.command import SweepOptions, _given, sweep
 
 SIZE = (32, 32)
 SPACE = {

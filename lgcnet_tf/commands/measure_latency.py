@@ -1,32 +1,29 @@
 """Measuring the latency table of a search space on this device."""
 
 import dataclasses
-import sys
 from typing import Any
 
-import keras
 import numpy as np
 
+from lgcnet_tf.commands.progress_bars import ProgressBars
 from lgcnet_tf.config import option
 from lgcnet_tf.data import dataset_info
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.calibrate import SEED, calibrate, choose
 from lgcnet_tf.latency.draw import draw_pool, name_of
 from lgcnet_tf.latency.measure import (
-    REPEATS,
-    WARMUP,
     measure_networks,
     measure_table,
 )
 from lgcnet_tf.latency.options import BatchOptions, runtime_inputs
 from lgcnet_tf.latency.runtimes import Runtime
 from lgcnet_tf.latency.samples import SAMPLES, SampleStore
+from lgcnet_tf.latency.settings import REPEATS, WARMUP
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.latency.timing import levelled_medians
-from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.run_folder import LATENCY_TABLE, RunFolder
 from lgcnet_tf.space.options import SpaceOptions
 
-TABLE = "latency_table.json"
 FEWEST_NETWORKS = 8
 
 RESTLESS = 1.25
@@ -81,7 +78,7 @@ def measure_latency(options: MeasureOptions) -> dict[str, Any]:
     )
     if options.calibration_networks:
         table = _calibrated(table, options, runtime, store)
-    table.save(folder / TABLE)
+    table.save(folder / LATENCY_TABLE)
     folder.log.info(
         "noise: the times of an operation spread by %.0f %% of their median "
         "(interquartile range); one tenth of the time the machine was slower than "
@@ -95,7 +92,7 @@ def measure_latency(options: MeasureOptions) -> dict[str, Any]:
             "idle, measure again then, in another folder."
         )
     results = {
-        "table": TABLE,
+        "table": LATENCY_TABLE,
         "table_id": table.table_id,
         "operations": len(table.entries),
         "noise": table.noise,
@@ -142,17 +139,3 @@ def _calibrated(
         table, reference_us=store.reference_us, drift=store.drift
     )
     return calibrate(table, list(networks.values()), medians_us)
-
-
-class ProgressBars:
-    """Keras' progress bar, a new one for each stage; one line each off a terminal."""
-
-    def __init__(self):
-        self.stage, self.bar = None, None
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        if stage != self.stage:
-            print(f"{stage}:", file=sys.stderr)
-            verbose = 1 if sys.stdout.isatty() else 2
-            self.stage, self.bar = stage, keras.utils.Progbar(total, verbose=verbose)
-        self.bar.update(done)

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from lgcnet_tf.architecture_search import search as search_module
-from lgcnet_tf.architecture_search.search import search
+from lgcnet_tf.commands import search as search_module
+from lgcnet_tf.commands.search import search
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.latency.table import LatencyTable

@@ -10,8 +10,9 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.model_files import runtime_for
 from lgcnet_tf.evaluation.models import load_model
 from lgcnet_tf.evaluation.peak_memory import peak_memory
-from lgcnet_tf.latency.measure import REPEATS, WARMUP, samples
+from lgcnet_tf.latency.measure import samples
 from lgcnet_tf.latency.options import BatchOptions
+from lgcnet_tf.latency.settings import REPEATS, WARMUP
 from lgcnet_tf.run_folder import RunFolder
 
 

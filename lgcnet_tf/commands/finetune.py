@@ -13,7 +13,7 @@ from lgcnet_tf.files import atomic_write
 from lgcnet_tf.model.network import Network, at_size
 from lgcnet_tf.model.precision import precision
 from lgcnet_tf.model.zoo import load_genotype, model_path
-from lgcnet_tf.run_folder import Inputs, RunFolder, input_file
+from lgcnet_tf.run_folder import MODEL, Inputs, RunFolder, input_file
 from lgcnet_tf.training.average import WeightAverage
 from lgcnet_tf.training.data import (
     LEFT_OUT_MIOU,
@@ -27,14 +27,13 @@ from lgcnet_tf.training.graphs import prepare_graphs
 from lgcnet_tf.training.initial import initial_file, report_start, start_from
 from lgcnet_tf.training.inputs import training_inputs
 from lgcnet_tf.training.losses import CrossEntropy
-from lgcnet_tf.training.optimizers import OPTIMIZERS, make_optimizer
+from lgcnet_tf.training.optimizers import make_optimizer
 from lgcnet_tf.training.options import TrainingOptions
-from lgcnet_tf.training.schedules import SCHEDULES, make_schedule
+from lgcnet_tf.training.schedules import make_schedule
+from lgcnet_tf.training.settings import OPTIMIZERS, SCHEDULES
 from lgcnet_tf.training.strategy import make_strategy
 from lgcnet_tf.training.validation import Validation
 from lgcnet_tf.training.workers import last_words, this_worker, watch
-
-MODEL = "model.keras"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

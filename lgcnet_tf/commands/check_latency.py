@@ -5,18 +5,16 @@ from typing import Any
 
 import numpy as np
 
+from lgcnet_tf.commands.progress_bars import ProgressBars
 from lgcnet_tf.config import RunOptions, option
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.figures.fidelity import predicted_measured
 from lgcnet_tf.files import fingerprint
 from lgcnet_tf.latency.agreement import agreement, is_true
 from lgcnet_tf.latency.calibrate import SEED
-from lgcnet_tf.latency.command import ProgressBars
 from lgcnet_tf.latency.draw import draw_pool, name_of, spread, spread_genotypes
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.latency.measure import (
-    NETWORK_REPEATS,
-    WARMUP,
     measure_networks,
     summarize,
 )
@@ -24,6 +22,7 @@ from lgcnet_tf.latency.options import runtime_inputs
 from lgcnet_tf.latency.runtimes import Runtime, get_runtime
 from lgcnet_tf.latency.runtimes.base import available_cpus
 from lgcnet_tf.latency.samples import SAMPLES, SampleStore
+from lgcnet_tf.latency.settings import NETWORK_REPEATS, WARMUP
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.latency.timing import levelled_medians, relative_spread
 from lgcnet_tf.model.zoo import load_genotype, model_path

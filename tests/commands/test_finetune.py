@@ -8,14 +8,14 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from lgcnet_tf.commands import finetune as module
+from lgcnet_tf.commands.finetune import FinetuneOptions, finetune
 from lgcnet_tf.data import load_samples
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation import evaluate, mask_function
 from lgcnet_tf.model.zoo import load_network
 from lgcnet_tf.space.genotype import uniform
 from lgcnet_tf.space.skeleton import Skeleton
-from lgcnet_tf.training import finetune as module
-from lgcnet_tf.training.finetune import FinetuneOptions, finetune
 
 EPOCHS = 3
 SKELETON = Skeleton(

@@ -8,13 +8,13 @@ import keras
 import numpy as np
 import pytest
 
-from lgcnet_tf.data import load_samples
-from lgcnet_tf.errors import InputError
-from lgcnet_tf.evaluation.command import (
+from lgcnet_tf.commands.evaluate import (
     EvaluateOptions,
     _predicted_latency,
     evaluate_model,
 )
+from lgcnet_tf.data import load_samples
+from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.evaluate import predict_samples
 from lgcnet_tf.evaluation.model_files import card_path
 from lgcnet_tf.evaluation.models import load_model

@@ -13,8 +13,9 @@ from lgcnet_tf.evaluation.examples import write_examples
 from lgcnet_tf.evaluation.model_files import MaskOfCompiled
 from lgcnet_tf.evaluation.models import load_model
 from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.latency.measure import REPEATS, measure
+from lgcnet_tf.latency.measure import measure
 from lgcnet_tf.latency.options import RuntimeOptions
+from lgcnet_tf.latency.settings import REPEATS
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.run_folder import Inputs, RunFolder, input_file
 from lgcnet_tf.space.trained_on import names_trained_on

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
+from lgcnet_tf.commands.benchmark import BenchmarkOptions, benchmark, format_rows
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.evaluation.benchmark import BenchmarkOptions, benchmark, format_rows
 
 
 def options(models, folder, **changes):

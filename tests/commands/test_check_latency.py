@@ -6,15 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lgcnet_tf.errors import InputError
-from lgcnet_tf.latency import command
-from lgcnet_tf.latency.agreement import agreement
-from lgcnet_tf.latency.command import MeasureOptions, ProgressBars, measure_latency
-from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.latency.runtimes import get_runtime
-from lgcnet_tf.latency.table import LatencyTable
-from lgcnet_tf.latency.timing import levelled_medians
-from lgcnet_tf.report.check_latency import (
+from lgcnet_tf.commands import measure_latency as command
+from lgcnet_tf.commands.check_latency import (
     FIGURE,
     CheckOptions,
     _verdict,
@@ -22,6 +15,14 @@ from lgcnet_tf.report.check_latency import (
     differences,
     summary_lines,
 )
+from lgcnet_tf.commands.measure_latency import MeasureOptions, measure_latency
+from lgcnet_tf.commands.progress_bars import ProgressBars
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.latency.agreement import agreement
+from lgcnet_tf.latency.estimate import CostModel
+from lgcnet_tf.latency.runtimes import get_runtime
+from lgcnet_tf.latency.table import LatencyTable
+from lgcnet_tf.latency.timing import levelled_medians
 from lgcnet_tf.space import uniform
 
 SPACE = {

@@ -1,13 +1,12 @@
-"""Export, serve and predict as commands."""
+"""Exporting a network for serving or another runtime."""
 
 import dataclasses
 import pathlib
-import sys
 from typing import Any
 
 import keras
 
-from lgcnet_tf.config import Options, RunOptions, Size, option
+from lgcnet_tf.config import RunOptions, Size, option
 from lgcnet_tf.data import dataset_info
 from lgcnet_tf.data.geometry import DEFAULT_FIT, FITS
 from lgcnet_tf.errors import InputError
@@ -17,15 +16,11 @@ from lgcnet_tf.latency.options import PrecisionOptions
 from lgcnet_tf.model.deploy import deploy
 from lgcnet_tf.model.zoo import load_network
 from lgcnet_tf.run_folder import Lock, RunFolder
-from lgcnet_tf.serving.client import Client
 from lgcnet_tf.serving.export import export_saved_model
-from lgcnet_tf.serving.export_files import FORMATS, export_file, runtime_of
-from lgcnet_tf.serving.outputs import plan_outputs
-from lgcnet_tf.serving.predict_files import predict_files, served_info
-from lgcnet_tf.serving.server import Server
+from lgcnet_tf.serving.export_files import export_file, runtime_of
+from lgcnet_tf.serving.settings import FORMATS
 
 SAVED_MODEL = "saved_model"
-MODEL_NAME = "lgcnet"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -165,95 +160,3 @@ def _lock_of(export_dir: str) -> Lock | None:
         raise InputError(
             f"{export_dir}: cannot write there: {error.strerror}."
         ) from None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ServeOptions(Options):
-    """Options of the embedded server; it writes nothing."""
-
-    model: str = option("", "Folder of the exported versions.")
-    name: str = option(MODEL_NAME, "Name under which the model is served.")
-    host: str = option("127.0.0.1", "Address to listen on.")
-    port: int = option(8500, "Port to listen on.")
-    max_message_mb: int = option(256, "Largest request and answer, in MiB.", minimum=1)
-
-
-def serve(options: ServeOptions) -> None:
-    """Serves until SIGTERM or SIGINT.
-
-    Raises:
-        InputError: no model there, or the port is in use.
-    """
-    options.check()
-    if not options.model:
-        raise InputError("--model is missing: the saved_model folder of an export.")
-    server = Server(
-        {options.name: options.model},
-        options.host,
-        options.port,
-        options.max_message_mb,
-    )
-    server.start()
-    print(
-        f"Serving {options.name} version {server.versions[options.name]} on "
-        f"{server.target}; SIGTERM or Ctrl-C ends it.",
-        flush=True,
-    )
-    server.serve_forever()
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class PredictOptions(RunOptions):
-    """Options of the client."""
-
-    dataset: str = option(
-        "", "Data set whose classes the model has, for a model exported before it "
-        "said so itself."
-    )  # fmt: skip
-    server: str = option("127.0.0.1:8500", "Address of the server.")
-    name: str = option(MODEL_NAME, "Name under which the model is served.")
-    images: tuple[str, ...] = option((), "PNG or JPEG files, commas between.")
-    timeout_s: float = option(30.0, "Longest wait for an answer, in seconds.", above=0)
-    wait_s: float = option(0.0, "Longest wait for the server to be ready, in seconds.")
-
-
-def predict(options: PredictOptions) -> dict[str, Any]:
-    """Has a server segment image files; writes colour mask and overlay.
-
-    They lie next to each image, or in `output_dir` where that is given.
-
-    Names and colours of the classes come from the served model. An image that
-    cannot be read is named, and the others are done.
-
-    Raises:
-        InputError: an image could not be segmented, a picture would replace what
-            this program did not write, no server, or the server's refusal.
-    """
-    options.check()
-    dataset = dataset_info(options.dataset) if options.dataset else None
-    if not options.images:
-        raise InputError("--images is missing: PNG or JPEG files, commas between.")
-    if not any(pathlib.Path(image).exists() for image in options.images):
-        raise InputError(f"{', '.join(options.images)}: no such image file.")
-    plan_outputs(options.images, options.output_dir or None)  # before anything is
-    folder = RunFolder(options, "predict") if options.output_dir else None
-    with Client(options.server, options.name, options.timeout_s) as client:
-        if options.wait_s:
-            client.wait_until_ready(options.wait_s)
-        summary = predict_files(
-            client,
-            served_info(client, dataset),
-            options.images,
-            options.output_dir or None,
-            failed=lambda message: print(message, file=sys.stderr, flush=True),
-        )
-    for file in summary["files"]:
-        largest = sorted(file["class_percentages"].items(), key=lambda item: -item[1])
-        shares = ", ".join(f"{name} {share:.0f} %" for name, share in largest[:4])
-        print(f"{file['overlay']}: {shares}; {file['latency_ms']:.1f} ms")
-    if failed := [one["file"] for one in summary["failed"]]:
-        raise InputError(
-            f"{len(failed)} of {len(options.images)} images not segmented: "
-            f"{', '.join(failed)}."
-        )
-    return folder.finish(summary) if folder else summary

@@ -5,14 +5,17 @@ import os
 import pathlib
 from typing import Any
 
+from lgcnet_tf.commands.evaluate import EvaluateOptions
+from lgcnet_tf.commands.finetune import FinetuneOptions
+from lgcnet_tf.commands.progress_bars import ProgressBars
+from lgcnet_tf.commands.search import SearchOptions
 from lgcnet_tf.config import RunOptions, option
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.figures.pareto import accuracy_latency, pareto_front
 from lgcnet_tf.files import atomic_write
 from lgcnet_tf.interruption import INTERRUPTION
-from lgcnet_tf.latency.command import ProgressBars
-from lgcnet_tf.latency.measure import REPEATS
 from lgcnet_tf.latency.options import RuntimeOptions
+from lgcnet_tf.latency.settings import REPEATS
 from lgcnet_tf.run_folder import RunFolder
 from lgcnet_tf.sweep import table
 from lgcnet_tf.sweep.hparams import write_hparams
@@ -30,6 +33,11 @@ SUMMARY = "summary.csv"
 PARETO = "pareto.png"
 HPARAMS = "hparams"
 
+STAGE_OPTIONS = {
+    "search": SearchOptions,
+    "finetune": FinetuneOptions,
+    "evaluate": EvaluateOptions,
+}
 _RUNTIME = dataclasses.fields(RuntimeOptions)
 
 
@@ -91,7 +99,7 @@ def sweep(options: SweepOptions) -> dict[str, Any]:
         Interrupted: a signal came; the trials' processes have ended.
     """
     options.check()
-    axes = parse_vary(options.vary)
+    axes = parse_vary(options.vary, STAGE_OPTIONS)
     run = run_here
     if options.launcher == "ray":
         import_ray()
@@ -103,7 +111,7 @@ def sweep(options: SweepOptions) -> dict[str, Any]:
         )
     runtime = options.make_runtime()
     given = _given(options)
-    inputs = sweep_inputs(_flagfiles(options), given, settings(axes))
+    inputs = sweep_inputs(_flagfiles(options), given, settings(axes), STAGE_OPTIONS)
     inputs |= options.calibration_inputs()
     folder = RunFolder(options, "sweep", inputs=inputs)
     trials = _trials(options, axes, given, folder)
