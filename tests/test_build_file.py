@@ -9,6 +9,8 @@ import tomllib
 
 import pytest
 
+from lgcnet_tf.bin.table import COMMANDS
+
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "lgcnet_tf"
 
@@ -37,11 +39,17 @@ ORDER = (
 )
 """Rooms and modules of the package; each imports only what stands before it."""
 
+ABOVE = {"__init__", "__main__"}
+"""Modules of the package that stand above all rooms."""
+
+SHARED = {"__init__", "common", "flags", "help", "table"}
+"""Modules of `bin` that are no binaries."""
+
 
 def rooms():
     """Names of the package's folders and modules."""
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-    modules = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    modules = {path.stem for path in PACKAGE.glob("*.py")} - ABOVE
     return folders | modules
 
 
@@ -71,7 +79,7 @@ def imports():
     for path in sorted(PACKAGE.rglob("*.py")):
         relative = path.relative_to(ROOT)
         parts = relative.with_suffix("").parts
-        if parts[1] == "__init__":
+        if parts[1] in ABOVE:
             continue
         tree = ast.parse(path.read_text(), str(path))
         for room in imported_rooms(tree, ".".join(parts)) - {parts[1]}:
@@ -139,17 +147,16 @@ def test_build_names_the_room_with_what_it_imports(room):
 
 
 def test_build_names_every_binary():
-    modules = {p.stem for p in (PACKAGE / "bin").glob("*.py")} - {"__init__", "common"}
+    modules = {p.stem for p in (PACKAGE / "bin").glob("*.py")} - SHARED - {"lgcnet"}
     binaries = listed("py_binary", "binary")
-    assert set(binaries) == modules
+    assert set(binaries) == modules == {each.name for each in COMMANDS}
     for binary in binaries:
         path = PACKAGE / "bin" / f"{binary}.py"
         tree = ast.parse(path.read_text())
-        assert imported_rooms(tree, f"lgcnet_tf.bin.{binary}") == {"bin", "commands"}
+        assert imported_rooms(tree, f"lgcnet_tf.bin.{binary}") == {"bin"}
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-    assert scripts == {
-        f"lgcnet-{binary.replace('_', '-')}": f"lgcnet_tf.bin.{binary}:main"
-        for binary in binaries
+    assert scripts == {"lgcnet": "lgcnet_tf.bin.lgcnet:main"} | {
+        each.program: f"lgcnet_tf.bin.{each.name}:main" for each in COMMANDS
     }
 
 

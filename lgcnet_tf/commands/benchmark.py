@@ -7,10 +7,6 @@ import numpy as np
 
 from lgcnet_tf.config import RunOptions, Size, option
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.evaluation.model_files import runtime_for
-from lgcnet_tf.evaluation.models import load_model
-from lgcnet_tf.evaluation.peak_memory import peak_memory
-from lgcnet_tf.latency.measure import samples
 from lgcnet_tf.latency.options import BatchOptions
 from lgcnet_tf.latency.settings import REPEATS, WARMUP
 from lgcnet_tf.run_folder import RunFolder
@@ -20,7 +16,13 @@ from lgcnet_tf.run_folder import RunFolder
 class BenchmarkOptions(RunOptions, BatchOptions):
     """Options of a comparison."""
 
-    model: str = option("", "Models with commas between, each as in lgcnet-evaluate.")
+    TOPIC = "Comparison"
+
+    model: str = option(
+        "",
+        "Models with commas between, each as in lgcnet-evaluate.",
+        needed="one or more models, with commas between.",
+    )
     input_size: Size | None = option(None, "HxW; by default each model's own.")
     repeats: int = option(REPEATS, "Timed calls of each model.", minimum=1)
     warmup: int = option(WARMUP, "Calls of each that do not count.", minimum=0)
@@ -38,6 +40,11 @@ def benchmark(options: BenchmarkOptions) -> dict[str, Any]:
     Raises:
         InputError: bad options, or a model that cannot be loaded or run so.
     """
+    from lgcnet_tf.evaluation.model_files import runtime_for
+    from lgcnet_tf.evaluation.models import load_model
+    from lgcnet_tf.evaluation.peak_memory import peak_memory
+    from lgcnet_tf.latency.measure import samples
+
     options.check()
     names = [name.strip() for name in options.model.split(",") if name.strip()]
     if len(set(names)) != len(names) or not names:

@@ -1,34 +1,26 @@
 """Does a latency table tell the truth? Predicted against measured networks."""
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lgcnet_tf.commands.progress_bars import ProgressBars
 from lgcnet_tf.config import RunOptions, option
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.figures.fidelity import predicted_measured
 from lgcnet_tf.files import fingerprint
 from lgcnet_tf.latency.agreement import agreement, is_true
-from lgcnet_tf.latency.calibrate import SEED
-from lgcnet_tf.latency.draw import draw_pool, name_of, spread, spread_genotypes
-from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.latency.measure import (
-    measure_networks,
-    summarize,
-)
 from lgcnet_tf.latency.options import runtime_inputs
-from lgcnet_tf.latency.runtimes import Runtime, get_runtime
-from lgcnet_tf.latency.runtimes.base import available_cpus
 from lgcnet_tf.latency.samples import SAMPLES, SampleStore
 from lgcnet_tf.latency.settings import NETWORK_REPEATS, WARMUP
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.latency.timing import levelled_medians, relative_spread
-from lgcnet_tf.model.zoo import load_genotype, model_path
 from lgcnet_tf.run_folder import Inputs, RunFolder, input_file
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.workloads import workloads
+
+if TYPE_CHECKING:
+    from lgcnet_tf.latency.estimate import CostModel
+    from lgcnet_tf.latency.runtimes import Runtime
 
 FIGURE = "predicted_measured.png"
 ANCHORS = 6
@@ -58,7 +50,13 @@ _VERDICTS = {
 class CheckOptions(RunOptions):
     """Options of a check."""
 
-    latency_table: str = option("", "Table to check, on its runtime, at its size.")
+    TOPIC = "Check"
+
+    latency_table: str = option(
+        "",
+        "Table to check, on its runtime, at its size.",
+        needed="make one with lgcnet-measure-latency.",
+    )
     networks: int = option(40, "Random networks to measure.", minimum=2)
     model: str = option("", "More, with commas between, each as in lgcnet-evaluate.")
     repeats: int = option(NETWORK_REPEATS, "Samples of each network.", minimum=1)
@@ -83,6 +81,11 @@ def check_latency(options: CheckOptions) -> dict[str, Any]:
     Raises:
         InputError: bad options, table or model, or a runtime that cannot run here.
     """
+    from lgcnet_tf.commands.progress_bars import ProgressBars
+    from lgcnet_tf.latency.draw import name_of, spread_genotypes
+    from lgcnet_tf.latency.estimate import CostModel
+    from lgcnet_tf.latency.measure import measure_networks, summarize
+
     options.check()
     if not options.latency_table:
         raise InputError(
@@ -163,7 +166,7 @@ def check_latency(options: CheckOptions) -> dict[str, Any]:
     return folder.finish(results)
 
 
-def differences(table: LatencyTable, runtime: Runtime) -> list[str]:
+def differences(table: LatencyTable, runtime: "Runtime") -> list[str]:
     """In what a table was measured otherwise than networks are here."""
     lines = []
     for name in ("device", "runtime_version", "precision", "threads"):
@@ -213,12 +216,17 @@ def _verdict(results: dict[str, Any]) -> str:
     return "true at another speed" if at_speed and is_true(at_speed) else "false"
 
 
-def _runtime_of(table: LatencyTable) -> Runtime:
+def _runtime_of(table: LatencyTable) -> "Runtime":
+    from lgcnet_tf.latency.runtimes import get_runtime
+    from lgcnet_tf.latency.runtimes.base import available_cpus
+
     threads = None if table.threads == available_cpus() else table.threads
     return get_runtime(table.runtime, threads, table.precision)
 
 
-def _inputs(options: CheckOptions, runtime: Runtime) -> Inputs:
+def _inputs(options: CheckOptions, runtime: "Runtime") -> Inputs:
+    from lgcnet_tf.model.zoo import model_path
+
     models = [model_path(name, "genotype.json") for name in _model_names(options)]
     found = input_file("--latency_table", options.latency_table)
     if models:
@@ -230,7 +238,9 @@ def _model_names(options: CheckOptions) -> list[str]:
     return list(filter(None, map(str.strip, options.model.split(","))))
 
 
-def _searched(options: CheckOptions, costs: CostModel) -> dict[str, Genotype]:
+def _searched(options: CheckOptions, costs: "CostModel") -> dict[str, Genotype]:
+    from lgcnet_tf.model.zoo import load_genotype
+
     found = {}
     for name in _model_names(options):
         genotype = load_genotype(name)
@@ -246,6 +256,9 @@ def _columns(rows, predicted):
 
 def _anchors(table: LatencyTable) -> dict[str, Genotype]:
     """A few of the calibration's networks, from fast to slow."""
+    from lgcnet_tf.latency.calibrate import SEED
+    from lgcnet_tf.latency.draw import draw_pool, name_of, spread
+
     if not table.calibration:
         return {}
     then_us = table.calibration.networks
@@ -258,6 +271,8 @@ def _anchors(table: LatencyTable) -> dict[str, Genotype]:
 
 
 def _draw(results, path):
+    from lgcnet_tf.figures.fidelity import predicted_measured
+
     groups = {"random networks": [], "searched": []}
     for row in results["networks"]:
         group = groups["searched" if row["searched"] else "random networks"]

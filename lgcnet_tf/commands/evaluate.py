@@ -7,13 +7,6 @@ from lgcnet_tf.config import DataOptions, Size, option
 from lgcnet_tf.data import Samples, divide, load_samples, split_inputs
 from lgcnet_tf.data.geometry import FITS
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.evaluation.cityscapes import write_submission
-from lgcnet_tf.evaluation.evaluate import evaluate
-from lgcnet_tf.evaluation.examples import write_examples
-from lgcnet_tf.evaluation.model_files import MaskOfCompiled
-from lgcnet_tf.evaluation.models import load_model
-from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.latency.measure import measure
 from lgcnet_tf.latency.options import RuntimeOptions
 from lgcnet_tf.latency.settings import REPEATS
 from lgcnet_tf.latency.table import LatencyTable
@@ -31,6 +24,8 @@ MODELS_OWN = "own"
 class EvaluateOptions(DataOptions, RuntimeOptions):
     """Options of an evaluation."""
 
+    TOPIC = "Evaluation"
+
     split: str = option(
         "val", "Split of the data set to use, or several with commas between."
     )
@@ -41,9 +36,11 @@ class EvaluateOptions(DataOptions, RuntimeOptions):
     )
     input_size: Size | None = option(None, "HxW; by default the model's own.")
     model: str = option(
-        "", "Zoo name, genotype, .keras file, SavedModel folder, or a .onnx, .tflite "
-        "or OpenVINO .xml file."
-    )  # fmt: skip
+        "",
+        "Zoo name, genotype, .keras file, SavedModel folder, or a .onnx, .tflite "
+        "or OpenVINO .xml file.",
+        needed="a name of the model zoo, a genotype or a file.",
+    )
     fit: str = option(
         MODELS_OWN, "How images of another size than the network's are brought to it: "
         "as the model's export says, letterbox where none does, or so.",
@@ -71,6 +68,10 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
     Raises:
         InputError: bad options, data or model.
     """
+    from lgcnet_tf.evaluation.model_files import MaskOfCompiled
+    from lgcnet_tf.evaluation.models import load_model
+    from lgcnet_tf.latency.measure import measure
+
     options.check()
     if options.precision == "int8" and options.batch_size > 1:
         raise InputError(
@@ -170,6 +171,10 @@ def _trained_on(model, samples) -> int | None:
 
 def _accuracy(predict_mask, samples, options, folder, fit) -> dict[str, Any]:
     """Accuracy as in `results.json`; writes pictures, and files for a server."""
+    from lgcnet_tf.evaluation.cityscapes import write_submission
+    from lgcnet_tf.evaluation.evaluate import evaluate
+    from lgcnet_tf.evaluation.examples import write_examples
+
     size = predict_mask.input_size
     shape = {"input_size": size, "fit": fit}
     result = evaluate(predict_mask, samples, options.batch_size, **shape)
@@ -206,6 +211,8 @@ def _calibration_split(options) -> Inputs:
 
 def _predicted_latency(model, options) -> tuple[float | None, dict[str, Any] | None]:
     """The prediction in ms, and the table that it is from, with what it is of."""
+    from lgcnet_tf.latency.estimate import CostModel
+
     if model.genotype is None:
         return None, None
     if not options.latency_table:

@@ -2,22 +2,15 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Iterator
 from typing import Any
-
-import keras
 
 from lgcnet_tf.config import RunOptions, Size, option
 from lgcnet_tf.data import dataset_info
 from lgcnet_tf.data.geometry import DEFAULT_FIT, FITS
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.evaluation.macs import count_macs
-from lgcnet_tf.evaluation.model_files import check_loadable
 from lgcnet_tf.latency.options import PrecisionOptions
-from lgcnet_tf.model.deploy import deploy
-from lgcnet_tf.model.zoo import load_network
 from lgcnet_tf.run_folder import Lock, RunFolder
-from lgcnet_tf.serving.export import export_saved_model
-from lgcnet_tf.serving.export_files import export_file, runtime_of
 from lgcnet_tf.serving.settings import FORMATS
 
 SAVED_MODEL = "saved_model"
@@ -27,12 +20,18 @@ SAVED_MODEL = "saved_model"
 class ExportOptions(RunOptions, PrecisionOptions):
     """Options of an export."""
 
+    TOPIC = "Export"
+
     dataset: str = option("toy_streets", "Data set whose classes the model has.")
     data_dir: str = option(
         "", "Folder of the data set's files; int8 takes its ranges from their "
         "training split."
     )  # fmt: skip
-    model: str = option("", "Zoo name or .keras file.")
+    model: str = option(
+        "",
+        "Zoo name or .keras file.",
+        needed="the model.keras of a finetuning, or a name of the model zoo.",
+    )
     input_size: Size | None = option(None, "HxW; by default the model's own.")
     export_dir: str = option(
         "", "Folder of the version folders; by default saved_model in --output_dir."
@@ -56,22 +55,20 @@ class ExportOptions(RunOptions, PrecisionOptions):
         minimum=1,
     )
 
-    def check(self) -> None:
-        super().check()
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
         whole = self.format == SAVED_MODEL
         if whole and self.batch_size != 1:
-            raise InputError("--batch_size is for files; a SavedModel takes any batch.")
+            yield ("--batch_size is for files; a SavedModel takes any batch.")
         if whole and self.precision != "float32":
-            raise InputError(
+            yield (
                 "--precision is for files; a SavedModel computes in float32. "
                 f"Received: --precision={self.precision}"
             )
         if self.data_dir and (self.precision != "int8" or self.calibration_images):
-            raise InputError(
-                "--data_dir is for --precision=int8 without --calibration_images."
-            )
+            yield ("--data_dir is for --precision=int8 without --calibration_images.")
         if not whole and (self.version or self.scores):
-            raise InputError("--version and --scores are for --format=saved_model.")
+            yield ("--version and --scores are for --format=saved_model.")
 
 
 def export(options: ExportOptions) -> dict[str, Any]:
@@ -80,6 +77,15 @@ def export(options: ExportOptions) -> dict[str, Any]:
     Raises:
         InputError: bad options or model, or an untrained genotype.
     """
+    import keras
+
+    from lgcnet_tf.evaluation.macs import count_macs
+    from lgcnet_tf.evaluation.model_files import check_loadable
+    from lgcnet_tf.model.deploy import deploy
+    from lgcnet_tf.model.zoo import load_network
+    from lgcnet_tf.serving.export import export_saved_model
+    from lgcnet_tf.serving.export_files import export_file, runtime_of
+
     options.check()
     if options.model.endswith(".json"):
         raise InputError(

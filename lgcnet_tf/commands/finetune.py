@@ -1,38 +1,17 @@
 """Training a derived network from its genotype (section IV-A)."""
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
-
-import keras
 
 from lgcnet_tf.config import option
 from lgcnet_tf.data import steps_per_epoch
 from lgcnet_tf.data.class_weights import class_weights
-from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
-from lgcnet_tf.model.network import Network, at_size
-from lgcnet_tf.model.precision import precision
-from lgcnet_tf.model.zoo import load_genotype, model_path
 from lgcnet_tf.run_folder import MODEL, Inputs, RunFolder, input_file
-from lgcnet_tf.training.average import WeightAverage
-from lgcnet_tf.training.data import (
-    LEFT_OUT_MIOU,
-    earlier_training,
-    load_training_data,
-    with_training,
-)
-from lgcnet_tf.training.determinism import make_deterministic
-from lgcnet_tf.training.fit import compile_for_segmentation, fit
-from lgcnet_tf.training.graphs import prepare_graphs
-from lgcnet_tf.training.initial import initial_file, report_start, start_from
 from lgcnet_tf.training.inputs import training_inputs
-from lgcnet_tf.training.losses import CrossEntropy
-from lgcnet_tf.training.optimizers import make_optimizer
 from lgcnet_tf.training.options import TrainingOptions
-from lgcnet_tf.training.schedules import make_schedule
 from lgcnet_tf.training.settings import OPTIMIZERS, SCHEDULES
-from lgcnet_tf.training.strategy import make_strategy
-from lgcnet_tf.training.validation import Validation
 from lgcnet_tf.training.workers import last_words, this_worker, watch
 
 
@@ -40,12 +19,20 @@ from lgcnet_tf.training.workers import last_words, this_worker, watch
 class FinetuneOptions(TrainingOptions):
     """Options of a training run; the defaults are the paper's."""
 
-    model: str = option("", "Genotype to train: a file, or a name of the model zoo.")
+    TOPIC = "Training"
+
+    model: str = option(
+        "",
+        "Genotype to train: a file, or a name of the model zoo.",
+        needed="the genotype of a search, or a name of the model zoo.",
+        topic="Network",
+    )
     initial_model: str = option(
         "",
         "What to take weights from, layer by layer where they fit: a folder of "
         "lgcnet-search or lgcnet-pretrain, a .keras file or a name of the model zoo; "
         "else from scratch.",
+        topic="Network",
     )
     validate_every: int = option(5, "Epochs from one to the next.", minimum=1)
     epochs: int = option(200, "Epochs of training.", minimum=1)
@@ -72,12 +59,12 @@ class FinetuneOptions(TrainingOptions):
         0.25, "Share of an image's pixels in the loss; 1 for all.", above=0
     )
 
-    def check(self) -> None:
-        super().check()
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
         if self.hardest > 1.0:
-            raise InputError(f"--hardest must be at most 1. Received: {self.hardest}")
+            yield f"--hardest must be at most 1. Received: {self.hardest}"
         if self.ema >= 1.0:
-            raise InputError(f"--ema must be below 1. Received: {self.ema}")
+            yield f"--ema must be below 1. Received: {self.ema}"
 
 
 @watch()
@@ -91,6 +78,28 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         InputError: bad options, data or genotype; a loss that became NaN.
         WorkerLost: another machine of a distributed training is gone.
     """
+    import keras
+
+    from lgcnet_tf.model.network import Network, at_size
+    from lgcnet_tf.model.precision import precision
+    from lgcnet_tf.model.zoo import load_genotype
+    from lgcnet_tf.training.average import WeightAverage
+    from lgcnet_tf.training.data import (
+        LEFT_OUT_MIOU,
+        earlier_training,
+        load_training_data,
+        with_training,
+    )
+    from lgcnet_tf.training.determinism import make_deterministic
+    from lgcnet_tf.training.fit import compile_for_segmentation, fit
+    from lgcnet_tf.training.graphs import prepare_graphs
+    from lgcnet_tf.training.initial import report_start, start_from
+    from lgcnet_tf.training.losses import CrossEntropy
+    from lgcnet_tf.training.optimizers import make_optimizer
+    from lgcnet_tf.training.schedules import make_schedule
+    from lgcnet_tf.training.strategy import make_strategy
+    from lgcnet_tf.training.validation import Validation
+
     options.check()
     if options.deterministic:
         make_deterministic()
@@ -177,6 +186,9 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
 
 
 def _model_inputs(options: FinetuneOptions) -> Inputs:
+    from lgcnet_tf.model.zoo import model_path
+    from lgcnet_tf.training.initial import initial_file
+
     found = input_file("--model", model_path(options.model, "genotype.json"))
     if options.initial_model:
         found |= input_file("--initial_model", initial_file(options.initial_model))

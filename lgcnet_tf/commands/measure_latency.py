@@ -1,28 +1,23 @@
 """Measuring the latency table of a search space on this device."""
 
 import dataclasses
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lgcnet_tf.commands.progress_bars import ProgressBars
 from lgcnet_tf.config import option
 from lgcnet_tf.data import dataset_info
-from lgcnet_tf.errors import InputError
-from lgcnet_tf.latency.calibrate import SEED, calibrate, choose
-from lgcnet_tf.latency.draw import draw_pool, name_of
-from lgcnet_tf.latency.measure import (
-    measure_networks,
-    measure_table,
-)
 from lgcnet_tf.latency.options import BatchOptions, runtime_inputs
-from lgcnet_tf.latency.runtimes import Runtime
 from lgcnet_tf.latency.samples import SAMPLES, SampleStore
 from lgcnet_tf.latency.settings import REPEATS, WARMUP
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.latency.timing import levelled_medians
 from lgcnet_tf.run_folder import LATENCY_TABLE, RunFolder
 from lgcnet_tf.space.options import SpaceOptions
+
+if TYPE_CHECKING:
+    from lgcnet_tf.latency.runtimes import Runtime
 
 FEWEST_NETWORKS = 8
 
@@ -34,6 +29,8 @@ RESTLESS = 1.25
 class MeasureOptions(SpaceOptions, BatchOptions):
     """Options of a latency table."""
 
+    TOPIC = "Measurement"
+
     repeats: int = option(REPEATS, "Samples of each operation, in turns.", minimum=1)
     warmup: int = option(
         WARMUP, "Calls of each operation that do not count.", minimum=0
@@ -41,6 +38,14 @@ class MeasureOptions(SpaceOptions, BatchOptions):
     calibration_networks: int = option(
         32, "Whole networks that correct the table; 0 for none.", minimum=0
     )
+
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
+        if 0 < self.calibration_networks < FEWEST_NETWORKS:
+            yield (
+                f"--calibration_networks must be 0 or at least {FEWEST_NETWORKS}. "
+                f"Received: {self.calibration_networks}"
+            )
 
 
 def measure_latency(options: MeasureOptions) -> dict[str, Any]:
@@ -55,12 +60,10 @@ def measure_latency(options: MeasureOptions) -> dict[str, Any]:
     Raises:
         InputError: bad options, or a runtime that cannot run here.
     """
+    from lgcnet_tf.commands.progress_bars import ProgressBars
+    from lgcnet_tf.latency.measure import measure_table
+
     options.check()
-    if 0 < options.calibration_networks < FEWEST_NETWORKS:
-        raise InputError(
-            f"--calibration_networks must be 0 or at least {FEWEST_NETWORKS}. "
-            f"Received: {options.calibration_networks}"
-        )
     skeleton = options.skeleton(dataset_info(options.dataset).num_classes)
     runtime = options.make_runtime()
     inputs = options.calibration_inputs() | runtime_inputs(runtime)
@@ -120,8 +123,13 @@ def measure_latency(options: MeasureOptions) -> dict[str, Any]:
 
 
 def _calibrated(
-    table: LatencyTable, options: MeasureOptions, runtime: Runtime, store: SampleStore
+    table: LatencyTable, options: MeasureOptions, runtime: "Runtime", store: SampleStore
 ) -> LatencyTable:
+    from lgcnet_tf.commands.progress_bars import ProgressBars
+    from lgcnet_tf.latency.calibrate import SEED, calibrate, choose
+    from lgcnet_tf.latency.draw import draw_pool, name_of
+    from lgcnet_tf.latency.measure import measure_networks
+
     pool = draw_pool(table.skeleton, SEED)
     chosen = choose(table, pool, options.calibration_networks)
     networks = {name_of(genotype): genotype for genotype in chosen}

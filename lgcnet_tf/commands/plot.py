@@ -2,16 +2,18 @@
 
 import dataclasses
 
-from lgcnet_tf.config import RunOptions
+from lgcnet_tf.config import RunOptions, option
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.report.run import plot_run, read_run
-from lgcnet_tf.report.summary import headline, summary_table
 from lgcnet_tf.space.choices import choice_lines
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PlotOptions(RunOptions):
-    """Options of the figures: `output_dir` is the run to draw, and gets them."""
+    """Options of the figures."""
+
+    output_dir: str = option(
+        "", "Run folder to draw, which gets the figures.", needed="name the run folder."
+    )
 
 
 def plot(options: PlotOptions) -> None:
@@ -20,6 +22,9 @@ def plot(options: PlotOptions) -> None:
     Raises:
         InputError: no folder, or nothing in it to draw.
     """
+    from lgcnet_tf.report.run import plot_run, read_run
+    from lgcnet_tf.report.summary import headline, summary_table
+
     if not options.output_dir:
         raise InputError("--output_dir is missing: name the run folder to draw.")
     for path in plot_run(options.output_dir):

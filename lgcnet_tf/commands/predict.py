@@ -9,9 +9,7 @@ from lgcnet_tf.config import RunOptions, option
 from lgcnet_tf.data import dataset_info
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.run_folder import RunFolder
-from lgcnet_tf.serving.client import Client
 from lgcnet_tf.serving.outputs import plan_outputs
-from lgcnet_tf.serving.predict_files import predict_files, served_info
 from lgcnet_tf.serving.settings import MODEL_NAME
 
 
@@ -19,13 +17,23 @@ from lgcnet_tf.serving.settings import MODEL_NAME
 class PredictOptions(RunOptions):
     """Options of the client."""
 
+    TOPIC = "Prediction"
+
+    output_dir: str = option(
+        "", "Folder of the pictures; by default each lies next to its image."
+    )
+
     dataset: str = option(
         "", "Data set whose classes the model has, for a model exported before it "
         "said so itself."
     )  # fmt: skip
     server: str = option("127.0.0.1:8500", "Address of the server.")
     name: str = option(MODEL_NAME, "Name under which the model is served.")
-    images: tuple[str, ...] = option((), "PNG or JPEG files, commas between.")
+    images: tuple[str, ...] = option(
+        (),
+        "PNG or JPEG files, commas between.",
+        needed="PNG or JPEG files, commas between.",
+    )
     timeout_s: float = option(30.0, "Longest wait for an answer, in seconds.", above=0)
     wait_s: float = option(0.0, "Longest wait for the server to be ready, in seconds.")
 
@@ -42,6 +50,9 @@ def predict(options: PredictOptions) -> dict[str, Any]:
         InputError: an image could not be segmented, a picture would replace what
             this program did not write, no server, or the server's refusal.
     """
+    from lgcnet_tf.serving.client import Client
+    from lgcnet_tf.serving.predict_files import predict_files, served_info
+
     options.check()
     dataset = dataset_info(options.dataset) if options.dataset else None
     if not options.images:

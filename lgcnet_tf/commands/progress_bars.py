@@ -2,8 +2,6 @@
 
 import sys
 
-import keras
-
 
 class ProgressBars:
     """Keras' progress bar, a new one for each stage; one line each off a terminal."""
@@ -13,6 +11,8 @@ class ProgressBars:
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         if stage != self.stage:
+            import keras
+
             print(f"{stage}:", file=sys.stderr)
             verbose = 1 if sys.stdout.isatty() else 2
             self.stage, self.bar = stage, keras.utils.Progbar(total, verbose=verbose)

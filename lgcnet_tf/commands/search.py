@@ -1,20 +1,11 @@
 """Searching a network, from data set and latency table to genotype (sections III, IV-A)."""
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from lgcnet_tf.architecture_search.architecture import check_sampling
-from lgcnet_tf.architecture_search.build import build_search_model
-from lgcnet_tf.architecture_search.derive import derive_for_target
-from lgcnet_tf.architecture_search.latency_target import (
-    LatencyTarget,
-    check_reachable,
-    steer,
-)
-from lgcnet_tf.architecture_search.observer import Observer
-from lgcnet_tf.architecture_search.random_search import draw_genotype
 from lgcnet_tf.architecture_search.settings import (
     FINAL_TEMPERATURE,
     INITIAL_TEMPERATURE,
@@ -26,24 +17,16 @@ from lgcnet_tf.data import dataset_info, steps_per_epoch
 from lgcnet_tf.data.class_weights import class_weights
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
-from lgcnet_tf.guidance.communication import cell_kinds
 from lgcnet_tf.guidance.settings import COMMUNICATIONS, GAMMA, WIDTH
-from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.latency.settings import FORMS, LATENCY_WEIGHT
 from lgcnet_tf.latency.table import LatencyTable
-from lgcnet_tf.model.network import Network
 from lgcnet_tf.run_folder import ALPHAS, GENOTYPE, RunFolder, input_file
 from lgcnet_tf.space import Genotype
 from lgcnet_tf.space.genotype import operation_counts
 from lgcnet_tf.space.options import SpaceOptions
 from lgcnet_tf.space.trained_on import SEARCHED_ON
-from lgcnet_tf.training.data import load_training_data
-from lgcnet_tf.training.determinism import make_deterministic
-from lgcnet_tf.training.fit import fit
-from lgcnet_tf.training.graphs import prepare_graphs
 from lgcnet_tf.training.inputs import training_inputs
 from lgcnet_tf.training.options import TrainingOptions
-from lgcnet_tf.training.strategy import make_strategy
 from lgcnet_tf.training.workers import last_words, this_worker, watch
 
 STRATEGIES = ("differentiable", "random")
@@ -53,18 +36,31 @@ STRATEGIES = ("differentiable", "random")
 class SearchOptions(SpaceOptions, TrainingOptions):
     """Options of a search; the defaults are the paper's."""
 
+    TOPIC = "Architecture"
+
     search_strategy: str = option(
         STRATEGIES[0], "Search by gradients, or draw a random network.", STRATEGIES
     )
     min_latency_ms: float = option(
-        0.0, "Predicted latency a random network has at least; 0 for any.", minimum=0
+        0.0,
+        "Predicted latency a random network has at least; 0 for any.",
+        minimum=0,
+        topic="Latency",
     )
     max_latency_ms: float = option(
-        0.0, "Predicted latency a random network has at most; 0 for any.", minimum=0
+        0.0,
+        "Predicted latency a random network has at most; 0 for any.",
+        minimum=0,
+        topic="Latency",
     )
-    latency_table: str = option("", "Latency table of the space at --input_size.")
-    epochs: int = option(50, "Epochs of the search.", minimum=1)
-    batch_size: int = option(16, "Global batch size.", minimum=1)
+    latency_table: str = option(
+        "",
+        "Latency table of the space at --input_size.",
+        needed="make one with lgcnet-measure-latency.",
+        topic="Latency",
+    )
+    epochs: int = option(50, "Epochs of the search.", minimum=1, topic="Training")
+    batch_size: int = option(16, "Global batch size.", minimum=1, topic="Training")
     communication: str = option("ggm", "Between cells.", COMMUNICATIONS)
     ggm_width: int = option(
         WIDTH, "d, width of the GCN-guided modules (Table VIII).", minimum=1
@@ -75,19 +71,26 @@ class SearchOptions(SpaceOptions, TrainingOptions):
         "Mix all operations of an edge, or draw one (in less memory and time).",
         SAMPLINGS,
     )
-    latency_weight: float = option(LATENCY_WEIGHT, "λ of Eq. 10.", minimum=0)
-    latency_form: str = option(FORMS[0], "λ·log(LAT in µs), or λ·LAT in ms.", FORMS)
+    latency_weight: float = option(
+        LATENCY_WEIGHT, "λ of Eq. 10.", minimum=0, topic="Latency"
+    )
+    latency_form: str = option(
+        FORMS[0], "λ·log(LAT in µs), or λ·LAT in ms.", FORMS, topic="Latency"
+    )
     target_latency_ms: float = option(
         0.0,
         "Predicted latency of the network to be found, met within 5 %; λ is then "
         "steered and --latency_weight is where it starts. 0 for none.",
         minimum=0,
+        topic="Latency",
     )
     weight_lr: float = option(
-        0.025, "Initial rate of the weights' SGD (cosine).", above=0
+        0.025, "Initial rate of the weights' SGD (cosine).", above=0, topic="Training"
     )
-    weight_lr_final: float = option(0.001, "Its final rate.", minimum=0)
-    weight_l2: float = option(1e-3, "L2 of the weights, coupled.")
+    weight_lr_final: float = option(
+        0.001, "Its final rate.", minimum=0, topic="Training"
+    )
+    weight_l2: float = option(1e-3, "L2 of the weights, coupled.", topic="Training")
     alpha_lr: float = option(1e-3, "Rate of the architecture's Adam.", above=0)
     guidance_lr: float = option(
         0.0, "Rate of the modules between cells; 0 for alpha_lr / ggm_width.", minimum=0
@@ -100,34 +103,30 @@ class SearchOptions(SpaceOptions, TrainingOptions):
         FINAL_TEMPERATURE, "τ in the last epoch.", above=0
     )
 
-    def check(self) -> None:
-        super().check()
-        _check_strategy(self)
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
+        yield from _problems_of_strategy(self)
 
 
-def _check_strategy(options: SearchOptions) -> None:
-    """Refuses options that the search strategy cannot heed.
-
-    Raises:
-        InputError: names the option and what it goes with.
-    """
+def _problems_of_strategy(options: SearchOptions) -> Iterator[str]:
+    """The options that the search strategy cannot heed."""
     low, high = options.min_latency_ms, options.max_latency_ms
     if options.search_strategy != "random":
         if low or high:
-            raise InputError(
+            yield (
                 "--min_latency_ms and --max_latency_ms go with "
                 "--search_strategy=random; a differentiable search has --latency_weight."
             )
         return
     if options.target_latency_ms:
-        raise InputError(
+        yield (
             "--target_latency_ms steers a differentiable search; --search_strategy=random "
             "takes --min_latency_ms and --max_latency_ms."
         )
     if high and high < low:
-        raise InputError(f"--max_latency_ms={high} is below --min_latency_ms={low}.")
+        yield (f"--max_latency_ms={high} is below --min_latency_ms={low}.")
     if options.communication == "shared":
-        raise InputError(
+        yield (
             "--search_strategy=random draws every cell on its own; it cannot have "
             "--communication=shared."
         )
@@ -144,6 +143,23 @@ def search(options: SearchOptions) -> dict[str, Any]:
         InputError: bad options, data or table; a loss that became NaN.
         WorkerLost: another machine of a distributed search is gone.
     """
+    from lgcnet_tf.architecture_search.architecture import check_sampling
+    from lgcnet_tf.architecture_search.build import build_search_model
+    from lgcnet_tf.architecture_search.latency_target import (
+        LatencyTarget,
+        check_reachable,
+        steer,
+    )
+    from lgcnet_tf.architecture_search.observer import Observer
+    from lgcnet_tf.guidance.communication import cell_kinds
+    from lgcnet_tf.latency.estimate import CostModel
+    from lgcnet_tf.model.network import Network
+    from lgcnet_tf.training.data import load_training_data
+    from lgcnet_tf.training.determinism import make_deterministic
+    from lgcnet_tf.training.fit import fit
+    from lgcnet_tf.training.graphs import prepare_graphs
+    from lgcnet_tf.training.strategy import make_strategy
+
     options.check()
     if not options.latency_table:
         raise InputError(
@@ -233,6 +249,8 @@ def search(options: SearchOptions) -> dict[str, Any]:
 
 
 def _derive(model, options, table, cost_model) -> tuple[Genotype, int]:
+    from lgcnet_tf.architecture_search.derive import derive_for_target
+
     genotype, edges_changed = model.architecture.derive(), 0
     if options.target_latency_ms:
         genotype, edges_changed = derive_for_target(
@@ -267,6 +285,10 @@ def _random_search(options: SearchOptions) -> dict[str, Any]:
     Raises:
         InputError: bad options or table, or no network in the band.
     """
+    from lgcnet_tf.architecture_search.random_search import draw_genotype
+    from lgcnet_tf.latency.estimate import CostModel
+    from lgcnet_tf.model.network import Network
+
     skeleton = options.skeleton(dataset_info(options.dataset).num_classes)
     table = LatencyTable.load(options.latency_table)
     cost_model = CostModel(table, skeleton, options.input_size)

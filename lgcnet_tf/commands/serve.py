@@ -4,7 +4,6 @@ import dataclasses
 
 from lgcnet_tf.config import Options, option
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.serving.server import Server
 from lgcnet_tf.serving.settings import MODEL_NAME
 
 
@@ -12,7 +11,13 @@ from lgcnet_tf.serving.settings import MODEL_NAME
 class ServeOptions(Options):
     """Options of the embedded server; it writes nothing."""
 
-    model: str = option("", "Folder of the exported versions.")
+    TOPIC = "Server"
+
+    model: str = option(
+        "",
+        "Folder of the exported versions.",
+        needed="the saved_model folder of an export.",
+    )
     name: str = option(MODEL_NAME, "Name under which the model is served.")
     host: str = option("127.0.0.1", "Address to listen on.")
     port: int = option(8500, "Port to listen on.")
@@ -25,6 +30,8 @@ def serve(options: ServeOptions) -> None:
     Raises:
         InputError: no model there, or the port is in use.
     """
+    from lgcnet_tf.serving.server import Server
+
     options.check()
     if not options.model:
         raise InputError("--model is missing: the saved_model folder of an export.")

@@ -3,15 +3,14 @@
 import dataclasses
 import os
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 from lgcnet_tf.commands.evaluate import EvaluateOptions
 from lgcnet_tf.commands.finetune import FinetuneOptions
-from lgcnet_tf.commands.progress_bars import ProgressBars
 from lgcnet_tf.commands.search import SearchOptions
 from lgcnet_tf.config import RunOptions, option
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.figures.pareto import accuracy_latency, pareto_front
 from lgcnet_tf.files import atomic_write
 from lgcnet_tf.interruption import INTERRUPTION
 from lgcnet_tf.latency.options import RuntimeOptions
@@ -19,9 +18,7 @@ from lgcnet_tf.latency.settings import REPEATS
 from lgcnet_tf.run_folder import RunFolder
 from lgcnet_tf.sweep import table
 from lgcnet_tf.sweep.hparams import write_hparams
-from lgcnet_tf.sweep.inputs import read_flagfile, sweep_inputs
 from lgcnet_tf.sweep.launch import run_here
-from lgcnet_tf.sweep.measure import measure_models
 from lgcnet_tf.sweep.ray_launcher import import_ray, run_on_ray
 from lgcnet_tf.sweep.trial import STAGES, STOPPED, Trial
 from lgcnet_tf.sweep.vary import parse_vary, setting_name, settings, trial_name
@@ -45,8 +42,16 @@ _RUNTIME = dataclasses.fields(RuntimeOptions)
 class SweepOptions(RunOptions, RuntimeOptions):
     """Options of a sweep."""
 
-    search_flags: str = option("", "Flagfile of lgcnet-search, for every trial.")
-    finetune_flags: str = option("", "Flagfile of lgcnet-finetune.")
+    TOPIC = "Trials"
+
+    search_flags: str = option(
+        "",
+        "Flagfile of lgcnet-search, for every trial.",
+        needed="a flagfile of lgcnet-search.",
+    )
+    finetune_flags: str = option(
+        "", "Flagfile of lgcnet-finetune.", needed="a flagfile of lgcnet-finetune."
+    )
     evaluate_flags: str = option(
         "", "Flagfile of lgcnet-evaluate; by default the finetuning's data, its "
         "validation split."
@@ -68,22 +73,18 @@ class SweepOptions(RunOptions, RuntimeOptions):
     )
     repeats: int = option(REPEATS, "Timed images of each network.", minimum=1)
 
-    def check(self) -> None:
-        super().check()
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            raise InputError(
+            yield (
                 f"--seeds must be one or more different numbers. Received: {self.seeds}"
             )
-        if min(self.seeds) < 0:
-            raise InputError(f"--seeds must be at least 0. Received: {self.seeds}")
+        elif min(self.seeds) < 0:
+            yield f"--seeds must be at least 0. Received: {self.seeds}"
         for stage in STAGES:
             path = getattr(self, f"{stage}_flags")
-            if not path and stage != "evaluate":
-                raise InputError(
-                    f"--{stage}_flags is missing: a flagfile of lgcnet-{stage}."
-                )
             if path and not os.path.isfile(path):
-                raise InputError(f"--{stage}_flags: {path}: no such file.")
+                yield f"--{stage}_flags: {path}: no such file."
 
 
 def sweep(options: SweepOptions) -> dict[str, Any]:
@@ -98,7 +99,13 @@ def sweep(options: SweepOptions) -> dict[str, Any]:
         InputError: bad options, or at the end that trials failed.
         Interrupted: a signal came; the trials' processes have ended.
     """
+    from lgcnet_tf.commands.progress_bars import ProgressBars
+    from lgcnet_tf.sweep.inputs import sweep_inputs
+    from lgcnet_tf.sweep.measure import measure_models
+
     options.check()
+    if missing := list(options.missing()):
+        raise InputError("\n".join(missing))
     axes = parse_vary(options.vary, STAGE_OPTIONS)
     run = run_here
     if options.launcher == "ray":
@@ -151,6 +158,8 @@ def _flagfiles(options) -> dict[str, str]:
 
 def _given(options) -> dict[str, dict[str, str]]:
     """Flags that the sweep hands to the stages of all trials."""
+    from lgcnet_tf.sweep.inputs import read_flagfile
+
     data = {"data_dir": options.data_dir} if options.data_dir else {}
     given = {stage: dict(data) for stage in STAGES}
     if options.latency_table:
@@ -206,6 +215,8 @@ def _kept(copy: pathlib.Path, path: str) -> pathlib.Path:
 
 
 def _write(folder, axes, rows) -> dict[str, Any]:
+    from lgcnet_tf.figures.pareto import accuracy_latency, pareto_front
+
     summary = table.summarize(rows, settings(axes))
     for name, content in ((TABLE, rows), (SUMMARY, summary)):
         with atomic_write(folder / name) as temporary:

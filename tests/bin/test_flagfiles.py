@@ -5,7 +5,7 @@ import pathlib
 import pytest
 from absl import flags
 
-from lgcnet_tf.bin import common
+from lgcnet_tf.bin import flags as command_flags
 
 ROOT = pathlib.Path(__file__).parents[2]
 FILES = sorted((ROOT / "flags").glob("*.txt"))
@@ -34,10 +34,10 @@ def parse(monkeypatch):
 
     def read(options, *arguments):
         before = set(flags.FLAGS)
-        common.define_flags(options)
+        command_flags.define_flags(options)
         own.update(set(flags.FLAGS) - before)
         flags.FLAGS(["test", *arguments])
-        return common.options_from_flags(options)
+        return command_flags.options_from_flags(options)
 
     yield read
     for name in own & set(flags.FLAGS):

@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from lgcnet_tf.commands import finetune as module
 from lgcnet_tf.commands.finetune import FinetuneOptions, finetune
 from lgcnet_tf.data import load_samples
 from lgcnet_tf.errors import InputError
@@ -205,7 +204,7 @@ def test_goes_on_only_with_the_same_inputs(tmp_path, monkeypatch):
         model=str(genotype), output_dir=str(tmp_path / "run"), dataset="camvid",
         data_dir=str(data), batch_size=2, input_size=(32, 32), crop_size=(32, 32),
     )  # fmt: skip
-    monkeypatch.setattr(module, "fit", stop)
+    monkeypatch.setattr("lgcnet_tf.training.fit.fit", stop)
     for _ in range(2):
         with pytest.raises(Stopped):
             finetune(options)
