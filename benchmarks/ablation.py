@@ -89,7 +89,8 @@ TUPLES = ("reduction_cells", "fusion_taps")
 
 def latency_table(options: argparse.Namespace, folder: pathlib.Path) -> str:
     """The table given, or one measured now."""
-    from lgcnet_tf.latency.command import TABLE, MeasureOptions, measure_latency
+    from lgcnet_tf.commands.measure_latency import MeasureOptions, measure_latency
+    from lgcnet_tf.run_folder import LATENCY_TABLE as TABLE
 
     if options.latency_table:
         return options.latency_table
@@ -113,7 +114,7 @@ def latency_table(options: argparse.Namespace, folder: pathlib.Path) -> str:
 
 def run_sweep(folder: pathlib.Path, **options: Any) -> list[dict[str, Any]]:
     """Runs the sweep, or what is left of it; returns its trials' rows."""
-    from lgcnet_tf.sweep.command import SweepOptions, sweep
+    from lgcnet_tf.commands.sweep import SweepOptions, sweep
 
     if (folder / RESULTS).exists():
         return read_json(folder / RESULTS)["trials"]
@@ -129,13 +130,13 @@ def main(options: argparse.Namespace) -> dict[str, Any]:
     Raises:
         InputError: bad options, or a trial that failed.
     """
+    from lgcnet_tf.commands.progress_bars import ProgressBars
+    from lgcnet_tf.commands.sweep import PARETO
     from lgcnet_tf.figures.pareto import accuracy_latency
-    from lgcnet_tf.latency.command import ProgressBars
     from lgcnet_tf.latency.runtimes import get_runtime
-    from lgcnet_tf.sweep.command import PARETO
+    from lgcnet_tf.run_folder import MODEL
     from lgcnet_tf.sweep.measure import measure_models
     from lgcnet_tf.sweep.table import summarize
-    from lgcnet_tf.training.finetune import MODEL
 
     folder = begin(options, "runs/ablation_quick" if options.quick else "runs/ablation")
     data = {"dataset": options.dataset, "data_dir": options.data_dir}
@@ -299,7 +300,7 @@ def _both(entry, name, factor, digits) -> str:
 if __name__ == "__main__":
     with common.resumable():
         with common.quiet_start():
-            import lgcnet_tf.sweep.command  # noqa: F401
+            import lgcnet_tf.commands.sweep  # noqa: F401
         try:
             print(json.dumps(main(parse_arguments())))
         except InputError as error:

@@ -242,8 +242,8 @@ def trained_model(options, folder):
     if pathlib.Path(options.data_dir, "val").is_dir():
         size = (180, 240) if options.quick else (360, 480)
         return "lgcnet_camvid", "camvid", options.data_dir, size
+    from lgcnet_tf.commands.finetune import FinetuneOptions, finetune
     from lgcnet_tf.space import Skeleton, uniform
-    from lgcnet_tf.training.finetune import FinetuneOptions, finetune
 
     size = (96, 160)
     skeleton = Skeleton(num_classes=8, initial_channels=4)
@@ -292,7 +292,7 @@ def compare_masks(options, folder):
     """Returns float32's and int8's mIoU by runtime, the disagreement, what is wrong."""
     from lgcnet_tf.data import load_samples
     from lgcnet_tf.evaluation.models import load_model
-    from lgcnet_tf.latency.runtimes import RUNTIMES
+    from lgcnet_tf.latency.settings import RUNTIMES
 
     name, dataset, data_dir, size = trained_model(options, folder)
     model = load_model(name, size)

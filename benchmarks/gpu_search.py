@@ -19,19 +19,26 @@ def search(experiment):
     import numpy as np
     import torch
 
+    from lgcnet_tf.architecture_search.architecture import Architecture
+    from lgcnet_tf.architecture_search.derive import derive_for_target
+    from lgcnet_tf.architecture_search.joint_optimizer import JointOptimizer
+    from lgcnet_tf.architecture_search.latency_target import (
+        LatencyTarget,
+        check_reachable,
+        steer,
+    )
+    from lgcnet_tf.architecture_search.search_model import SearchModel
+    from lgcnet_tf.architecture_search.settings import FINAL_TEMPERATURE as FINAL
+    from lgcnet_tf.architecture_search.settings import INITIAL_TEMPERATURE as INITIAL
     from lgcnet_tf.errors import InputError
     from lgcnet_tf.files import atomic_write
-    from lgcnet_tf.guidance import WIDTH, Communication, cell_kinds
-    from lgcnet_tf.latency.estimate import LATENCY_WEIGHT, CostModel, LatencyLoss
+    from lgcnet_tf.guidance.communication import Communication, cell_kinds
+    from lgcnet_tf.guidance.settings import WIDTH
+    from lgcnet_tf.latency.estimate import CostModel, LatencyLoss
+    from lgcnet_tf.latency.settings import LATENCY_WEIGHT
     from lgcnet_tf.latency.table import LatencyTable
     from lgcnet_tf.model.network import Network
     from lgcnet_tf.model.precision import precision
-    from lgcnet_tf.search.architecture import Architecture
-    from lgcnet_tf.search.derive import derive_for_target
-    from lgcnet_tf.search.joint_optimizer import JointOptimizer
-    from lgcnet_tf.search.latency_target import LatencyTarget, check_reachable, steer
-    from lgcnet_tf.search.search_model import SearchModel
-    from lgcnet_tf.search.temperature import FINAL, INITIAL
     from lgcnet_tf.training.losses import CrossEntropy
     from lgcnet_tf.training.optimizers import SGD, Adam
     from lgcnet_tf.training.torch_augment import Parameters

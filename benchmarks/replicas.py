@@ -33,7 +33,7 @@ KINDS = ("network", "moving_", "alpha", "communication", "logs")
 
 
 def make_options(quick, clip_norm):
-    from lgcnet_tf.search.options import SearchOptions
+    from lgcnet_tf.commands.search import SearchOptions
 
     size = (64, 128)
     space = {
@@ -81,8 +81,8 @@ def step(strategy, options):
     import numpy as np
     import tensorflow as tf
 
+    from lgcnet_tf.architecture_search.build import build_search_model
     from lgcnet_tf.latency.estimate import CostModel
-    from lgcnet_tf.search.search import build_search_model
 
     classes = 5
     skeleton = options.skeleton(classes)

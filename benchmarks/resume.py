@@ -175,7 +175,7 @@ def main():
     space = QUICK_SPACE if options.quick else SPACE
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 
-    from lgcnet_tf.search.options import SearchOptions
+    from lgcnet_tf.commands.search import SearchOptions
 
     draw = random.Random(options.seed)
     with tempfile.TemporaryDirectory(prefix="lgcnet_resume_") as root:

@@ -79,7 +79,7 @@ class SumOfWeights:
 
 
 def make_options(variant, size, batch_size, quick=False):
-    from lgcnet_tf.search.options import SearchOptions
+    from lgcnet_tf.commands.search import SearchOptions
 
     return SearchOptions(
         input_size=parse_size(size),
@@ -103,7 +103,7 @@ def make_model(variant, options):
     """The compiled model that the variant trains."""
     from plain_supernet import PlainSupernet
 
-    from lgcnet_tf.search import search
+    from lgcnet_tf.architecture_search import build
 
     skeleton = options.skeleton(11)
     if variant == "finetune":
@@ -112,9 +112,9 @@ def make_model(variant, options):
     def network(skeleton, size, **_):
         return PlainSupernet(skeleton, size)
 
-    change = mock.patch.object(search, "Network", network)
+    change = mock.patch.object(build, "Network", network)
     with change if variant == "plain" else contextlib.nullcontext():
-        return search.build_search_model(options, skeleton, SumOfWeights(), steps=100)
+        return build.build_search_model(options, skeleton, SumOfWeights(), steps=100)
 
 
 def _finetuned(skeleton, size):

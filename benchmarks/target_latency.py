@@ -75,7 +75,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def latency_table(options: argparse.Namespace, folder: pathlib.Path) -> str:
     """The table given, or one measured now; with --quick its times are random."""
-    from lgcnet_tf.latency.command import TABLE, MeasureOptions, measure_latency
+    from lgcnet_tf.commands.measure_latency import MeasureOptions, measure_latency
+    from lgcnet_tf.run_folder import LATENCY_TABLE as TABLE
 
     if options.latency_table:
         return options.latency_table
@@ -101,10 +102,10 @@ def latency_table(options: argparse.Namespace, folder: pathlib.Path) -> str:
 
 def spread_targets(run: Any) -> list[float]:
     """Targets in ms at `PLACES` of the range of the space of `run`, its options."""
-    from lgcnet_tf.guidance import cell_kinds
+    from lgcnet_tf.architecture_search.latency_target import latency_range
+    from lgcnet_tf.guidance.communication import cell_kinds
     from lgcnet_tf.latency.estimate import CostModel
     from lgcnet_tf.latency.table import LatencyTable
-    from lgcnet_tf.search.latency_target import latency_range
 
     skeleton = run.skeleton(dataset_info(run.dataset).num_classes)
     costs = CostModel(LatencyTable.load(run.latency_table), skeleton, run.input_size)
@@ -127,8 +128,7 @@ def main(options: argparse.Namespace) -> dict[str, Any]:
 
     import keras
 
-    from lgcnet_tf.search.options import SearchOptions
-    from lgcnet_tf.search.search import search
+    from lgcnet_tf.commands.search import SearchOptions, search
 
     folder = begin(
         options, "runs/target_latency_quick" if options.quick else "runs/target_latency"
@@ -189,7 +189,7 @@ def main(options: argparse.Namespace) -> dict[str, Any]:
 if __name__ == "__main__":
     with common.resumable():
         with common.quiet_start():
-            import lgcnet_tf.search.search  # noqa: F401
+            import lgcnet_tf.commands.search  # noqa: F401
         try:
             print(json.dumps(main(parse_arguments())))
         except InputError as error:

@@ -22,8 +22,7 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.run_folder import RESULTS
 
 with common.quiet_start():
-    from lgcnet_tf.search.options import SearchOptions
-    from lgcnet_tf.search.search import search
+    from lgcnet_tf.commands.search import SearchOptions, search
 
 MAX_FAILURES = 1000
 """How often the workers are started again; machines that Ray sees go do not count."""

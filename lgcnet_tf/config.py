@@ -6,7 +6,8 @@ default written there.
 """
 
 import dataclasses
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, ClassVar
 
 from lgcnet_tf.errors import InputError
 
@@ -20,6 +21,8 @@ def option(
     minimum: float | None = None,
     above: float | None = None,
     alias: str = "",
+    needed: str = "",
+    topic: str = "",
 ) -> Any:
     """A field of an options dataclass.
 
@@ -30,6 +33,8 @@ def option(
         minimum: the smallest number allowed.
         above: numbers must be larger than this.
         alias: another name of the flag.
+        needed: for an option that a command line must give, what to give.
+        topic: under which the help lists it; by default its class's `TOPIC`.
     """
     metadata = {
         "help": help,
@@ -37,6 +42,8 @@ def option(
         "minimum": minimum,
         "above": above,
         "alias": alias,
+        "needed": needed,
+        "topic": topic,
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -62,12 +69,20 @@ def format_size(size: Size) -> str:
 class Options:
     """Options of any command."""
 
+    TOPIC: ClassVar[str] = "Options"
+    """Under which the help lists the options that a class declares."""
+
     def check(self) -> None:
         """Refuses values that no run can have.
 
         Raises:
-            InputError: names the option and what it takes.
+            InputError: names each such option and what it takes, a line for each.
         """
+        if problems := list(self.problems()):
+            raise InputError("\n".join(problems))
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong with the values, a line for each; nothing is read for it."""
         for field in dataclasses.fields(self):
             value, limits = getattr(self, field.name), field.metadata
             rule = ""
@@ -78,19 +93,34 @@ class Options:
             elif limits["above"] is not None and not value > limits["above"]:
                 rule = f"above {limits['above']}"
             if rule:
-                raise InputError(f"--{field.name} must be {rule}. Received: {value!r}")
+                yield f"--{field.name} must be {rule}. Received: {value!r}"
+
+    def missing(self) -> Iterator[str]:
+        """The options that a command line must give and does not, a line for each."""
+        for field in dataclasses.fields(self):
+            needed = field.metadata["needed"]
+            if needed and not getattr(self, field.name):
+                yield f"--{field.name} is missing: {needed}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunOptions(Options):
     """Options of a command that leaves a run folder."""
 
-    output_dir: str = option("", "Folder of the results; made if absent.")
+    TOPIC = "Results"
+
+    output_dir: str = option(
+        "",
+        "Folder of the results; made if absent.",
+        needed="name a folder for the results.",
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TaskOptions(RunOptions):
     """Which classes the network tells apart, and how large it sees images."""
+
+    TOPIC = "Data"
 
     dataset: str = option("toy_streets", "Data set: toy_streets, camvid, cityscapes.")
     input_size: Size = option((96, 160), "Size of the network's input, HxW.")
@@ -99,6 +129,8 @@ class TaskOptions(RunOptions):
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataOptions(TaskOptions):
     """Where the images come from."""
+
+    TOPIC = "Data"
 
     data_dir: str = option("", "Folder of the data set's files, if it needs any.")
     split: str = option(

@@ -23,6 +23,10 @@ INPUTS = "inputs.json"
 LOG = "log.txt"
 WORKER_LOG = "log_worker{}.txt"
 EVENTS = "events"
+GENOTYPE = "genotype.json"
+ALPHAS = "alphas.npz"
+MODEL = "model.keras"
+LATENCY_TABLE = "latency_table.json"
 
 Inputs = Mapping[str, Mapping[str, str]]
 """What a run reads: for each input the fingerprints of its parts, by name."""

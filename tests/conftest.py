@@ -6,6 +6,7 @@ another Keras backend can set it first.
 
 import dataclasses
 import importlib.util
+import json
 import os
 import pathlib
 import sys
@@ -175,3 +176,133 @@ def history():
         }
         for epoch in (1, 2, 3)
     ]
+
+
+@pytest.fixture(scope="session")
+def trained(small_skeleton, randomise, tmp_path_factory):
+    """A small network with random weights in a `.keras` file."""
+    from lgcnet_tf.model.network import Network
+    from lgcnet_tf.space.genotype import random_genotype
+
+    genotype = random_genotype(small_skeleton(num_classes=8), np.random.default_rng(1))
+    network = randomise(Network(genotype.skeleton, (32, 64), genotype))
+    path = tmp_path_factory.mktemp("trained") / "model.keras"
+    network.save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def exported(trained, tmp_path_factory):
+    """The same network as `lgcnet-export` writes it, by format."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("needs Keras on TensorFlow")
+    for package in ("onnxruntime", "openvino", "ai_edge_litert", "tf2onnx"):
+        pytest.importorskip(package)
+    from lgcnet_tf.data import dataset_info
+    from lgcnet_tf.model.deploy import deploy
+    from lgcnet_tf.model.zoo import load_network
+    from lgcnet_tf.serving.export import export_saved_model
+    from lgcnet_tf.serving.export_files import export_file
+    from lgcnet_tf.serving.settings import FORMATS
+
+    root = tmp_path_factory.mktemp("exported")
+    network = load_network(trained)
+    deployed, info = deploy(network), dataset_info("toy_streets")
+    card = {"params": network.count_params(), "genotype": network.genotype.to_dict()}
+    paths = {
+        name: export_file(deployed, root / name, info, name, metadata=card)
+        for name in FORMATS
+    }
+    export_saved_model(
+        deployed, root / "saved_model", info, input_size=(32, 64), num_classes=8
+    )
+    return paths | {"saved_model": root / "saved_model"}
+
+
+SIZE = (32, 64)
+SPACE = {
+    "initial_channels": 2,
+    "num_cells": 2,
+    "reduction_cells": (1,),
+    "fusion": "none",
+    "fusion_taps": (0, 1),
+    "input_size": SIZE,
+    "crop_size": SIZE,
+    "ggm_width": 6,
+    "batch_size": 4,
+}
+WITH_FUSION = {
+    "num_cells": 3,
+    "reduction_cells": (1, 2),
+    "fusion": "dense",
+    "fusion_taps": (0, 1, 2),
+    "fusion_channels": 4,
+}
+
+
+@pytest.fixture(scope="session")
+def make_options():
+    """Options of a search in the tiny space, by what differs."""
+    from lgcnet_tf.commands.search import SearchOptions
+
+    def make(with_fusion=False, **changes):
+        return SearchOptions(**SPACE | (WITH_FUSION if with_fusion else {}) | changes)
+
+    return make
+
+
+PROGRAM = """
+import json, os, pathlib, signal, sys, time
+
+stage = sys.argv[1]
+flags = dict(a.removeprefix("--").partition("=")[::2] for a in sys.argv[2:])
+folder = pathlib.Path(flags["output_dir"])
+folder.mkdir(parents=True, exist_ok=True)
+(folder / "flags.txt").write_text("--dataset=camvid\\n--data_dir=\\n")
+with open(folder / "calls.jsonl", "a") as file:
+    environment = {k: v for k, v in os.environ.items() if k.startswith(("TF_", "CUDA"))}
+    print(json.dumps({"flags": sys.argv[2:], "environment": environment}), file=file)
+mode = flags.get("communication")
+if stage == "search" and mode in ("fail", "shared"):
+    sys.exit("a first line\\nwhat went wrong")
+if stage == "search" and mode in ("wait", "deaf"):
+    def leave(*_):
+        (folder / "saved").write_text("")
+        sys.exit(0)
+    signal.signal(signal.SIGTERM, leave if mode == "wait" else signal.SIG_IGN)
+    (folder / "pid").write_text(str(os.getpid()))
+    time.sleep(60)
+results = {
+    "miou": 0.375, "params": 1000, "macs": 2000,
+    "predicted_latency_ms": 3.0, "latency_ms": 4.0, "latency_spread_ms": 0.5,
+}
+(folder / "results.json").write_text(json.dumps(results))
+"""
+
+
+@pytest.fixture
+def quick_stages(tmp_path, monkeypatch):
+    """Has stages run `PROGRAM`."""
+    from lgcnet_tf.sweep import trial
+
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    monkeypatch.setattr(
+        trial,
+        "stage_command",
+        lambda stage: [sys.executable, "-S", str(program), stage],
+    )
+
+
+@pytest.fixture
+def calls():
+    """What a stage of a trial was called with, a dict for each call."""
+
+    def read(trial, stage):
+        path = pathlib.Path(trial / stage, "calls.jsonl")
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [json.loads(line) for line in lines]
+
+    return read

@@ -9,6 +9,8 @@ import tomllib
 
 import pytest
 
+from lgcnet_tf.bin.table import COMMANDS
+
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "lgcnet_tf"
 
@@ -28,7 +30,7 @@ ORDER = (
     "evaluation",
     "figures",
     "training",
-    "search",
+    "architecture_search",
     "serving",
     "report",
     "sweep",
@@ -37,11 +39,17 @@ ORDER = (
 )
 """Rooms and modules of the package; each imports only what stands before it."""
 
+ABOVE = {"__init__", "__main__"}
+"""Modules of the package that stand above all rooms."""
+
+SHARED = {"__init__", "common", "flags", "help", "table"}
+"""Modules of `bin` that are no binaries."""
+
 
 def rooms():
     """Names of the package's folders and modules."""
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-    modules = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    modules = {path.stem for path in PACKAGE.glob("*.py")} - ABOVE
     return folders | modules
 
 
@@ -71,7 +79,7 @@ def imports():
     for path in sorted(PACKAGE.rglob("*.py")):
         relative = path.relative_to(ROOT)
         parts = relative.with_suffix("").parts
-        if parts[1] == "__init__":
+        if parts[1] in ABOVE:
             continue
         tree = ast.parse(path.read_text(), str(path))
         for room in imported_rooms(tree, ".".join(parts)) - {parts[1]}:
@@ -116,16 +124,18 @@ def test_imports_only_downwards(room):
 @pytest.mark.parametrize(
     "source",
     [
-        "import lgcnet_tf.search.search",
-        "from lgcnet_tf.search import search",
-        "from lgcnet_tf import search",
-        "def f():\n    from lgcnet_tf.search.search import search",
-        "from ..search import architecture",
-        "from .. import search",
+        "import lgcnet_tf.architecture_search.build",
+        "from lgcnet_tf.architecture_search import build",
+        "from lgcnet_tf import architecture_search",
+        "def f():\n    from lgcnet_tf.architecture_search.build import build",
+        "from ..architecture_search import architecture",
+        "from .. import architecture_search",
     ],
 )
 def test_an_import_is_seen_however_it_is_written(source):
-    assert imported_rooms(ast.parse(source), "lgcnet_tf.space.skeleton") == {"search"}
+    assert imported_rooms(ast.parse(source), "lgcnet_tf.space.skeleton") == {
+        "architecture_search"
+    }
 
 
 @pytest.mark.parametrize("room", [room for room in ORDER if room != "bin"])
@@ -137,17 +147,16 @@ def test_build_names_the_room_with_what_it_imports(room):
 
 
 def test_build_names_every_binary():
-    modules = {p.stem for p in (PACKAGE / "bin").glob("*.py")} - {"__init__", "common"}
-    binaries = dict(listed("py_binary", "binary"))
-    assert set(binaries) == modules
-    for binary, room in binaries.items():
+    modules = {p.stem for p in (PACKAGE / "bin").glob("*.py")} - SHARED - {"lgcnet"}
+    binaries = listed("py_binary", "binary")
+    assert set(binaries) == modules == {each.name for each in COMMANDS}
+    for binary in binaries:
         path = PACKAGE / "bin" / f"{binary}.py"
         tree = ast.parse(path.read_text())
-        assert imported_rooms(tree, f"lgcnet_tf.bin.{binary}") == {"bin", room}
+        assert imported_rooms(tree, f"lgcnet_tf.bin.{binary}") == {"bin"}
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-    assert scripts == {
-        f"lgcnet-{binary.replace('_', '-')}": f"lgcnet_tf.bin.{binary}:main"
-        for binary in binaries
+    assert scripts == {"lgcnet": "lgcnet_tf.bin.lgcnet:main"} | {
+        each.program: f"lgcnet_tf.bin.{each.name}:main" for each in COMMANDS
     }
 
 
@@ -165,4 +174,9 @@ def test_bazel_reads_it(tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     found = set(re.findall(r"^//:(\S+)$", done.stdout, re.MULTILINE))
     assert {room for room in ORDER if room != "bin"} < found
-    assert {"lgcnet-search", "lgcnet-plot", "test_search", "test_files"} < found
+    assert {
+        "lgcnet-search",
+        "lgcnet-plot",
+        "test_architecture_search",
+        "test_files",
+    } < found

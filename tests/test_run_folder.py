@@ -8,7 +8,7 @@ import pytest
 from absl import flags
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from lgcnet_tf.bin import common
+from lgcnet_tf.bin import flags as command_flags
 from lgcnet_tf.config import DataOptions, RunOptions, Size, option
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.run_folder import Lock, RunFolder, flag_lines
@@ -50,10 +50,10 @@ def parse():
 
     def parse(path):
         before = set(flags.FLAGS)
-        common.define_flags(Options)
+        command_flags.define_flags(Options)
         own.update(set(flags.FLAGS) - before)
         flags.FLAGS(["test", f"--flagfile={path}"])
-        return common.options_from_flags(Options)
+        return command_flags.options_from_flags(Options)
 
     yield parse
     for name in own & set(flags.FLAGS):

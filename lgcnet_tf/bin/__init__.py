@@ -1,1 +1,1 @@
-"""Command lines: flags, one call into the library, nothing else."""
+"""Command lines: a table of commands, their flags and their help."""

@@ -1,14 +1,8 @@
 """Times models side by side."""
 
-from lgcnet_tf.bin import common
+from lgcnet_tf.bin.common import entry_point
 
-
-def main():
-    with common.quiet_start():
-        from lgcnet_tf.evaluation.benchmark import BenchmarkOptions, benchmark
-
-    common.run(BenchmarkOptions, benchmark)
-
+main = entry_point("benchmark")
 
 if __name__ == "__main__":
     main()

@@ -1,15 +1,8 @@
 """Compares a latency table's predictions with whole networks measured here."""
 
-from lgcnet_tf.bin import common
+from lgcnet_tf.bin.common import entry_point
 
-
-def main():
-    with common.resumable():
-        with common.quiet_start():
-            from lgcnet_tf.report.check_latency import CheckOptions, check_latency
-
-        common.run(CheckOptions, check_latency)
-
+main = entry_point("check_latency")
 
 if __name__ == "__main__":
     main()

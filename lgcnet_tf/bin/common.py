@@ -1,23 +1,27 @@
-"""What the binaries share: flags from options, one line for an error."""
+"""Running a command: its flags, what is wrong with them, one line for an error."""
 
 import contextlib
-import dataclasses
+import importlib
 import logging as standard_logging
 import os
 import sys
 import threading
 import time
-import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from absl import app, flags, logging
 
-from lgcnet_tf.config import Options, Size, format_size, parse_size
+from lgcnet_tf.bin.flags import define_flags, options_from_flags, parse
+from lgcnet_tf.bin.help import help_text, version
+from lgcnet_tf.bin.table import Command, command
+from lgcnet_tf.config import Options
 from lgcnet_tf.convert.packages import needs
 from lgcnet_tf.errors import InputError, WorkerLost
 from lgcnet_tf.files import full_disk
 from lgcnet_tf.interruption import INTERRUPTION, Interrupted
+
+_HELP = ("help", "helpshort", "helpfull", "h", "?")
 
 
 @contextlib.contextmanager
@@ -70,104 +74,95 @@ def resumable() -> Iterator[None]:
             os._exit(INTERRUPTION.status)
 
 
-_DEFINE = {
-    bool: flags.DEFINE_bool,
-    int: flags.DEFINE_integer,
-    float: flags.DEFINE_float,
-    str: flags.DEFINE_string,
-}
+def entry_point(name: str) -> Callable[[], None]:
+    """The `main` of the command `name` of the table."""
+
+    def main() -> None:
+        run_command(command(name))
+
+    return main
 
 
-class SizeParser(flags.ArgumentParser):
-    """A flag of the form HxW."""
+def run_command(found: Command) -> None:
+    """Runs a command of the table on the process' arguments.
 
-    syntactic_help = "HEIGHTxWIDTH"
+    Help, version and all that is wrong with the flags are told before anything
+    heavy is imported.
+    """
+    module = importlib.import_module(found.module)
+    options, function = (getattr(module, n) for n in (found.options, found.function))
+    asked = {a.lstrip("-") for a in sys.argv[1:] if a.startswith("-")}
+    if asked & set(_HELP):
+        print(help_text(_program(), found, options))
+        return
+    if "version" in asked:
+        print(f"{_program()} {version()}")
+        return
 
-    def parse(self, argument):
-        return argument if isinstance(argument, tuple) else parse_size(argument)
+    def start(values):
+        with quiet_start(found.backends):
+            for name in found.imports:
+                importlib.import_module(name)
+        function(values)
 
-    def flag_type(self):
-        return "size"
-
-
-class SizeSerializer(flags.ArgumentSerializer):
-    """Writes it again for a flagfile."""
-
-    def serialize(self, value):
-        return format_size(value)
-
-
-class TupleParser(flags.ArgumentParser):
-    """A flag that lists values with commas between: `0,7,13`."""
-
-    def __init__(self, kind):
-        super().__init__()
-        self.kind = kind
-        self.syntactic_help = f"list of {kind.__name__} with commas between"
-
-    def parse(self, argument):
-        if isinstance(argument, tuple):
-            return argument
-        return tuple(self.kind(part) for part in argument.split(",") if part)
-
-    def flag_type(self):
-        return "list"
-
-
-def define_flags(options: type[Options]) -> None:
-    """Makes a flag of each field, with the field's default and help."""
-    for field in dataclasses.fields(options):
-        name, default, help = field.name, field.default, field.metadata["help"]
-        if field.metadata["choices"]:
-            flags.DEFINE_enum(name, default, field.metadata["choices"], help)
-        elif field.type in _DEFINE:
-            _DEFINE[field.type](name, default, help)
-        elif field.type in (Size, Size | None):
-            flags.DEFINE(SizeParser(), name, default, help, serializer=SizeSerializer())
-        else:
-            kind, *_ = typing.get_args(field.type)
-            serializer = flags.CsvListSerializer(",")
-            flags.DEFINE(TupleParser(kind), name, default, help, serializer=serializer)
-        # Elsewhere than in the program's own file they would not be in --help.
-        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[name])
-        if alias := field.metadata["alias"]:
-            flags.DEFINE_alias(alias, name)
-
-
-def options_from_flags(options: type[Options]) -> Options:
-    """The options as the command line gave them."""
-    names = [field.name for field in dataclasses.fields(options)]
-    return options(**{name: getattr(flags.FLAGS, name) for name in names})
+    with resumable() if found.resumable else contextlib.nullcontext():
+        run(options, start)
 
 
 def run(options: type[Options], command: Callable[[Any], Any]) -> None:
     """Parses flags and runs `command` on them; the body of every binary.
 
-    An `InputError` is one line on standard error and exit status 1.
+    What is wrong with the flags is told at once, a line for each. An `InputError` is
+    one line on standard error and exit status 1.
     """
     define_flags(options)
+    given = []
+
+    def parser(argv):
+        arguments, wrong = parse(argv)
+        wrong += [f"unknown argument {a!r}; every option is a --flag." for a in arguments[1:]]  # fmt: skip
+        if not flags.FLAGS.is_parsed():
+            fail([*wrong, "Pass --help to see the flags."])
+        given.append(options_from_flags(options))
+        wrong += _wrong_values(given[0])
+        if wrong:
+            fail([*wrong, "Pass --help to see the flags."])
+        return arguments
 
     def main(argv):
-        if len(argv) > 1:
-            fail(f"unknown argument {argv[1]!r}; every option is a --flag.")
         logging.set_verbosity(logging.WARNING)  # of TensorFlow and TFDS
         _hush_full_disk()
         try:
-            command(options_from_flags(options))
+            command(given[0])
         except InputError as error:
-            fail(str(error))
+            fail(str(error).splitlines())
         except OSError as error:
             if not full_disk(error):
                 raise
             what = f"{error.filename}: " if error.filename else ""
             fail(f"{what}{error.strerror}. Make room and give the same command again.")
+        except ModuleNotFoundError as error:
+            package = (error.name or "").partition(".")[0]
+            if package in ("", "lgcnet_tf"):
+                raise
+            fail(needs(package))
         except WorkerLost as error:
             INTERRUPTION.allow()  # one that was asked to stop does
             start_again(str(error))
         except KeyboardInterrupt:
             fail("interrupted.", 130)
 
-    app.run(main)
+    app.run(main, flags_parser=parser)
+
+
+def _wrong_values(options: Options) -> list[str]:
+    """What is missing or wrong among the options, a line for each."""
+    wrong = list(options.missing())
+    try:
+        options.check()
+    except InputError as error:
+        wrong += str(error).splitlines()
+    return wrong
 
 
 def start_again(message: str) -> None:
@@ -178,10 +173,10 @@ def start_again(message: str) -> None:
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
-def fail(message: str, status: int = 1) -> None:
-    """Prints one line and leaves."""
-    text = " ".join(message.split())
-    print(f"{_program()}: {text}", file=sys.stderr)
+def fail(message: str | Sequence[str], status: int = 1) -> None:
+    """Prints a line, or each of several, and leaves."""
+    for line in [message] if isinstance(message, str) else message:
+        print(f"{_program()}: {' '.join(line.split())}", file=sys.stderr)
     sys.exit(status)
 
 

@@ -1,14 +1,8 @@
 """Accuracy, size and speed of a model on a split."""
 
-from lgcnet_tf.bin import common
+from lgcnet_tf.bin.common import entry_point
 
-
-def main():
-    with common.quiet_start():
-        from lgcnet_tf.evaluation.command import EvaluateOptions, evaluate_model
-
-    common.run(EvaluateOptions, evaluate_model)
-
+main = entry_point("evaluate")
 
 if __name__ == "__main__":
     main()

@@ -1,14 +1,8 @@
 """Writes a SavedModel for TensorFlow Serving."""
 
-from lgcnet_tf.bin import common
+from lgcnet_tf.bin.common import entry_point
 
-
-def main():
-    with common.quiet_start(backends=False):
-        from lgcnet_tf.serving.commands import ExportOptions, export
-
-    common.run(ExportOptions, export)
-
+main = entry_point("export")
 
 if __name__ == "__main__":
     main()

@@ -1,15 +1,8 @@
 """Trains the network of a genotype."""
 
-from lgcnet_tf.bin import common
+from lgcnet_tf.bin.common import entry_point
 
-
-def main():
-    with common.resumable():
-        with common.quiet_start():
-            from lgcnet_tf.training.finetune import FinetuneOptions, finetune
-
-        common.run(FinetuneOptions, finetune)
-
+main = entry_point("finetune")
 
 if __name__ == "__main__":
     main()

@@ -1,15 +1,8 @@
 """Measures the latency table of a search space on this device."""
 
-from lgcnet_tf.bin import common
+from lgcnet_tf.bin.common import entry_point
 
-
-def main():
-    with common.resumable():
-        with common.quiet_start():
-            from lgcnet_tf.latency.command import MeasureOptions, measure_latency
-
-        common.run(MeasureOptions, measure_latency)
-
+main = entry_point("measure_latency")
 
 if __name__ == "__main__":
     main()

@@ -1,14 +1,8 @@
 """Draws what a run folder holds."""
 
-from lgcnet_tf.bin import common
+from lgcnet_tf.bin.common import entry_point
 
-
-def main():
-    with common.quiet_start():
-        from lgcnet_tf.report.command import PlotOptions, plot
-
-    common.run(PlotOptions, plot)
-
+main = entry_point("plot")
 
 if __name__ == "__main__":
     main()

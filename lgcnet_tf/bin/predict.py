@@ -1,14 +1,8 @@
 """Has a server segment image files."""
 
-from lgcnet_tf.bin import common
+from lgcnet_tf.bin.common import entry_point
 
-
-def main():
-    with common.quiet_start(backends=False):
-        from lgcnet_tf.serving.commands import PredictOptions, predict
-
-    common.run(PredictOptions, predict)
-
+main = entry_point("predict")
 
 if __name__ == "__main__":
     main()

@@ -1,15 +1,8 @@
 """Pretrains the backbone of a genotype on classified images."""
 
-from lgcnet_tf.bin import common
+from lgcnet_tf.bin.common import entry_point
 
-
-def main():
-    with common.resumable():
-        with common.quiet_start():
-            from lgcnet_tf.commands.pretrain import PretrainOptions, pretrain
-
-        common.run(PretrainOptions, pretrain)
-
+main = entry_point("pretrain")
 
 if __name__ == "__main__":
     main()

@@ -1,16 +1,8 @@
 """Searches a network: data set and latency table in, genotype out."""
 
-from lgcnet_tf.bin import common
+from lgcnet_tf.bin.common import entry_point
 
-
-def main():
-    with common.resumable():
-        with common.quiet_start():
-            from lgcnet_tf.search.options import SearchOptions
-            from lgcnet_tf.search.search import search
-
-        common.run(SearchOptions, search)
-
+main = entry_point("search")
 
 if __name__ == "__main__":
     main()

@@ -1,14 +1,8 @@
 """Serves an exported model over gRPC."""
 
-from lgcnet_tf.bin import common
+from lgcnet_tf.bin.common import entry_point
 
-
-def main():
-    with common.quiet_start(backends=False):
-        from lgcnet_tf.serving.commands import ServeOptions, serve
-
-    common.run(ServeOptions, serve)
-
+main = entry_point("serve")
 
 if __name__ == "__main__":
     main()

@@ -1,15 +1,8 @@
 """Runs search, finetune and evaluate over settings and seeds."""
 
-from lgcnet_tf.bin import common
+from lgcnet_tf.bin.common import entry_point
 
-
-def main():
-    with common.resumable():
-        with common.quiet_start():
-            from lgcnet_tf.sweep.command import SweepOptions, sweep
-
-        common.run(SweepOptions, sweep)
-
+main = entry_point("sweep")
 
 if __name__ == "__main__":
     main()

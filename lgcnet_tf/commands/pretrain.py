@@ -1,9 +1,8 @@
 """Pretraining a derived network's backbone on classified images (section IV-A)."""
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
-
-import keras
 
 from lgcnet_tf.config import RunOptions, Size, option
 from lgcnet_tf.data import steps_per_epoch
@@ -13,47 +12,42 @@ from lgcnet_tf.data.labelled_images import (
     labelled_inputs,
     load_labelled_images,
 )
-from lgcnet_tf.errors import InputError, NoSuchSplit
+from lgcnet_tf.errors import NoSuchSplit
 from lgcnet_tf.files import atomic_write
-from lgcnet_tf.model.classifier import build_classifier
-from lgcnet_tf.model.precision import precision
-from lgcnet_tf.model.zoo import load_genotype, model_path
-from lgcnet_tf.run_folder import RunFolder, input_file
-from lgcnet_tf.training.classification import (
-    OPTIMIZERS,
-    ClassifierValidation,
-    SmoothedCrossEntropy,
-    build_optimizer,
-    compile_for_classification,
-    cosine_with_warmup,
-)
-from lgcnet_tf.training.determinism import make_deterministic
-from lgcnet_tf.training.fit import fit
-from lgcnet_tf.training.graphs import prepare_graphs
-from lgcnet_tf.training.strategy import make_strategy
+from lgcnet_tf.run_folder import MODEL, RunFolder, input_file
+from lgcnet_tf.training.settings import CLASSIFIER_OPTIMIZERS
 from lgcnet_tf.training.workers import last_words, this_worker, watch
-
-MODEL = "model.keras"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PretrainOptions(RunOptions):
     """Options of a pretraining."""
 
-    model: str = option("", "Genotype to train: a file, or a name of the model zoo.")
+    TOPIC = "Training"
+
+    model: str = option(
+        "",
+        "Genotype to train: a file, or a name of the model zoo.",
+        needed="the genotype of a search, or a name of the model zoo.",
+        topic="Network",
+    )
     dataset: str = option(
         "imagenet2012",
         f"A classification set of TFDS by its name, or {IMAGE_FOLDER}: that of "
         "--data_dir, with one subfolder a class, or with such a folder for each split.",
+        topic="Data",
     )
     data_dir: str = option(
-        "", f"Folder of {IMAGE_FOLDER}, or of the archives that TFDS cannot download."
+        "",
+        f"Folder of {IMAGE_FOLDER}, or of the archives that TFDS cannot download.",
+        topic="Data",
     )
-    split: str = option("train", "Split to train on.")
+    split: str = option("train", "Split to train on.", topic="Data")
     validation_split: str = option(
         "validation",
         "Split for the accuracy; empty for none. Data without a split validation go "
         "without.",
+        topic="Data",
     )
     crop_size: Size = option((224, 224), "Size of the network's input, HxW.")
     scale_min: float = option(
@@ -63,7 +57,9 @@ class PretrainOptions(RunOptions):
     epochs: int = option(120, "Epochs of training.", minimum=1)
     batch_size: int = option(128, "Global batch size.", minimum=1)
     optimizer: str = option(
-        OPTIMIZERS[0], "SGD with momentum 0.9 (Nesterov), or AdamW.", OPTIMIZERS
+        CLASSIFIER_OPTIMIZERS[0],
+        "SGD with momentum 0.9 (Nesterov), or AdamW.",
+        CLASSIFIER_OPTIMIZERS,
     )
     lr: float = option(0.1, "Largest rate; a cosine leads from it to 0.", above=0)
     warmup_epochs: int = option(
@@ -93,19 +89,17 @@ class PretrainOptions(RunOptions):
         """The limits of a crop's share of an image's area."""
         return self.scale_min, self.scale_max
 
-    def check(self) -> None:
-        super().check()
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
         if not self.scale_min <= self.scale_max <= 1.0:
-            raise InputError(
+            yield (
                 "--scale_min and --scale_max are shares of an image's area, in order. "
                 f"Received: {self.scale_min}, {self.scale_max}"
             )
         if self.label_smoothing >= 1.0:
-            raise InputError(
-                f"--label_smoothing must be below 1. Received: {self.label_smoothing}"
-            )
+            yield f"--label_smoothing must be below 1. Received: {self.label_smoothing}"
         if self.warmup_epochs >= self.epochs:
-            raise InputError(
+            yield (
                 f"--warmup_epochs={self.warmup_epochs} must be below "
                 f"--epochs={self.epochs}."
             )
@@ -124,6 +118,23 @@ def pretrain(options: PretrainOptions) -> dict[str, Any]:
         InputError: bad options, data or genotype; a loss that became NaN.
         WorkerLost: another machine of a distributed training is gone.
     """
+    import keras
+
+    from lgcnet_tf.model.classifier import build_classifier
+    from lgcnet_tf.model.precision import precision
+    from lgcnet_tf.model.zoo import load_genotype, model_path
+    from lgcnet_tf.training.classification import (
+        ClassifierValidation,
+        SmoothedCrossEntropy,
+        build_optimizer,
+        compile_for_classification,
+        cosine_with_warmup,
+    )
+    from lgcnet_tf.training.determinism import make_deterministic
+    from lgcnet_tf.training.fit import fit
+    from lgcnet_tf.training.graphs import prepare_graphs
+    from lgcnet_tf.training.strategy import make_strategy
+
     options.check()
     if options.deterministic:
         make_deterministic()

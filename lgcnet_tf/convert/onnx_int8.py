@@ -9,8 +9,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from lgcnet_tf.convert.packages import import_package
-from lgcnet_tf.convert.precision import CALIBRATION_METHODS
 from lgcnet_tf.convert.quiet import quiet
+from lgcnet_tf.convert.settings import CALIBRATION_METHODS
 
 _FIRST = ("Cast", "Mul", "Add", "Transpose")
 _LAST = ("Resize", "ArgMax", "Cast", "Transpose")

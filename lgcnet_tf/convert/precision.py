@@ -5,12 +5,6 @@ from collections.abc import Iterator
 
 import keras
 
-PRECISIONS = ("float32", "float16", "bfloat16", "int8")
-FLOATS = PRECISIONS[:3]
-CALIBRATION_METHODS = ("minmax", "percentile", "entropy")
-"""How the range of an activation comes of its values: all of them, all but the
-rarest, or the range that keeps most information (Kullback-Leibler)."""
-
 
 @contextlib.contextmanager
 def computing_in(layer: keras.layers.Layer, precision: str) -> Iterator[None]:

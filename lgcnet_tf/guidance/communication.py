@@ -6,13 +6,8 @@ import keras
 from keras import ops
 
 from lgcnet_tf.guidance.fully_connected import FullyConnectedModule
-from lgcnet_tf.guidance.ggm import GAMMA, WIDTH, GCNGuidedModule
-
-COMMUNICATIONS = ("ggm", "ggm_operation", "fc", "shared", "none")
-"""`ggm` is the paper's, over the graph of the edges; `ggm_operation` is over
-that of the single operations (Table IX); `fc` has a fully connected layer
-instead; with `none` every cell decides for itself; with `shared` there are but
-two kinds of cell, the normal one and the reduction cell (Table VI)."""
+from lgcnet_tf.guidance.ggm import GCNGuidedModule
+from lgcnet_tf.guidance.settings import COMMUNICATIONS, GAMMA, WIDTH
 
 
 def cell_kinds(mode: str, reductions: Sequence[bool]) -> tuple[int, ...]:

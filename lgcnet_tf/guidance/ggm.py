@@ -3,11 +3,7 @@
 import keras
 from keras import ops
 
-WIDTH = 64
-"""d of the paper, best in Table VIII."""
-
-GAMMA = 0.5
-"""γ of the paper."""
+from lgcnet_tf.guidance.settings import GAMMA, WIDTH
 
 
 class GCNGuidedModule(keras.layers.Layer):

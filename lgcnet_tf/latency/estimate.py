@@ -9,17 +9,13 @@ import numpy as np
 from keras import ops
 
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.latency.settings import FORMS, LATENCY_WEIGHT
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.space.genotype import Genotype, fusion_candidates, indices_of
 from lgcnet_tf.space.operations import CELL_OPERATIONS, MERGEABLE
 from lgcnet_tf.space.pruning import fusion_liveness, liveness_of, reads
 from lgcnet_tf.space.skeleton import Size, Skeleton
 from lgcnet_tf.space.workloads import workloads
-
-LATENCY_WEIGHT = 0.005
-"""λ of the paper."""
-
-FORMS = ("log", "linear")
 
 
 class CostModel:

@@ -10,6 +10,7 @@ import numpy as np
 
 from lgcnet_tf.latency.runtimes import Runtime
 from lgcnet_tf.latency.samples import SampleStore
+from lgcnet_tf.latency.settings import NETWORK_REPEATS, REPEATS, WARMUP
 from lgcnet_tf.latency.table import LatencyEntry, LatencyTable, timed
 from lgcnet_tf.latency.timing import MIN_TIME_US, Reference, Turns, time_us
 from lgcnet_tf.model.network import ClassMap, Network
@@ -18,12 +19,9 @@ from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.skeleton import Size, Skeleton
 from lgcnet_tf.space.workloads import Workload, space_id, workloads
 
-REPEATS = 30
-NETWORK_REPEATS = 30
 TOGETHER = 64
 """Networks that are in memory, and measured in turns, at once."""
 
-WARMUP = 3
 CHAIN_TIME_US = 5000.0
 CHAIN_LENGTHS = (8, 128)
 

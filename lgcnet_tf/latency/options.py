@@ -2,24 +2,25 @@
 
 import dataclasses
 import logging
+from typing import TYPE_CHECKING
 
 from lgcnet_tf.config import Options, option
-from lgcnet_tf.convert.precision import CALIBRATION_METHODS, PRECISIONS
+from lgcnet_tf.convert.settings import CALIBRATION_METHODS, PRECISIONS
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import fingerprint
-from lgcnet_tf.latency.runtimes import RUNTIMES, Runtime, get_runtime
-from lgcnet_tf.latency.runtimes.representative import (
-    RepresentativeImages,
-    files_of_folder,
-    images_of_folder,
-    images_of_training_split,
-)
+from lgcnet_tf.latency.settings import RUNTIMES
 from lgcnet_tf.run_folder import Inputs
+
+if TYPE_CHECKING:  # these are heavy, options are not
+    from lgcnet_tf.latency.runtimes import Runtime
+    from lgcnet_tf.latency.runtimes.representative import RepresentativeImages
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PrecisionOptions(Options):
     """The number format of a network, and how it is brought there."""
+
+    TOPIC = "Runtime and precision"
 
     precision: str = option(
         "float32", "Number format of the computation, where the runtime has it.",
@@ -37,7 +38,7 @@ class PrecisionOptions(Options):
 
     def representative_images(
         self, dataset: str = "", data_dir: str = ""
-    ) -> RepresentativeImages:
+    ) -> "RepresentativeImages":
         """What int8 takes its ranges from; nothing is read yet.
 
         Args:
@@ -46,6 +47,12 @@ class PrecisionOptions(Options):
         Raises:
             InputError: options without int8 that do nothing, or no images.
         """
+        from lgcnet_tf.latency.runtimes.representative import (
+            RepresentativeImages,
+            images_of_folder,
+            images_of_training_split,
+        )
+
         if self.precision != "int8":
             for name in ("calibration_images", "calibration_method"):
                 if getattr(self, name) != getattr(type(self), name):
@@ -69,12 +76,14 @@ class PrecisionOptions(Options):
 class RuntimeOptions(PrecisionOptions):
     """What to run a network on, and how."""
 
+    TOPIC = "Runtime and precision"
+
     runtime: str = option("tensorflow_graph", "What runs the network.", tuple(RUNTIMES))
     threads: int = option(
         0, "CPU threads; 0 leaves the choice to the runtime.", minimum=0
     )
 
-    def make_runtime(self, dataset: str = "", data_dir: str = "") -> Runtime:
+    def make_runtime(self, dataset: str = "", data_dir: str = "") -> "Runtime":
         """The runtime that the options name.
 
         Args:
@@ -83,6 +92,8 @@ class RuntimeOptions(PrecisionOptions):
         Raises:
             InputError: it cannot run here, or not so; no images.
         """
+        from lgcnet_tf.latency.runtimes import get_runtime
+
         images = self.representative_images(dataset, data_dir)
         return get_runtime(self.runtime, self.threads or None, self.precision, images)
 
@@ -90,6 +101,8 @@ class RuntimeOptions(PrecisionOptions):
         """Fingerprints of the pictures for `int8`."""
         if not self.calibration_images:
             return {}
+        from lgcnet_tf.latency.runtimes.representative import files_of_folder
+
         files = files_of_folder(self.calibration_images)
         return {"--calibration_images": {f.name: fingerprint(f) for f in files}}
 
@@ -98,10 +111,12 @@ class RuntimeOptions(PrecisionOptions):
 class BatchOptions(RuntimeOptions):
     """A runtime, and how many images it gets at a time."""
 
+    TOPIC = "Runtime and precision"
+
     batch_size: int = option(1, "Images of each call.", minimum=1, alias="batch")
 
 
-def runtime_inputs(runtime: Runtime) -> Inputs:
+def runtime_inputs(runtime: "Runtime") -> Inputs:
     """A runtime and its device, where samples of two of them must not mix."""
     names = ("name", "version", "precision", "threads", "device")
     return {"runtime": {name: str(getattr(runtime, name)) for name in names}}

@@ -21,7 +21,6 @@ from lgcnet_tf.latency.runtimes import Runtime, get_runtime
 from lgcnet_tf.model.network import ClassMap
 from lgcnet_tf.serving.export import info_values
 
-FORMATS = ("onnx", "openvino", "litert")
 _RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino", "litert": "litert"}
 _NAMES = {"onnx": "model.onnx", "openvino": "model.xml", "litert": "model.tflite"}
 

@@ -11,6 +11,8 @@ from lgcnet_tf.space.skeleton import Skeleton
 class SpaceOptions(TaskOptions):
     """The frame of the search space; the defaults are the paper's."""
 
+    TOPIC = "Search space"
+
     initial_channels: int = option(
         Skeleton.initial_channels, "F; a node at stride s has F*s channels."
     )

@@ -7,12 +7,9 @@ from collections.abc import Mapping
 from lgcnet_tf.config import Options
 from lgcnet_tf.data import split_inputs
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.evaluation.command import EvaluateOptions
 from lgcnet_tf.files import fingerprint
 from lgcnet_tf.run_folder import Inputs
-from lgcnet_tf.search.options import SearchOptions
-from lgcnet_tf.sweep.vary import FINETUNE
-from lgcnet_tf.training.finetune import FinetuneOptions
+from lgcnet_tf.sweep.vary import FINETUNE, StageOptions
 from lgcnet_tf.training.initial import initial_file
 
 
@@ -56,6 +53,7 @@ def sweep_inputs(
     flagfiles: Mapping[str, str],
     given: Mapping[str, Mapping[str, str]],
     settings: list[dict[str, str]],
+    stages: StageOptions,
 ) -> Inputs:
     """Fingerprints of the data, tables, models and further flagfiles of all trials.
 
@@ -63,6 +61,7 @@ def sweep_inputs(
         flagfiles: of the stages that have one.
         given: flags of each stage that win over its flagfile's.
         settings: the values of the axes in each trial.
+        stages: the options of `search`, `finetune` and `evaluate`.
 
     Raises:
         InputError: a file is absent, or bad data.
@@ -80,18 +79,17 @@ def sweep_inputs(
             stage = "finetune" if axis.startswith(FINETUNE) else "search"
             axes[stage][axis.removeprefix(FINETUNE)] = value
         search, tuning = (
-            _with_defaults(kind, values.get(stage, {}) | given[stage] | axes[stage])
-            for stage, kind in (
-                ("search", SearchOptions),
-                ("finetune", FinetuneOptions),
+            _with_defaults(
+                stages[stage], values.get(stage, {}) | given[stage] | axes[stage]
             )
+            for stage in ("search", "finetune")
         )
         evaluation = values.get("evaluate")
         if evaluation is None:
-            split = tuning["validation_split"] or EvaluateOptions.split
+            split = tuning["validation_split"] or stages["evaluate"].split
             evaluation = {**tuning, "split": split, "latency_table": ""}
         evaluation = evaluation | given["evaluate"]
-        evaluation = _with_defaults(EvaluateOptions, evaluation)
+        evaluation = _with_defaults(stages["evaluate"], evaluation)
         for flags in (search, tuning, evaluation):
             for split in filter(None, (flags["split"], flags.get("validation_split"))):
                 data = flags["dataset"], split, flags["data_dir"] or None

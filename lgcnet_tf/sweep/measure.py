@@ -4,8 +4,9 @@ import os
 from collections.abc import Mapping
 
 from lgcnet_tf.evaluation.models import load_model
-from lgcnet_tf.latency.measure import REPEATS, Progress, measure
+from lgcnet_tf.latency.measure import Progress, measure
 from lgcnet_tf.latency.runtimes import Runtime
+from lgcnet_tf.latency.settings import REPEATS
 
 
 def measure_models(

@@ -12,10 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from lgcnet_tf.files import read_json
-from lgcnet_tf.run_folder import FLAGS, RESULTS
-from lgcnet_tf.search.search import GENOTYPE
+from lgcnet_tf.run_folder import FLAGS, GENOTYPE, MODEL, RESULTS
 from lgcnet_tf.sweep.vary import FINETUNE
-from lgcnet_tf.training.finetune import MODEL
 
 STAGES = ("search", "finetune", "evaluate")
 GRACE_S = 20.0

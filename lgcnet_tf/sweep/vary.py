@@ -4,23 +4,27 @@ import dataclasses
 import itertools
 import re
 import typing
+from collections.abc import Mapping
 
 from lgcnet_tf.config import Options, Size, parse_size
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.search.options import SearchOptions
-from lgcnet_tf.training.finetune import FinetuneOptions
 
 FINETUNE = "finetune."
+StageOptions = Mapping[str, type[Options]]
+"""The options of the commands that a trial runs, by the name of the stage."""
 OWN = ("seed", "output_dir", "model", "initial_model")
 """Flags that the sweep itself sets."""
 
 
-def parse_vary(text: str) -> dict[str, tuple[str, ...]]:
+def parse_vary(text: str, stages: StageOptions) -> dict[str, tuple[str, ...]]:
     """Reads `communication=none,ggm;latency_weight=0.001,0.005`.
 
     Axes stand apart by `;`, their values by `,`. Values that contain commas,
     as of `fusion_taps`, stand apart by `|`. An axis is a flag of
     `lgcnet-search`, or `finetune.` and one of `lgcnet-finetune`.
+
+    Args:
+        stages: the options of `search` and of `finetune`.
 
     Returns:
         Values, as texts, by axis, in the order given; empty for an empty text.
@@ -32,7 +36,7 @@ def parse_vary(text: str) -> dict[str, tuple[str, ...]]:
     for part in filter(None, (part.strip() for part in text.split(";"))):
         axis, equals, values = part.partition("=")
         axis = axis.strip()
-        field = _field(axis)
+        field = _field(axis, stages)
         if axis in axes:
             raise InputError(f"--vary: {axis} stands there twice.")
         separator = "|" if _listed(field.type) else ","
@@ -66,16 +70,15 @@ def trial_name(setting: dict[str, str], seed: int) -> str:
     return re.sub(r"[^\w.+-]", "-", "_".join([*parts, f"seed-{seed}"]))
 
 
-def _field(axis: str) -> dataclasses.Field:
+def _field(axis: str, stages: StageOptions) -> dataclasses.Field:
     name = axis.removeprefix(FINETUNE)
-    options: type[Options] = FinetuneOptions if axis != name else SearchOptions
-    fields = {field.name: field for field in dataclasses.fields(options)}
     command = "finetune" if axis != name else "search"
+    fields = {field.name: field for field in dataclasses.fields(stages[command])}
     if name in OWN:
         raise InputError(f"--vary: the sweep sets {name} itself (seeds: --seeds).")
     if name not in fields:
         hint = ""
-        if name in {field.name for field in dataclasses.fields(FinetuneOptions)}:
+        if name in {field.name for field in dataclasses.fields(stages["finetune"])}:
             hint = f" For lgcnet-finetune's write {FINETUNE}{name}."
         raise InputError(f"--vary: lgcnet-{command} has no flag --{name}.{hint}")
     return fields[name]

@@ -12,7 +12,6 @@ from lgcnet_tf.model.classifier import ImageClassifier
 from lgcnet_tf.training.fit import compile_built
 from lgcnet_tf.training.optimizers import SGD
 
-OPTIMIZERS = ("sgd", "adamw")
 TOP = 5
 
 
@@ -78,7 +77,7 @@ def build_optimizer(
     """SGD with momentum 0.9 and coupled decay, or AdamW, which spares norms and biases.
 
     Args:
-        name: one of `OPTIMIZERS`.
+        name: one of `CLASSIFIER_OPTIMIZERS`.
         decay: of the weights.
     """
     if name == "sgd":

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from lgcnet_tf.training.settings import OPTIMIZERS
+
 
 class CoupledDecay:
     """Adds the gradient of an L2 penalty, l2 · w, after replicas are summed.
@@ -95,9 +97,6 @@ class Adam(CoupledDecay, keras.optimizers.Adam):
 @keras.saving.register_keras_serializable("lgcnet_tf")
 class AdamW(CoupledDecay, keras.optimizers.AdamW):
     """Adam with decoupled weight decay (Loshchilov and Hutter)."""
-
-
-OPTIMIZERS = ("sgd", "adam", "adamw")
 
 
 def make_optimizer(

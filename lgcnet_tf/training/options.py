@@ -1,15 +1,17 @@
 """What every training has as options: crops and augmentation."""
 
 import dataclasses
+from collections.abc import Iterator
 
 from lgcnet_tf.config import DataOptions, Size, option
 from lgcnet_tf.data.class_weights import CLASS_WEIGHTS
-from lgcnet_tf.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingOptions(DataOptions):
     """Seed, crops and augmentation of a search or a finetuning."""
+
+    TOPIC = "Training"
 
     seed: int = option(0, "Seed of weights, noise, order and augmentation.", minimum=0)
     crop_size: Size = option((96, 160), "Size of the training crops, HxW.")
@@ -66,9 +68,7 @@ class TrainingOptions(DataOptions):
         done, every = epoch + 1, self.pictures_every
         return every > 0 and (done % every == 0 or done == self.epochs)
 
-    def check(self) -> None:
-        super().check()
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
         if self.scale_min > self.scale_max:
-            raise InputError(
-                f"--scale_min={self.scale_min} is above --scale_max={self.scale_max}."
-            )
+            yield f"--scale_min={self.scale_min} is above --scale_max={self.scale_max}."

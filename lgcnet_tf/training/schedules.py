@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-SCHEDULES = ("poly", "cosine")
+from lgcnet_tf.training.settings import SCHEDULES
 
 
 @keras.saving.register_keras_serializable("lgcnet_tf")

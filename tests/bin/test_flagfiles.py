@@ -5,7 +5,7 @@ import pathlib
 import pytest
 from absl import flags
 
-from lgcnet_tf.bin import common
+from lgcnet_tf.bin import flags as command_flags
 
 ROOT = pathlib.Path(__file__).parents[2]
 FILES = sorted((ROOT / "flags").glob("*.txt"))
@@ -14,14 +14,14 @@ FILES = sorted((ROOT / "flags").glob("*.txt"))
 def options_of(path):
     """The options of the command that a file's name begins with; else search's."""
     if path.name.startswith("finetune_"):
-        from lgcnet_tf.training.finetune import FinetuneOptions
+        from lgcnet_tf.commands.finetune import FinetuneOptions
 
         return FinetuneOptions
     if path.name.startswith("sweep_"):
-        from lgcnet_tf.sweep.command import SweepOptions
+        from lgcnet_tf.commands.sweep import SweepOptions
 
         return SweepOptions
-    from lgcnet_tf.search.search import SearchOptions
+    from lgcnet_tf.commands.search import SearchOptions
 
     return SearchOptions
 
@@ -34,10 +34,10 @@ def parse(monkeypatch):
 
     def read(options, *arguments):
         before = set(flags.FLAGS)
-        common.define_flags(options)
+        command_flags.define_flags(options)
         own.update(set(flags.FLAGS) - before)
         flags.FLAGS(["test", *arguments])
-        return common.options_from_flags(options)
+        return command_flags.options_from_flags(options)
 
     yield read
     for name in own & set(flags.FLAGS):
@@ -69,7 +69,7 @@ def test_parses_for_its_command(path, parse):
     ],
 )
 def test_rows_of_tables_x_and_xi(name, fusion, taps, parse):
-    from lgcnet_tf.search.search import SearchOptions
+    from lgcnet_tf.commands.search import SearchOptions
 
     options = parse(SearchOptions, f"--flagfile=flags/{name}.txt")
     skeleton = options.skeleton(num_classes=19)
@@ -78,6 +78,6 @@ def test_rows_of_tables_x_and_xi(name, fusion, taps, parse):
 
 
 def test_a_flag_has_its_other_name(parse):
-    from lgcnet_tf.latency.command import MeasureOptions
+    from lgcnet_tf.commands.measure_latency import MeasureOptions
 
     assert parse(MeasureOptions, "--batch=3").batch_size == 3

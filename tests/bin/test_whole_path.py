@@ -12,23 +12,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lgcnet_tf.commands.evaluate import EvaluateOptions, evaluate_model
+from lgcnet_tf.commands.export import ExportOptions, export
+from lgcnet_tf.commands.finetune import FinetuneOptions, finetune
+from lgcnet_tf.commands.plot import PlotOptions, plot
+from lgcnet_tf.commands.predict import PredictOptions, predict
+from lgcnet_tf.commands.search import SearchOptions, search
+from lgcnet_tf.commands.serve import ServeOptions, serve
 from lgcnet_tf.data import dataset_info, load_samples
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.evaluation.command import EvaluateOptions, evaluate_model
 from lgcnet_tf.evaluation.models import load_model
-from lgcnet_tf.report.command import PlotOptions, plot
-from lgcnet_tf.search.search import SearchOptions, search
 from lgcnet_tf.serving.client import Client
-from lgcnet_tf.serving.commands import (
-    ExportOptions,
-    PredictOptions,
-    ServeOptions,
-    export,
-    predict,
-    serve,
-)
 from lgcnet_tf.space import Genotype
-from lgcnet_tf.training.finetune import FinetuneOptions, finetune
 
 BIN = pathlib.Path(sys.executable).parent
 SPACE = (

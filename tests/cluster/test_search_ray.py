@@ -20,8 +20,8 @@ PATIENCE_S = 600
 @pytest.fixture
 def start(make_table, tmp_path):
     """Starts a tiny search of two workers in `tmp_path / "run"`."""
+    from lgcnet_tf.commands.search import SearchOptions
     from lgcnet_tf.run_folder import flag_lines
-    from lgcnet_tf.search.search import SearchOptions
 
     options = SearchOptions(
         num_cells=1,

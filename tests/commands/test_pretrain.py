@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lgcnet_tf.commands.finetune import FinetuneOptions, finetune
 from lgcnet_tf.commands.pretrain import PretrainOptions, pretrain
 from lgcnet_tf.data.labelled_images import load_labelled_images
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.interruption import INTERRUPTION, Interrupted
 from lgcnet_tf.model.zoo import load_network, load_trained
-from lgcnet_tf.training.finetune import FinetuneOptions, finetune
 
 EPOCHS = 8
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from lgcnet_tf.data import load_samples
 from lgcnet_tf.evaluation import evaluate, mask_function
-from lgcnet_tf.evaluation.command import EvaluateOptions, evaluate_model
+from lgcnet_tf.commands.evaluate import EvaluateOptions, evaluate_model
 from lgcnet_tf.latency.runtimes import get_runtime
 from lgcnet_tf.model.deploy import deploy
 from lgcnet_tf.model.network import ClassMap, Network

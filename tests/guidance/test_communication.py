@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from lgcnet_tf.guidance import Communication
+from lgcnet_tf.guidance.communication import Communication
 
 SHAPE = (14, 5, 8)
 REDUCTIONS = [k in (1, 8) for k in range(14)]

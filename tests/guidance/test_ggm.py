@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from lgcnet_tf.guidance import GCNGuidedModule
+from lgcnet_tf.guidance.ggm import GCNGuidedModule
 
 EDGES, OPERATIONS, WIDTH = 5, 8, 64
 

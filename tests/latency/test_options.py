@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lgcnet_tf.commands.benchmark import BenchmarkOptions
+from lgcnet_tf.commands.evaluate import EvaluateOptions
+from lgcnet_tf.commands.measure_latency import MeasureOptions
+from lgcnet_tf.commands.sweep import SweepOptions
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.evaluation.benchmark import BenchmarkOptions
-from lgcnet_tf.evaluation.command import EvaluateOptions
-from lgcnet_tf.latency.command import MeasureOptions
 from lgcnet_tf.latency.options import RuntimeOptions
 from lgcnet_tf.latency.runtimes.representative import MOST_IMAGES, images_of_folder
-from lgcnet_tf.sweep.command import SweepOptions
 
 
 def test_commands_share_them():

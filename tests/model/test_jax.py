@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from lgcnet_tf.guidance import Communication
+from lgcnet_tf.guidance.communication import Communication
 from lgcnet_tf.model.deploy import copy_weights, deploy
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.space import CELL_OPERATIONS, DENSE, Genotype, Skeleton, uniform

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lgcnet_tf.architecture_search.architecture import gumbel_softmax, straight_through
 from lgcnet_tf.model.cell import MixedOp
 from lgcnet_tf.model.network import Network
-from lgcnet_tf.search.architecture import gumbel_softmax, straight_through
 from lgcnet_tf.space.genotype import fusion_candidates
 from lgcnet_tf.space.operations import CELL_OPERATIONS
 

@@ -4,6 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
+from lgcnet_tf.commands.export import ExportOptions, export
 from lgcnet_tf.data import dataset_info
 from lgcnet_tf.data.geometry import FITS
 from lgcnet_tf.errors import InputError
@@ -18,8 +19,8 @@ from lgcnet_tf.latency.runtimes.representative import (
 from lgcnet_tf.model.deploy import deploy
 from lgcnet_tf.model.network import ClassMap, Network
 from lgcnet_tf.model.zoo import load_network
-from lgcnet_tf.serving.commands import ExportOptions, export
-from lgcnet_tf.serving.export_files import FORMATS, export_file
+from lgcnet_tf.serving.export_files import export_file
+from lgcnet_tf.serving.settings import FORMATS
 from lgcnet_tf.space.genotype import random_genotype
 
 

@@ -1,11 +1,14 @@
 import pytest
 
+from lgcnet_tf.commands.sweep import STAGE_OPTIONS
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.sweep.vary import parse_vary, setting_name, settings, trial_name
 
 
 def test_axes_in_order():
-    axes = parse_vary(" latency_weight=0.001, 5e-3 ;communication=none,ggm;")
+    axes = parse_vary(
+        " latency_weight=0.001, 5e-3 ;communication=none,ggm;", STAGE_OPTIONS
+    )
     assert axes == {
         "latency_weight": ("0.001", "5e-3"),
         "communication": ("none", "ggm"),
@@ -14,7 +17,9 @@ def test_axes_in_order():
 
 
 def test_values_with_commas_and_those_of_finetune():
-    assert parse_vary("fusion_taps=0,7,13|1,7,13;finetune.lr=0.1;input_size=8x9") == {
+    assert parse_vary(
+        "fusion_taps=0,7,13|1,7,13;finetune.lr=0.1;input_size=8x9", STAGE_OPTIONS
+    ) == {
         "fusion_taps": ("0,7,13", "1,7,13"),
         "finetune.lr": ("0.1",),
         "input_size": ("8x9",),
@@ -25,7 +30,7 @@ def test_product():
     axes = {"a": ("1", "2"), "b": ("x", "y", "z")}
     found = settings(axes)
     assert len(found) == 6 and found[1] == {"a": "1", "b": "y"}
-    assert settings(parse_vary("")) == [{}]
+    assert settings(parse_vary("", STAGE_OPTIONS)) == [{}]
 
 
 def test_names():
@@ -60,5 +65,5 @@ def test_names():
 )
 def test_refuses(text, message):
     with pytest.raises(InputError, match=message) as caught:
-        parse_vary(text)
+        parse_vary(text, STAGE_OPTIONS)
     assert "\n" not in str(caught.value)

@@ -7,10 +7,10 @@ import keras
 import numpy as np
 import pytest
 
+from lgcnet_tf.architecture_search.build import build_search_model
+from lgcnet_tf.commands.search import SearchOptions
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.search.options import SearchOptions
-from lgcnet_tf.search.search import build_search_model
 from lgcnet_tf.training.checkpoint import (
     _variables,
     checkpoint_paths,

@@ -6,13 +6,13 @@ import pathlib
 
 import pytest
 
+from lgcnet_tf.commands.evaluate import EvaluateOptions, evaluate_model
+from lgcnet_tf.commands.finetune import FinetuneOptions, finetune
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.evaluation.command import EvaluateOptions, evaluate_model
 from lgcnet_tf.model.zoo import load_genotype
 from lgcnet_tf.space.genotype import uniform
 from lgcnet_tf.space.skeleton import Skeleton
 from lgcnet_tf.training.data import load_training_data
-from lgcnet_tf.training.finetune import FinetuneOptions, finetune
 
 
 def data(**options):

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from lgcnet_tf.commands.finetune import FinetuneOptions
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.run_folder import RunFolder
-from lgcnet_tf.training.finetune import FinetuneOptions
 from lgcnet_tf.training.fit import fit
 
 

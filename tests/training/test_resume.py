@@ -12,11 +12,11 @@ import keras
 import numpy as np
 import pytest
 
+from lgcnet_tf.commands.finetune import FinetuneOptions
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.interruption import INTERRUPTION, Interrupted
 from lgcnet_tf.run_folder import RunFolder
 from lgcnet_tf.training.average import WeightAverage
-from lgcnet_tf.training.finetune import FinetuneOptions
 from lgcnet_tf.training.fit import compile_for_segmentation, fit
 from lgcnet_tf.training.losses import CrossEntropy
 from lgcnet_tf.training.optimizers import SGD

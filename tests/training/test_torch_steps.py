@@ -97,10 +97,10 @@ def test_finetune_step_is_keras_own(small_skeleton, batches, optimizer):
 
 
 def test_search_step_is_keras_own():
+    from lgcnet_tf.architecture_search.architecture import Architecture
+    from lgcnet_tf.architecture_search.joint_optimizer import JointOptimizer
+    from lgcnet_tf.architecture_search.search_model import SearchModel
     from lgcnet_tf.latency.estimate import LatencyLoss
-    from lgcnet_tf.search.architecture import Architecture
-    from lgcnet_tf.search.joint_optimizer import JointOptimizer
-    from lgcnet_tf.search.search_model import SearchModel
     from lgcnet_tf.space import Skeleton
     from lgcnet_tf.training.torch_steps import Captured, train_step
 

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from lgcnet_tf.commands.finetune import FinetuneOptions, finetune
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.space.genotype import uniform
 from lgcnet_tf.space.skeleton import Skeleton
-from lgcnet_tf.training.finetune import FinetuneOptions, finetune
 from lgcnet_tf.training.validation import load_validation
 
 

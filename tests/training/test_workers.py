@@ -1,4 +1,4 @@
-"""What TF_CONFIG says; the training itself is in tests/search/test_workers.py."""
+"""What TF_CONFIG says; the training itself is in tests/architecture_search/test_workers.py."""
 
 import json
 

@@ -7,18 +7,7 @@ import numpy as np
 from lgcnet_tf.convert.packages import import_package
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.runtimes.base import Compiled, Runtime
-
-RUNTIMES = {
-    "tensorflow_graph": "TensorFlowGraph",
-    "tensorflow_xla": "TensorFlowXLA",
-    "keras_backend": "KerasBackend",
-    "tftrt": "TensorFlowTensorRT",
-    "onnxruntime": "OnnxRuntime",
-    "tensorrt": "TensorRT",
-    "openvino": "OpenVINO",
-    "litert": "LiteRT",
-}
-"""Modules of this package with the class in each; imported only when asked for."""
+from lgcnet_tf.latency.settings import RUNTIMES
 
 
 def get_runtime(

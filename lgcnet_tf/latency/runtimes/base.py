@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from lgcnet_tf.convert.precision import CALIBRATION_METHODS
+from lgcnet_tf.convert.settings import CALIBRATION_METHODS
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.runtimes.representative import (
     RANDOM_BATCHES,

@@ -5,7 +5,8 @@ import importlib
 import keras
 import numpy as np
 
-from lgcnet_tf.convert.precision import FLOATS, computing_in
+from lgcnet_tf.convert.precision import computing_in
+from lgcnet_tf.convert.settings import FLOATS
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.runtimes.base import Compiled, Runtime, random_input
 

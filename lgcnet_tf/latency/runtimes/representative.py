@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from lgcnet_tf.convert.precision import CALIBRATION_METHODS
+from lgcnet_tf.convert.settings import CALIBRATION_METHODS
 from lgcnet_tf.data import load_samples
 from lgcnet_tf.data.fit import pieces_of
 from lgcnet_tf.data.geometry import DEFAULT_FIT

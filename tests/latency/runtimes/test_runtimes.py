@@ -9,8 +9,9 @@ import pytest
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.measure import samples
-from lgcnet_tf.latency.runtimes import RUNTIMES, get_runtime
+from lgcnet_tf.latency.runtimes import get_runtime
 from lgcnet_tf.latency.runtimes.base import static_shape
+from lgcnet_tf.latency.settings import RUNTIMES
 from lgcnet_tf.model.network import ClassMap, Network
 from lgcnet_tf.space.genotype import random_genotype
 

@@ -1,0 +1,202 @@
+"""The architecture parameters α, their sampling (Eq. 4) and their argmax."""
+
+import dataclasses
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from lgcnet_tf.architecture_search.settings import SAMPLINGS
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.guidance.communication import Communication
+from lgcnet_tf.guidance.settings import GAMMA, WIDTH
+from lgcnet_tf.space.genotype import Genotype, fusion_candidates, genotype_at
+from lgcnet_tf.space.operations import CELL_OPERATIONS
+from lgcnet_tf.space.skeleton import CELL_EDGES, Skeleton
+
+
+def gumbel_softmax(logits, noise, temperature):
+    """Z = softmax((log α + G) / τ), Eq. 4.
+
+    Args:
+        logits: α, unconstrained, (..., operations); log α is their log-softmax.
+        noise: G, of the same shape.
+        temperature: τ > 0.
+    """
+    return ops.softmax(
+        (ops.log_softmax(logits, axis=-1) + noise) / temperature, axis=-1
+    )
+
+
+def straight_through(z):
+    """One-hot of the largest Z, with the gradient of Z (hard sampling).
+
+    So what is multiplied by its entry i is multiplied by
+    1 + Z_i - stop_gradient(Z_i).
+
+    Args:
+        z: (..., operations).
+    """
+    best = ops.one_hot(ops.argmax(z, axis=-1), z.shape[-1], dtype=z.dtype)
+    return best + (z - ops.stop_gradient(z))
+
+
+def check_sampling(sampling: str, replicas: int) -> None:
+    """Refuses what hard sampling cannot do.
+
+    Replicas sum their batches' statistics, which cannot happen inside a branch.
+
+    Raises:
+        InputError: hard sampling on more than one replica.
+    """
+    if sampling == "hard" and replicas > 1:
+        raise InputError(
+            "--sampling=hard runs on one device only; give one in --devices or take "
+            f"--sampling=soft. Received: {replicas} devices."
+        )
+
+
+class Architecture(keras.layers.Layer):
+    """α of every edge and the communication between cells.
+
+    The fusion cell's logits stand outside the communication.
+
+    Args:
+        skeleton: says which edges there are.
+        communication: mode, see `lgcnet_tf.guidance`.
+        width, gamma: of the GCN-guided modules.
+        seed: of the Gumbel noise and of the initial logits.
+        sampling: `"soft"` draws the mixture Z, `"hard"` its `straight_through`.
+    """
+
+    SCOPE = "architecture"
+    """Name of the layer, by which `JointOptimizer` knows its variables."""
+
+    def __init__(
+        self,
+        skeleton: Skeleton,
+        communication="ggm",
+        width=WIDTH,
+        gamma=GAMMA,
+        seed=0,
+        sampling=SAMPLINGS[0],
+    ):
+        super().__init__(name=self.SCOPE)
+        self.skeleton = skeleton
+        self.sampling = sampling
+        self.communication = Communication(
+            communication,
+            [spec.reduction for spec in skeleton.cells],
+            width,
+            gamma,
+        )
+        self.noise = keras.random.SeedGenerator(seed, name="gumbel")
+        per_cell = (len(CELL_EDGES), len(CELL_OPERATIONS))
+        self.shapes = {"cells": (self.communication.num_kinds, *per_cell)}
+        table = skeleton.fusion_cell
+        self.fusion_edges = (
+            {"keep": table.keep_edges, "up": table.up_edges} if table else {}
+        )
+        for name, edges in self.fusion_edges.items():
+            self.shapes[name] = (len(edges), len(edges[0].candidates))
+        self.alpha = {
+            name: self.add_weight(
+                shape=shape,
+                initializer=keras.initializers.RandomNormal(stddev=1e-3, seed=seed + i),
+                name=f"alpha_{name}",
+            )
+            for i, (name, shape) in enumerate(self.shapes.items())
+        }
+        self.latest = {
+            name: self.add_weight(
+                shape=(skeleton.num_cells, *per_cell) if name == "cells" else shape,
+                initializer="zeros",
+                trainable=False,
+                autocast=False,
+                aggregation="only_first_replica",
+                name=f"latest_{name}",
+            )
+            for name, shape in self.shapes.items()
+        }
+        with keras.name_scope(self.name):  # in their paths, for `JointOptimizer`
+            self.communication.build(self.shapes["cells"])
+        self.built = True
+
+    def updated(self) -> dict[str, Any]:
+        """α': `cells` (K, 5, 8) after communication, `keep` (5, 10), `up` (8, 2)."""
+        alpha = {name: ops.convert_to_tensor(v) for name, v in self.alpha.items()}
+        return alpha | {"cells": self.communication(alpha["cells"])}
+
+    def draw_noise(self) -> dict[str, Any]:
+        """Gumbel noise G of each part, by the names of `updated` (Eq. 4)."""
+        return {name: self._gumbel(name) for name in self.shapes}
+
+    def _gumbel(self, name):
+        tiny = keras.config.epsilon()
+        uniform = keras.random.uniform(
+            self.shapes[name], tiny, 1.0 - tiny, seed=self.noise
+        )
+        noise = -ops.log(-ops.log(uniform))
+        if name == "cells":  # cells of one kind are sampled alike
+            noise = self.communication.spread(noise)
+        return noise
+
+    def call(self, temperature, training=None, noise=None):
+        """Draws Z for every edge; without noise when not training.
+
+        In training it also leaves α' in `latest`, for those who look on from
+        outside of the graph.
+
+        Args:
+            temperature: τ of Eq. 4.
+            training: with noise.
+            noise: what `draw_noise` gave, or None to draw it here.
+
+        Returns:
+            `cells`, (K, 5, 8), and `fusion`, a dict of each fusion edge's name
+            to (candidates,): what the supernet and the latency take.
+        """
+        z = {}
+        for name, logits in self.updated().items():
+            drawn = ops.zeros(logits.shape)
+            if training:
+                self.latest[name].assign(logits)
+                drawn = self._gumbel(name) if noise is None else noise[name]
+            z[name] = gumbel_softmax(logits, drawn, temperature)
+            if self.sampling == "hard":
+                z[name] = straight_through(z[name])
+        fusion = {}
+        for name, edges in self.fusion_edges.items():
+            fusion |= {edge.name: z[name][i] for i, edge in enumerate(edges)}
+        return {"cells": z["cells"], "fusion": fusion}
+
+    def probabilities(self) -> dict[str, np.ndarray]:
+        """softmax(α') as NumPy arrays, by the names of `updated`."""
+        return {
+            name: ops.convert_to_numpy(ops.softmax(logits, axis=-1))
+            for name, logits in self.updated().items()
+        }
+
+    def latest_choice(self) -> tuple[np.ndarray, np.ndarray]:
+        """The argmax of α' as it was in the last training step.
+
+        Returns:
+            (K, 5) ints of the cells and (edges,) of the fusion cell, as
+            `CostModel.predicted_latencies` takes them.
+        """
+        best = {n: ops.convert_to_numpy(v).argmax(-1) for n, v in self.latest.items()}
+        return best["cells"], np.array(self.in_order(best), int)
+
+    def in_order(self, parts: dict[str, np.ndarray]) -> list[Any]:
+        """What `parts` has of each edge of `keep` and `up`, in the table's order."""
+        found = {}
+        for name, edges in self.fusion_edges.items():
+            found |= {edge.name: part for edge, part in zip(edges, parts[name])}
+        return [found[edge] for edge in fusion_candidates(self.skeleton)]
+
+    def derive(self, provenance: dict[str, Any] | None = None) -> Genotype:
+        """The genotype of the argmax of α' on every edge, `none` included."""
+        best = {name: p.argmax(-1) for name, p in self.probabilities().items()}
+        genotype = genotype_at(self.skeleton, best["cells"], self.in_order(best))
+        return dataclasses.replace(genotype, provenance=provenance or {})

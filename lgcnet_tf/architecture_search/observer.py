@@ -1,0 +1,166 @@
+"""What can be seen of a search at the end of each epoch."""
+
+import pathlib
+import zipfile
+from typing import Any
+
+import keras
+import numpy as np
+
+from lgcnet_tf.architecture_search.architecture import Architecture
+from lgcnet_tf.architecture_search.search_model import SearchModel
+from lgcnet_tf.data import Samples
+from lgcnet_tf.evaluation import mask_function
+from lgcnet_tf.figures import (
+    alpha_heatmap,
+    draw_fusion_cell,
+    draw_genotype,
+    png_bytes,
+)
+from lgcnet_tf.files import atomic_write
+from lgcnet_tf.guidance.communication import Communication
+from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.space import Genotype
+from lgcnet_tf.space.choices import choice_lines, last_change, sureness
+from lgcnet_tf.training.fixed_images import FixedImages
+from lgcnet_tf.training.options import TrainingOptions
+
+ALPHAS_HISTORY = "alphas_history.npz"
+_RATES = {Architecture.SCOPE: "alpha_lr", Communication.SCOPE: "guidance_lr"}
+
+
+def entropies(probabilities: np.ndarray) -> np.ndarray:
+    """-Σ p log p in nats: (..., operations) → (...)."""
+    return -(probabilities * np.log(probabilities + 1e-12)).sum(-1)
+
+
+class AlphasHistory:
+    """softmax(α') at the end of each epoch, in one file.
+
+    An epoch that is done again takes its old place, and what follows goes.
+
+    Args:
+        path: file of the arrays by their names in `Architecture.probabilities`,
+            with the epochs as first dimension.
+    """
+
+    def __init__(self, path: pathlib.Path):
+        self.path = path
+        self.epochs: list[dict[str, np.ndarray]] = []
+        if path.exists():
+            try:
+                with np.load(path) as data:
+                    arrays = {name: data[name] for name in data.files}
+            except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+                return  # its epochs are no longer known
+            rows = zip(*arrays.values(), strict=True)
+            self.epochs = [dict(zip(arrays, row)) for row in rows]
+
+    def put(self, epoch: int, probabilities: dict[str, np.ndarray]) -> None:
+        """Keeps the arrays of `epoch`, from 0; a missing one before it is NaN."""
+        del self.epochs[epoch:]
+        unknown = {name: np.full_like(p, np.nan) for name, p in probabilities.items()}
+        self.epochs += [unknown] * (epoch - len(self.epochs))
+        self.epochs.append(probabilities)
+        with atomic_write(self.path) as temporary:
+            np.savez(temporary, **self.arrays())
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All epochs, by name: (epochs, ...)."""
+        return {
+            name: np.stack([epoch[name] for epoch in self.epochs])
+            for name in self.epochs[-1]
+        }
+
+
+class Observer:
+    """Figures and pictures of a search; changes nothing of it and draws no noise.
+
+    Args:
+        model: the search's.
+        folder: gets `alphas_history.npz` and, in its events, entropies and
+            pictures.
+        options: of the search.
+        samples: where the fixed images for predictions come from, if wanted.
+    """
+
+    def __init__(
+        self,
+        model: SearchModel,
+        folder: RunFolder,
+        options: TrainingOptions,
+        samples: Samples | None = None,
+    ):
+        self.model = model
+        self.folder = folder
+        self.options = options
+        self.alphas = AlphasHistory(folder / ALPHAS_HISTORY)
+        self.fixed_images = samples and FixedImages(samples, options.crop_size)
+        self.predict_mask = mask_function(model)
+        self._drawn: Genotype | None = None
+
+    def __call__(self, epoch: int) -> dict[str, float]:
+        """Figures of `epoch`, from 0; pictures go into the events.
+
+        The genotype is drawn when it is another one than in the last picture.
+        """
+        model = self.model
+        probabilities = model.architecture.probabilities()
+        genotype = model.architecture.derive()
+        if self.folder.writes:
+            self.alphas.put(epoch, probabilities)
+            self.folder.write_scalars(epoch + 1, _entropy_of_parts(probabilities))
+            if self.options.draws_pictures(epoch):
+                pictures = self._pictures(probabilities, genotype)
+                self.folder.write_images(epoch + 1, pictures)
+        means = [entropies(p).mean() for p in probabilities.values()]
+        return {
+            "temperature": _number(model.temperature),
+            "latency_weight": _number(model.latency_loss.weight),
+            "derived_latency_ms": model.cost_model.predicted_latency(genotype) / 1000.0,
+            "alpha_entropy": float(np.mean(means)),
+            **{
+                _RATES[name]: _number(model.optimizer.inner[name].learning_rate)
+                for name in model.optimizer.scopes
+            },
+        }
+
+    def conclusion(self) -> dict[str, Any]:
+        """What the search's results say of its choice, which is also logged.
+
+        Returns:
+            `margin` and, unless its file was damaged since, `last_change`; see
+            `lgcnet_tf.space.choices`.
+        """
+        skeleton = self.model.architecture.skeleton
+        found = {"margin": sureness(self.model.architecture.probabilities(), skeleton)}
+        if self.alphas.epochs:
+            found["last_change"] = last_change(self.alphas.arrays(), skeleton)
+        for line in choice_lines(found):
+            self.folder.log.info("%s", line)
+        return found
+
+    def _pictures(self, probabilities, genotype):
+        pictures = {"alpha": png_bytes(alpha_heatmap, probabilities["cells"])}
+        if genotype != self._drawn:
+            self._drawn = genotype
+            pictures["genotype/cells"] = png_bytes(draw_genotype, genotype)
+            if genotype.fusion:
+                pictures["genotype/fusion_cell"] = png_bytes(draw_fusion_cell, genotype)
+        if self.fixed_images:
+            pictures["predictions"] = self.fixed_images.draw(self.predict_mask)
+        return pictures
+
+
+def _entropy_of_parts(probabilities):
+    cells = entropies(probabilities["cells"]).mean(-1)
+    parts = {f"cell_{index:02}": value for index, value in enumerate(cells)}
+    for name in probabilities.keys() - {"cells"}:
+        parts[f"fusion_{name}"] = entropies(probabilities[name]).mean()
+    return {f"alpha_entropy/{part}": float(value) for part, value in parts.items()}
+
+
+def _number(value):
+    if isinstance(value, (int, float)):
+        return float(value)  # JAX would round it
+    return float(keras.ops.convert_to_numpy(value))

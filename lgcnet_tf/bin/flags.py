@@ -1,0 +1,118 @@
+"""Command-line flags made of options."""
+
+import dataclasses
+import re
+import sys
+import typing
+
+from absl import flags
+
+from lgcnet_tf.config import Options, Size, format_size, parse_size
+
+_DEFINE = {
+    bool: flags.DEFINE_bool,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    str: flags.DEFINE_string,
+}
+
+
+class SizeParser(flags.ArgumentParser):
+    """A flag of the form HxW."""
+
+    syntactic_help = "HEIGHTxWIDTH"
+
+    def parse(self, argument):
+        return argument if isinstance(argument, tuple) else parse_size(argument)
+
+    def flag_type(self):
+        return "size"
+
+
+class SizeSerializer(flags.ArgumentSerializer):
+    """Writes it again for a flagfile."""
+
+    def serialize(self, value):
+        return format_size(value)
+
+
+class TupleParser(flags.ArgumentParser):
+    """A flag that lists values with commas between: `0,7,13`."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+        self.syntactic_help = f"list of {kind.__name__} with commas between"
+
+    def parse(self, argument):
+        if isinstance(argument, tuple):
+            return argument
+        return tuple(self.kind(part) for part in argument.split(",") if part)
+
+    def flag_type(self):
+        return "list"
+
+
+def define_flags(options: type[Options]) -> None:
+    """Makes a flag of each field, with the field's default and help."""
+    for field in dataclasses.fields(options):
+        name, default, help = field.name, field.default, field.metadata["help"]
+        if field.metadata["choices"]:
+            flags.DEFINE_enum(name, default, field.metadata["choices"], help)
+        elif field.type in _DEFINE:
+            _DEFINE[field.type](name, default, help)
+        elif field.type in (Size, Size | None):
+            flags.DEFINE(SizeParser(), name, default, help, serializer=SizeSerializer())
+        else:
+            kind, *_ = typing.get_args(field.type)
+            serializer = flags.CsvListSerializer(",")
+            flags.DEFINE(TupleParser(kind), name, default, help, serializer=serializer)
+        # Elsewhere than in the program's own file they would not be in absl's help.
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[name])
+        if alias := field.metadata["alias"]:
+            flags.DEFINE_alias(alias, name)
+
+
+def options_from_flags(options: type[Options]) -> Options:
+    """The options as the command line gave them."""
+    names = [field.name for field in dataclasses.fields(options)]
+    return options(**{name: getattr(flags.FLAGS, name) for name in names})
+
+
+def parse(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Parses a command line, past what is wrong with it.
+
+    Args:
+        arguments: the program's name and what follows it.
+
+    Returns:
+        The arguments that are no flags, the program's name first, and what is wrong
+        with the flags, a line for each.
+    """
+    wrong: list[str] = []
+    try:
+        arguments = [arguments[0], *flags.FLAGS.read_flags_from_files(arguments[1:])]
+    except (flags.Error, OSError) as error:
+        return arguments[:1], [f"--flagfile: {' '.join(str(error).split())}"]
+    while True:
+        try:
+            return flags.FLAGS(arguments), wrong
+        except flags.UnrecognizedFlagError as error:
+            name, line = error.flagname, f"unknown flag --{error.flagname}."
+            if close := re.search(r"Did you mean: (.*?) ?\?", str(error)):
+                line += f" Did you mean --{close.group(1)}?"
+        except flags.Error as error:
+            line = " ".join(str(error).split())
+            found = re.search(r"--?(?:no)?(\w+)", line)
+            name = found.group(1) if found else ""
+        wrong.append(line)
+        rest = _without(arguments, name)
+        if len(rest) == len(arguments):  # it cannot be told which argument it was
+            return arguments[:1], wrong
+        arguments = rest
+
+
+def _without(arguments: list[str], name: str) -> list[str]:
+    """The arguments but for the flag `name`, however it is written."""
+    written = re.compile(rf"--?(?:no)?{re.escape(name)}(?:=.*)?", re.DOTALL)
+    return [arguments[0], *(a for a in arguments[1:] if not written.fullmatch(a))]

@@ -1,0 +1,165 @@
+"""The commands: what each does, where it stands, and an example of it."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """One command, `lgcnet-NAME` or `lgcnet NAME`.
+
+    Attributes:
+        name: with underscores; a module of `lgcnet_tf.commands`.
+        options: name of the module's options.
+        function: name of the module's function, which takes them.
+        summary: one sentence for its help.
+        example: arguments that show its use.
+        imports: what is imported before it begins, quietly: what prints of its own
+            accord, and what may not be installed.
+        resumable: SIGTERM and SIGINT end it as soon as what is new is saved.
+        backends: it runs on other backends than TensorFlow too.
+    """
+
+    name: str
+    options: str
+    function: str
+    summary: str
+    example: str
+    imports: tuple[str, ...] = ("keras",)
+    resumable: bool = False
+    backends: bool = True
+
+    @property
+    def program(self) -> str:
+        """Its name as a program."""
+        return f"lgcnet-{self.name.replace('_', '-')}"
+
+    @property
+    def module(self) -> str:
+        return f"lgcnet_tf.commands.{self.name}"
+
+
+_TABLE = "--latency_table=runs/latency/latency_table.json"
+_FOLDER = "--output_dir=runs/"
+
+COMMANDS = (
+    Command(
+        "measure_latency",
+        "MeasureOptions",
+        "measure_latency",
+        "Measures the latency table of a search space on this device.",
+        f"--dataset=camvid --input_size=360x480 {_FOLDER}latency",
+        ("lgcnet_tf.latency.measure",),
+        resumable=True,
+    ),
+    Command(
+        "check_latency",
+        "CheckOptions",
+        "check_latency",
+        "Compares a latency table's predictions with whole networks measured here.",
+        f"{_TABLE} {_FOLDER}check",
+        ("lgcnet_tf.latency.measure", "lgcnet_tf.figures.fidelity"),
+        resumable=True,
+    ),
+    Command(
+        "search",
+        "SearchOptions",
+        "search",
+        "Searches a network: a data set and a latency table in, a genotype out.",
+        f"--dataset=camvid --data_dir=camvid --input_size=360x480 {_TABLE} "
+        f"--target_latency_ms=60 {_FOLDER}search",
+        ("lgcnet_tf.architecture_search.build",),
+        resumable=True,
+    ),
+    Command(
+        "pretrain",
+        "PretrainOptions",
+        "pretrain",
+        "Pretrains the backbone of a genotype on classified images.",
+        "--model=runs/search/genotype.json --dataset=image_folder --data_dir=images "
+        f"{_FOLDER}pretrain",
+        ("lgcnet_tf.training.fit",),
+        resumable=True,
+    ),
+    Command(
+        "finetune",
+        "FinetuneOptions",
+        "finetune",
+        "Trains the network of a genotype.",
+        "--dataset=camvid --data_dir=camvid --input_size=360x480 "
+        "--model=runs/search/genotype.json --initial_model=runs/search "
+        f"{_FOLDER}finetune",
+        ("lgcnet_tf.training.fit",),
+        resumable=True,
+    ),
+    Command(
+        "evaluate",
+        "EvaluateOptions",
+        "evaluate_model",
+        "Measures the accuracy, size and speed of a model on a split of a data set.",
+        f"--dataset=camvid --data_dir=camvid --model=lgcnet_camvid {_FOLDER}evaluate",
+        ("lgcnet_tf.evaluation.models",),
+    ),
+    Command(
+        "export",
+        "ExportOptions",
+        "export",
+        "Writes a network as a SavedModel to be served, or for another runtime.",
+        f"--dataset=camvid --model=lgcnet_camvid --format=onnx {_FOLDER}export",
+        ("lgcnet_tf.serving.export",),
+        backends=False,
+    ),
+    Command(
+        "serve",
+        "ServeOptions",
+        "serve",
+        "Serves an exported model over gRPC.",
+        "--model=runs/export/saved_model --port=8500",
+        ("lgcnet_tf.serving.server",),
+        backends=False,
+    ),
+    Command(
+        "predict",
+        "PredictOptions",
+        "predict",
+        "Has a server segment image files.",
+        "--server=127.0.0.1:8500 --images=street.jpg",
+        ("lgcnet_tf.serving.client", "lgcnet_tf.serving.predict_files"),
+        backends=False,
+    ),
+    Command(
+        "benchmark",
+        "BenchmarkOptions",
+        "benchmark",
+        "Times models side by side.",
+        f"--model=lgcnet_camvid,runs/export/model.onnx {_FOLDER}benchmark",
+        ("lgcnet_tf.evaluation.models",),
+    ),
+    Command(
+        "plot",
+        "PlotOptions",
+        "plot",
+        "Draws what a run folder holds and prints its figures.",
+        f"{_FOLDER}search",
+        ("lgcnet_tf.report.run",),
+    ),
+    Command(
+        "sweep",
+        "SweepOptions",
+        "sweep",
+        "Searches, finetunes and evaluates over settings and seeds.",
+        "--search_flags=search.txt --finetune_flags=finetune.txt "
+        f"--vary=latency_weight=0.001,0.005 --seeds=0,1 {_FOLDER}sweep",
+        ("lgcnet_tf.evaluation.models", "lgcnet_tf.figures.pareto"),
+        resumable=True,
+    ),
+)
+"""In the order in which one comes to use them."""
+
+
+def command(name: str) -> Command:
+    """The command of that name, written with dashes or underscores.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return {each.name: each for each in COMMANDS}[name.replace("-", "_")]

@@ -1,0 +1,233 @@
+"""Accuracy, size and speed of a model on a split of a data set."""
+
+import dataclasses
+from typing import Any
+
+from lgcnet_tf.config import DataOptions, Size, option
+from lgcnet_tf.data import Samples, divide, load_samples, split_inputs
+from lgcnet_tf.data.geometry import FITS
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.latency.options import RuntimeOptions
+from lgcnet_tf.latency.settings import REPEATS
+from lgcnet_tf.latency.table import LatencyTable
+from lgcnet_tf.run_folder import Inputs, RunFolder, input_file
+from lgcnet_tf.space.trained_on import names_trained_on
+
+EXAMPLES = "examples"
+NO_ACCURACY = {
+    "miou": None, "pixel_accuracy": None, "per_class_iou": None, "num_images": 0,
+}  # fmt: skip
+MODELS_OWN = "own"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(DataOptions, RuntimeOptions):
+    """Options of an evaluation."""
+
+    TOPIC = "Evaluation"
+
+    split: str = option(
+        "val", "Split of the data set to use, or several with commas between."
+    )
+    groups: tuple[str, ...] = option(
+        (),
+        "Groups (see --group_by) to evaluate on alone, e.g. a drive that was "
+        "--left_out of the training; none for all images.",
+    )
+    input_size: Size | None = option(None, "HxW; by default the model's own.")
+    model: str = option(
+        "",
+        "Zoo name, genotype, .keras file, SavedModel folder, or a .onnx, .tflite "
+        "or OpenVINO .xml file.",
+        needed="a name of the model zoo, a genotype or a file.",
+    )
+    fit: str = option(
+        MODELS_OWN, "How images of another size than the network's are brought to it: "
+        "as the model's export says, letterbox where none does, or so.",
+        (MODELS_OWN, *FITS),
+    )  # fmt: skip
+    batch_size: int = option(1, "Images for each call.", minimum=1)
+    latency_table: str = option("", "Table for the predicted latency, if any.")
+    repeats: int = option(REPEATS, "Timed images.", minimum=1)
+    examples: int = option(4, "Images to keep with label and prediction.", minimum=0)
+    submission: bool = option(False, "Also write Cityscapes test-server files.")
+
+
+def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
+    """Evaluates whole images at the labels' size and times one image.
+
+    Returns:
+        What `results.json` holds: `miou` and `per_class_iou` (fractions) of the
+        masks of the very model that is timed, `params`, `macs`, `latency_ms`,
+        `fps`, `predicted_latency_ms`; under `measured_on` runtime, precision,
+        calibration and batch size of `accuracy` and of `latency`, and under
+        `predicted_by` the table of the prediction. `trained_on_these_images` is null
+        where the model does not say. A genotype's network has random weights: its
+        accuracy is null and `weights` says so.
+
+    Raises:
+        InputError: bad options, data or model.
+    """
+    from lgcnet_tf.evaluation.model_files import MaskOfCompiled
+    from lgcnet_tf.evaluation.models import load_model
+    from lgcnet_tf.latency.measure import measure
+
+    options.check()
+    if options.precision == "int8" and options.batch_size > 1:
+        raise InputError(
+            "--precision=int8 is calibrated for the batch it is compiled for, and one "
+            f"image is timed; leave out --batch_size={options.batch_size}."
+        )
+    runtime = options.make_runtime(options.dataset, options.data_dir)
+    samples = _load(options)
+    model = load_model(options.model, options.input_size)
+    if options.submission and options.dataset != "cityscapes":
+        raise InputError(
+            "--submission writes files of Cityscapes; --dataset is another."
+        )
+    if model.num_classes not in (None, samples.info.num_classes):
+        raise InputError(
+            f"{options.model} tells {model.num_classes} classes apart, "
+            f"{options.dataset} has {samples.info.num_classes}."
+        )
+    if options.submission and not model.trained:
+        raise InputError(
+            f"--submission: {options.model} is a genotype, without weights."
+        )
+    model.check_classes(samples.info)
+    fit = model.fit if options.fit == MODELS_OWN else options.fit
+    runtime.images.fit = fit
+    segment = model.compile(runtime)
+    segments = segment
+    if options.batch_size > 1:
+        segments = model.compile(runtime, options.batch_size)
+    predicted_ms, predicted_by = _predicted_latency(model, options)
+    known = _trained_on(model, samples)
+    folder = RunFolder(options, "evaluate", inputs=_inputs(options, model))
+    if known and model.trained:
+        folder.log.info(
+            "%s was trained on %d of these %d images: the figures flatter it",
+            options.model,
+            known,
+            len(samples),
+        )
+    accuracy = NO_ACCURACY
+    if model.trained:
+        predict_mask = MaskOfCompiled(options.model, segments, model.input_size)
+        accuracy = _accuracy(predict_mask, samples, options, folder, fit)
+    else:
+        folder.log.warning(
+            "%s: a genotype has no weights; the network's are random, so its accuracy "
+            "is not measured.",
+            options.model,
+        )
+    entry = measure({"network": segment}, options.repeats)["network"]
+    by_accuracy = _measured_on(options, model, segments, options.batch_size)
+    return folder.finish(
+        {
+            "model": options.model,
+            "dataset": options.dataset,
+            "split": options.split,
+            **({"groups": list(options.groups)} if options.groups else {}),
+            "input_size": list(model.input_size),
+            "weights": "trained" if model.trained else "random",
+            "fit": fit,
+            **accuracy,
+            "trained_on_these_images": known,
+            "params": model.params,
+            "macs": model.macs,
+            "latency_ms": entry.median_ms,
+            "latency_spread_ms": entry.spread_us / 1000.0,
+            "fps": 1000.0 / entry.median_ms,
+            "predicted_latency_ms": predicted_ms,
+            "predicted_by": predicted_by,
+            "device": segment.runtime.device,
+            "runtime": segment.runtime.name,
+            "precision": model.precision_of(segment),
+            "measured_on": {
+                "accuracy": by_accuracy if model.trained else None,
+                "latency": _measured_on(options, model, segment, 1),
+            },
+        }
+    )
+
+
+def _load(options) -> Samples:
+    samples = load_samples(options.dataset, options.split, options.data_dir or None)
+    if not options.groups:
+        return samples
+    return divide(samples, options.groups, options.group_by, "--groups")[0]
+
+
+def _trained_on(model, samples) -> int | None:
+    """How many of the samples a network was trained on; None if it does not say."""
+    if model.genotype is None:
+        return None
+    names = names_trained_on(model.genotype.provenance, samples.info.name)
+    if names is None:
+        return None
+    return len(names & set(samples.names)) if names else 0
+
+
+def _accuracy(predict_mask, samples, options, folder, fit) -> dict[str, Any]:
+    """Accuracy as in `results.json`; writes pictures, and files for a server."""
+    from lgcnet_tf.evaluation.cityscapes import write_submission
+    from lgcnet_tf.evaluation.evaluate import evaluate
+    from lgcnet_tf.evaluation.examples import write_examples
+
+    size = predict_mask.input_size
+    shape = {"input_size": size, "fit": fit}
+    result = evaluate(predict_mask, samples, options.batch_size, **shape)
+    write_examples(predict_mask, samples, options.examples, folder / EXAMPLES, **shape)
+    if options.submission:
+        write_submission(predict_mask, samples, folder / "submission", **shape)
+    return result.to_dict()
+
+
+def _measured_on(options, model, compiled, batch_size) -> dict[str, Any]:
+    return {
+        "runtime": compiled.runtime.name,
+        "precision": model.precision_of(compiled),
+        "calibration": model.calibration_of(compiled),
+        "batch_size": batch_size,
+    }
+
+
+def _inputs(options, model) -> Inputs:
+    return {
+        **split_inputs(options.dataset, options.split, options.data_dir or None),
+        **input_file("--latency_table", options.latency_table),
+        **options.calibration_inputs(),
+        **model.inputs(),
+        **_calibration_split(options),
+    }
+
+
+def _calibration_split(options) -> Inputs:
+    if options.precision != "int8" or options.calibration_images:
+        return {}
+    return split_inputs(options.dataset, "train", options.data_dir or None)
+
+
+def _predicted_latency(model, options) -> tuple[float | None, dict[str, Any] | None]:
+    """The prediction in ms, and the table that it is from, with what it is of."""
+    from lgcnet_tf.latency.estimate import CostModel
+
+    if model.genotype is None:
+        return None, None
+    if not options.latency_table:
+        provenance = model.genotype.provenance
+        searched_at = tuple(provenance.get("input_size", ()))
+        same = searched_at == tuple(model.input_size)
+        same = same and provenance.get("latency_batch_size", 1) == 1
+        if not same or "predicted_latency_ms" not in provenance:
+            return None, None
+        table_id = provenance.get("latency_table")
+        return provenance["predicted_latency_ms"], {"latency_table": table_id}
+    table = LatencyTable.load(options.latency_table)
+    table.check(model.genotype.skeleton, model.input_size, batch_size=1)
+    costs = CostModel(table, model.genotype.skeleton, model.input_size)
+    by = {"latency_table": table.table_id}
+    for name in ("device", "runtime", "precision", "threads"):
+        by[name] = getattr(table, name)
+    return costs.predicted_latency(model.genotype) / 1000.0, by

@@ -1,0 +1,195 @@
+"""Training a derived network from its genotype (section IV-A)."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+from lgcnet_tf.config import option
+from lgcnet_tf.data import steps_per_epoch
+from lgcnet_tf.data.class_weights import class_weights
+from lgcnet_tf.files import atomic_write
+from lgcnet_tf.run_folder import MODEL, Inputs, RunFolder, input_file
+from lgcnet_tf.training.inputs import training_inputs
+from lgcnet_tf.training.options import TrainingOptions
+from lgcnet_tf.training.settings import OPTIMIZERS, SCHEDULES
+from lgcnet_tf.training.workers import last_words, this_worker, watch
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FinetuneOptions(TrainingOptions):
+    """Options of a training run; the defaults are the paper's."""
+
+    TOPIC = "Training"
+
+    model: str = option(
+        "",
+        "Genotype to train: a file, or a name of the model zoo.",
+        needed="the genotype of a search, or a name of the model zoo.",
+        topic="Network",
+    )
+    initial_model: str = option(
+        "",
+        "What to take weights from, layer by layer where they fit: a folder of "
+        "lgcnet-search or lgcnet-pretrain, a .keras file or a name of the model zoo; "
+        "else from scratch.",
+        topic="Network",
+    )
+    validate_every: int = option(5, "Epochs from one to the next.", minimum=1)
+    epochs: int = option(200, "Epochs of training.", minimum=1)
+    batch_size: int = option(8, "Global batch size.", minimum=1)
+    optimizer: str = option(
+        OPTIMIZERS[0], "SGD with momentum 0.9, Adam or AdamW.", OPTIMIZERS
+    )
+    lr: float = option(0.01, "Initial rate.", above=0)
+    schedule: str = option(SCHEDULES[0], "How the rate falls to zero.", SCHEDULES)
+    lr_power: float = option(0.9, "Power of the poly schedule.", above=0)
+    warmup_epochs: float = option(
+        0.0, "Epochs over which the rate first rises linearly.", minimum=0
+    )
+    l2: float = option(
+        5e-4, "Decay of the weights: coupled L2, with adamw decoupled.", minimum=0
+    )
+    ema: float = option(
+        0.0,
+        "Decay a step of the moving average of the weights, which is what is "
+        "validated and saved, such as 0.999; 0 for none.",
+        minimum=0,
+    )
+    hardest: float = option(
+        0.25, "Share of an image's pixels in the loss; 1 for all.", above=0
+    )
+
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
+        if self.hardest > 1.0:
+            yield f"--hardest must be at most 1. Received: {self.hardest}"
+        if self.ema >= 1.0:
+            yield f"--ema must be below 1. Received: {self.ema}"
+
+
+@watch()
+def finetune(options: FinetuneOptions) -> dict[str, Any]:
+    """Trains a network; writes `model.keras` at `input_size`, history, results.
+
+    Returns:
+        What `results.json` holds.
+
+    Raises:
+        InputError: bad options, data or genotype; a loss that became NaN.
+        WorkerLost: another machine of a distributed training is gone.
+    """
+    import keras
+
+    from lgcnet_tf.model.network import Network, at_size
+    from lgcnet_tf.model.precision import precision
+    from lgcnet_tf.model.zoo import load_genotype
+    from lgcnet_tf.training.average import WeightAverage
+    from lgcnet_tf.training.data import (
+        LEFT_OUT_MIOU,
+        earlier_training,
+        load_training_data,
+        with_training,
+    )
+    from lgcnet_tf.training.determinism import make_deterministic
+    from lgcnet_tf.training.fit import compile_for_segmentation, fit
+    from lgcnet_tf.training.graphs import prepare_graphs
+    from lgcnet_tf.training.initial import report_start, start_from
+    from lgcnet_tf.training.losses import CrossEntropy
+    from lgcnet_tf.training.optimizers import make_optimizer
+    from lgcnet_tf.training.schedules import make_schedule
+    from lgcnet_tf.training.strategy import make_strategy
+    from lgcnet_tf.training.validation import Validation
+
+    options.check()
+    if options.deterministic:
+        make_deterministic()
+    prepare_graphs(wide=False)
+    strategy, worker = make_strategy(options.devices, options.batch_size), this_worker()
+    data = load_training_data(options)
+    samples = data.samples
+    samples.check()
+    genotype = load_genotype(options.model)
+    earlier = earlier_training(options.initial_model)
+    classes = samples.info.num_classes
+    if genotype.skeleton.num_classes != classes:  # the classifier alone depends on it
+        skeleton = dataclasses.replace(genotype.skeleton, num_classes=classes)
+        provenance = dict(genotype.provenance)
+        provenance.pop("predicted_latency_ms", None)  # it was another network's
+        genotype = dataclasses.replace(
+            genotype, skeleton=skeleton, provenance=provenance
+        )
+    steps = steps_per_epoch(samples, options.batch_size)
+    weights = class_weights(samples, options.class_weights, options.class_weights_c)
+    with strategy.scope():
+        keras.utils.set_random_seed(options.seed)
+        with precision(options.mixed_precision):
+            network = Network(
+                genotype.skeleton, options.crop_size, genotype, remat=options.remat
+            )
+        initial = options.initial_model and start_from(network, options.initial_model)
+        rate = make_schedule(
+            options.schedule,
+            options.lr,
+            options.epochs * steps,
+            round(options.warmup_epochs * steps),
+            options.lr_power,
+        )
+        compile_for_segmentation(
+            network,
+            make_optimizer(options.optimizer, rate, options.l2, options.clip_norm),
+            CrossEntropy(samples.info.void_label, options.hardest, weights),
+            classes,
+        )
+        average = WeightAverage(network, options.ema, strategy) if options.ema else None
+    get_weights = average.get_weights if average else network.get_weights
+    inputs = training_inputs(options) | _model_inputs(options)
+    folder = RunFolder(options, "finetune", worker.index, inputs)
+    if initial:
+        report_start(initial, options.initial_model, folder)
+    for note in data.notes:
+        folder.log.info("%s", note)
+    history = fit(
+        network,
+        samples,
+        folder,
+        options,
+        strategy=strategy,
+        callbacks=[average] if average else [],
+        on_epoch_end=Validation(
+            network,
+            data.validation if worker.chief else {},
+            options.input_size,
+            options.validate_every,
+            options.epochs,
+            options.pictures_every,
+            folder,
+            get_weights,
+        ),
+    )
+    with last_words(strategy, worker, options.epochs):
+        if not worker.chief:
+            return history[-1]
+        trained = at_size(network, options.input_size)
+        trained.set_weights(get_weights())
+        trained.genotype = with_training(genotype, earlier, [data.record()])
+        with atomic_write(folder / MODEL) as temporary:
+            trained.save(temporary)
+        return folder.finish(
+            {
+                "model": MODEL,
+                "params": trained.count_params(),
+                "epochs": len(history),
+                **{k: v for k, v in history[-1].items() if k == LEFT_OUT_MIOU},
+                "last_epoch": history[-1],
+            }
+        )
+
+
+def _model_inputs(options: FinetuneOptions) -> Inputs:
+    from lgcnet_tf.model.zoo import model_path
+    from lgcnet_tf.training.initial import initial_file
+
+    found = input_file("--model", model_path(options.model, "genotype.json"))
+    if options.initial_model:
+        found |= input_file("--initial_model", initial_file(options.initial_model))
+    return found

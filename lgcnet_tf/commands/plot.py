@@ -1,0 +1,36 @@
+"""Drawing a run folder as a command."""
+
+import dataclasses
+
+from lgcnet_tf.config import RunOptions, option
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.space.choices import choice_lines
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PlotOptions(RunOptions):
+    """Options of the figures."""
+
+    output_dir: str = option(
+        "", "Run folder to draw, which gets the figures.", needed="name the run folder."
+    )
+
+
+def plot(options: PlotOptions) -> None:
+    """Draws all that the run folder holds, prints the files and the figures.
+
+    Raises:
+        InputError: no folder, or nothing in it to draw.
+    """
+    from lgcnet_tf.report.run import plot_run, read_run
+    from lgcnet_tf.report.summary import headline, summary_table
+
+    if not options.output_dir:
+        raise InputError("--output_dir is missing: name the run folder to draw.")
+    for path in plot_run(options.output_dir):
+        print(path)
+    results = read_run(options.output_dir).results
+    if results and headline(results):
+        print(summary_table(results, str(options.output_dir)))
+    for line in choice_lines(results or {}):
+        print(line)

@@ -1,0 +1,327 @@
+"""Searching a network, from data set and latency table to genotype (sections III, IV-A)."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from lgcnet_tf.architecture_search.settings import (
+    FINAL_TEMPERATURE,
+    INITIAL_TEMPERATURE,
+    SAMPLINGS,
+)
+from lgcnet_tf.architecture_search.temperature import temperature_at
+from lgcnet_tf.config import option
+from lgcnet_tf.data import dataset_info, steps_per_epoch
+from lgcnet_tf.data.class_weights import class_weights
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.files import atomic_write
+from lgcnet_tf.guidance.settings import COMMUNICATIONS, GAMMA, WIDTH
+from lgcnet_tf.latency.settings import FORMS, LATENCY_WEIGHT
+from lgcnet_tf.latency.table import LatencyTable
+from lgcnet_tf.run_folder import ALPHAS, GENOTYPE, RunFolder, input_file
+from lgcnet_tf.space import Genotype
+from lgcnet_tf.space.genotype import operation_counts
+from lgcnet_tf.space.options import SpaceOptions
+from lgcnet_tf.space.trained_on import SEARCHED_ON
+from lgcnet_tf.training.inputs import training_inputs
+from lgcnet_tf.training.options import TrainingOptions
+from lgcnet_tf.training.workers import last_words, this_worker, watch
+
+STRATEGIES = ("differentiable", "random")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SearchOptions(SpaceOptions, TrainingOptions):
+    """Options of a search; the defaults are the paper's."""
+
+    TOPIC = "Architecture"
+
+    search_strategy: str = option(
+        STRATEGIES[0], "Search by gradients, or draw a random network.", STRATEGIES
+    )
+    min_latency_ms: float = option(
+        0.0,
+        "Predicted latency a random network has at least; 0 for any.",
+        minimum=0,
+        topic="Latency",
+    )
+    max_latency_ms: float = option(
+        0.0,
+        "Predicted latency a random network has at most; 0 for any.",
+        minimum=0,
+        topic="Latency",
+    )
+    latency_table: str = option(
+        "",
+        "Latency table of the space at --input_size.",
+        needed="make one with lgcnet-measure-latency.",
+        topic="Latency",
+    )
+    epochs: int = option(50, "Epochs of the search.", minimum=1, topic="Training")
+    batch_size: int = option(16, "Global batch size.", minimum=1, topic="Training")
+    communication: str = option("ggm", "Between cells.", COMMUNICATIONS)
+    ggm_width: int = option(
+        WIDTH, "d, width of the GCN-guided modules (Table VIII).", minimum=1
+    )
+    gamma: float = option(GAMMA, "γ of Eq. 5.")
+    sampling: str = option(
+        SAMPLINGS[0],
+        "Mix all operations of an edge, or draw one (in less memory and time).",
+        SAMPLINGS,
+    )
+    latency_weight: float = option(
+        LATENCY_WEIGHT, "λ of Eq. 10.", minimum=0, topic="Latency"
+    )
+    latency_form: str = option(
+        FORMS[0], "λ·log(LAT in µs), or λ·LAT in ms.", FORMS, topic="Latency"
+    )
+    target_latency_ms: float = option(
+        0.0,
+        "Predicted latency of the network to be found, met within 5 %; λ is then "
+        "steered and --latency_weight is where it starts. 0 for none.",
+        minimum=0,
+        topic="Latency",
+    )
+    weight_lr: float = option(
+        0.025, "Initial rate of the weights' SGD (cosine).", above=0, topic="Training"
+    )
+    weight_lr_final: float = option(
+        0.001, "Its final rate.", minimum=0, topic="Training"
+    )
+    weight_l2: float = option(1e-3, "L2 of the weights, coupled.", topic="Training")
+    alpha_lr: float = option(1e-3, "Rate of the architecture's Adam.", above=0)
+    guidance_lr: float = option(
+        0.0, "Rate of the modules between cells; 0 for alpha_lr / ggm_width.", minimum=0
+    )
+    alpha_l2: float = option(1e-4, "L2 of the architecture, coupled.")
+    temperature: float = option(
+        INITIAL_TEMPERATURE, "τ of Eq. 4 in the first epoch.", above=0
+    )
+    temperature_final: float = option(
+        FINAL_TEMPERATURE, "τ in the last epoch.", above=0
+    )
+
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
+        yield from _problems_of_strategy(self)
+
+
+def _problems_of_strategy(options: SearchOptions) -> Iterator[str]:
+    """The options that the search strategy cannot heed."""
+    low, high = options.min_latency_ms, options.max_latency_ms
+    if options.search_strategy != "random":
+        if low or high:
+            yield (
+                "--min_latency_ms and --max_latency_ms go with "
+                "--search_strategy=random; a differentiable search has --latency_weight."
+            )
+        return
+    if options.target_latency_ms:
+        yield (
+            "--target_latency_ms steers a differentiable search; --search_strategy=random "
+            "takes --min_latency_ms and --max_latency_ms."
+        )
+    if high and high < low:
+        yield (f"--max_latency_ms={high} is below --min_latency_ms={low}.")
+    if options.communication == "shared":
+        yield (
+            "--search_strategy=random draws every cell on its own; it cannot have "
+            "--communication=shared."
+        )
+
+
+@watch()
+def search(options: SearchOptions) -> dict[str, Any]:
+    """Searches; writes genotype, α, history, events and results.
+
+    Returns:
+        What `results.json` holds.
+
+    Raises:
+        InputError: bad options, data or table; a loss that became NaN.
+        WorkerLost: another machine of a distributed search is gone.
+    """
+    from lgcnet_tf.architecture_search.architecture import check_sampling
+    from lgcnet_tf.architecture_search.build import build_search_model
+    from lgcnet_tf.architecture_search.latency_target import (
+        LatencyTarget,
+        check_reachable,
+        steer,
+    )
+    from lgcnet_tf.architecture_search.observer import Observer
+    from lgcnet_tf.guidance.communication import cell_kinds
+    from lgcnet_tf.latency.estimate import CostModel
+    from lgcnet_tf.model.network import Network
+    from lgcnet_tf.training.data import load_training_data
+    from lgcnet_tf.training.determinism import make_deterministic
+    from lgcnet_tf.training.fit import fit
+    from lgcnet_tf.training.graphs import prepare_graphs
+    from lgcnet_tf.training.strategy import make_strategy
+
+    options.check()
+    if not options.latency_table:
+        raise InputError(
+            "--latency_table is missing: make one with lgcnet-measure-latency."
+        )
+    if options.search_strategy == "random":
+        return _random_search(options)
+    if options.deterministic:
+        make_deterministic()
+    prepare_graphs(wide=True)
+    strategy, worker = make_strategy(options.devices, options.batch_size), this_worker()
+    check_sampling(options.sampling, strategy.num_replicas_in_sync)
+    target_us = 1000.0 * options.target_latency_ms
+    data = load_training_data(options)
+    samples = data.samples
+    samples.check()
+    watched = next(iter(data.validation.values()), None)
+    skeleton = options.skeleton(samples.info.num_classes)
+    table = LatencyTable.load(options.latency_table)
+    cost_model = CostModel(table, skeleton, options.input_size)
+    if target_us:
+        reductions = [spec.reduction for spec in skeleton.cells]
+        check_reachable(
+            target_us, cost_model, cell_kinds(options.communication, reductions)
+        )
+    inputs = input_file("--latency_table", options.latency_table)
+    inputs |= training_inputs(options)
+    folder = RunFolder(options, "search", worker.index, inputs)
+    if options.pictures_every and watched is None:
+        for note in data.notes:
+            folder.log.info("%s", note)
+    steps = options.epochs * steps_per_epoch(samples, options.batch_size)
+    weights = class_weights(samples, options.class_weights, options.class_weights_c)
+    with strategy.scope():
+        model = build_search_model(options, skeleton, cost_model, steps, weights)
+    target = target_us and LatencyTarget(target_us, steps, options.latency_form)
+    if target:
+        model.latency_multiplier.assign(target.start(options.latency_weight))
+
+    def on_epoch_begin(epoch):
+        model.temperature.assign(
+            temperature_at(
+                epoch, options.epochs, options.temperature, options.temperature_final
+            )
+        )
+
+    observer = Observer(
+        model, folder, options, watched if options.pictures_every else None
+    )
+    history = fit(
+        model,
+        samples,
+        folder,
+        options,
+        strategy=strategy,
+        on_epoch_begin=on_epoch_begin,
+        on_step_end=lambda: target and steer(model, target),
+        on_epoch_end=observer,
+    )
+    with last_words(strategy, worker, options.epochs):
+        if not worker.chief:
+            return history[-1]
+        genotype, edges_changed = _derive(model, options, table, cost_model)
+        genotype.provenance[SEARCHED_ON] = [data.record()]
+        if target:
+            folder.log.info(
+                "target %.4g ms: predicted %.4g ms, edges changed for it: %d",
+                options.target_latency_ms,
+                genotype.provenance["predicted_latency_ms"],
+                edges_changed,
+            )
+        network = Network(skeleton, options.crop_size, genotype)  # refuses an empty one
+        genotype.save(folder / GENOTYPE)
+        with atomic_write(folder / ALPHAS) as temporary:
+            np.savez(temporary, **model.architecture.probabilities())
+        return folder.finish(
+            {
+                "predicted_latency_ms": genotype.provenance["predicted_latency_ms"],
+                **({"edges_changed_for_target": edges_changed} if target else {}),
+                "operations": operation_counts(genotype),
+                "params": network.count_params(),
+                "epochs": len(history),
+                **observer.conclusion(),
+                "last_epoch": history[-1],
+            }
+        )
+
+
+def _derive(model, options, table, cost_model) -> tuple[Genotype, int]:
+    from lgcnet_tf.architecture_search.derive import derive_for_target
+
+    genotype, edges_changed = model.architecture.derive(), 0
+    if options.target_latency_ms:
+        genotype, edges_changed = derive_for_target(
+            model.architecture, cost_model, 1000.0 * options.target_latency_ms
+        )
+    predicted_ms = cost_model.predicted_latency(genotype) / 1000.0
+    provenance = {
+        "dataset": options.dataset,
+        "input_size": list(options.input_size),
+        "latency_weight": options.latency_weight,
+        "latency_form": options.latency_form,
+        "communication": options.communication,
+        "latency_table": table.table_id,
+        "seed": options.seed,
+        "predicted_latency_ms": predicted_ms,
+    }
+    if table.batch_size != 1:
+        provenance["latency_batch_size"] = table.batch_size
+    if options.target_latency_ms:
+        provenance["target_latency_ms"] = options.target_latency_ms
+    return dataclasses.replace(genotype, provenance=provenance), edges_changed
+
+
+def _random_search(options: SearchOptions) -> dict[str, Any]:
+    """Draws a network; writes its genotype and results, as a search does.
+
+    Nothing is trained and no image is read.
+
+    Returns:
+        What `results.json` holds.
+
+    Raises:
+        InputError: bad options or table, or no network in the band.
+    """
+    from lgcnet_tf.architecture_search.random_search import draw_genotype
+    from lgcnet_tf.latency.estimate import CostModel
+    from lgcnet_tf.model.network import Network
+
+    skeleton = options.skeleton(dataset_info(options.dataset).num_classes)
+    table = LatencyTable.load(options.latency_table)
+    cost_model = CostModel(table, skeleton, options.input_size)
+    low, high = options.min_latency_ms, options.max_latency_ms
+    genotype, draws = draw_genotype(
+        cost_model,
+        np.random.default_rng(options.seed),
+        low * 1000.0,
+        high * 1000.0 if high else np.inf,
+    )
+    predicted_ms = cost_model.predicted_latency(genotype) / 1000.0
+    provenance = {
+        "dataset": options.dataset,
+        "input_size": list(options.input_size),
+        "search_strategy": options.search_strategy,
+        "min_latency_ms": low,
+        "max_latency_ms": high,
+        "latency_table": table.table_id,
+        "seed": options.seed,
+        "predicted_latency_ms": predicted_ms,
+    }
+    if table.batch_size != 1:
+        provenance["latency_batch_size"] = table.batch_size
+    genotype = dataclasses.replace(genotype, provenance=provenance)
+    inputs = input_file("--latency_table", options.latency_table)
+    folder = RunFolder(options, "search", inputs=inputs)
+    network = Network(skeleton, options.crop_size, genotype)
+    genotype.save(folder / GENOTYPE)
+    return folder.finish(
+        {
+            "predicted_latency_ms": predicted_ms,
+            "operations": operation_counts(genotype),
+            "params": network.count_params(),
+            "draws": draws,
+        }
+    )

@@ -1,0 +1,7 @@
+"""What can be chosen here, and what is usual; nothing heavy is imported with it."""
+
+FORMATS = ("onnx", "openvino", "litert")
+"""Files of other libraries."""
+
+MODEL_NAME = "lgcnet"
+"""Name under which a model is served."""
