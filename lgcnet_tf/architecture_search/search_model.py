@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from lgcnet_tf.architecture_search.architecture import Architecture
+from lgcnet_tf.architecture_search.joint_step import joint_step
 from lgcnet_tf.latency.estimate import CostModel, LatencyLoss
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.model.normalization import replicas
@@ -15,8 +16,8 @@ class SearchModel(keras.Model):
     """One loss, one backward pass for weights and architecture (Eq. 10).
 
     `call` draws Z once per step (Eq. 3, 4) and runs the supernet with it;
-    `compute_loss` adds the latency loss. Keras' `train_step` differentiates the
-    sum and a `JointOptimizer` steps weights and architecture on the same batch.
+    `compute_loss` adds the latency loss. `train_step` differentiates the sum and a
+    `JointOptimizer` steps weights and architecture on the same batch.
     Under a strategy every replica draws the same noise and has its share of the
     latency loss, as the replicas' gradients are summed.
 
@@ -82,6 +83,10 @@ class SearchModel(keras.Model):
         self.latency_tracker.update_state(self._step.latency_us / 1000.0)
         self.latency_loss_tracker.update_state(latency_loss)
         return loss + latency_loss / replicas()
+
+    def train_step(self, *arguments):
+        """One batch, one loss, one backward pass, both groups stepped."""
+        return joint_step(self, *arguments)
 
     def get_metrics_result(self):
         """Also the cross-entropy, which is what the latency leaves of the loss."""
