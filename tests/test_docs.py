@@ -22,7 +22,10 @@ def test_names_stand_in_their_files(page):
     text = (ROOT / "docs" / page).read_text()
     for file, name in re.findall(r"`(lgcnet_tf/[\w/]+\.py)` \(`(\w+)`\)", text):
         source = (ROOT / file).read_text()
-        assert re.search(rf"^(class|def) {name}\b|^{name}\b", source, re.M), (file, name)
+        assert re.search(rf"^(class|def) {name}\b|^{name}\b", source, re.M), (
+            file,
+            name,
+        )
 
 
 def test_every_room_is_described():
