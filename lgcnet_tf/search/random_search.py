@@ -50,7 +50,8 @@ def random_search(options: SearchOptions, genotype_file: str) -> dict[str, Any]:
     Raises:
         InputError: bad options or table, or no network in the band.
     """
-    skeleton = options.skeleton(dataset_info(options.dataset).num_classes)
+    classes = dataset_info(options.dataset, options.data_dir or None)
+    skeleton = options.skeleton(classes.num_classes)
     table = LatencyTable.load(options.latency_table)
     cost_model = CostModel(table, skeleton, options.input_size)
     low, high = options.min_latency_ms, options.max_latency_ms
@@ -62,7 +63,7 @@ def random_search(options: SearchOptions, genotype_file: str) -> dict[str, Any]:
     )
     predicted_ms = cost_model.predicted_latency(genotype) / 1000.0
     provenance = {
-        "dataset": options.dataset,
+        "dataset": classes.name,
         "input_size": list(options.input_size),
         "search_strategy": options.search_strategy,
         "min_latency_ms": low,
@@ -73,7 +74,7 @@ def random_search(options: SearchOptions, genotype_file: str) -> dict[str, Any]:
     }
     if table.batch_size != 1:
         provenance["latency_batch_size"] = table.batch_size
-    genotype = dataclasses.replace(genotype, provenance=provenance)
+    genotype = dataclasses.replace(genotype, provenance=provenance, classes=classes)
     inputs = input_file("--latency_table", options.latency_table)
     folder = RunFolder(options, "search", inputs=inputs)
     network = Network(skeleton, options.crop_size, genotype)

@@ -179,7 +179,9 @@ def search(options: SearchOptions) -> dict[str, Any]:
         if not worker.chief:
             return history[-1]
         genotype, edges_changed = _derive(model, options, table, cost_model)
+        genotype = dataclasses.replace(genotype, classes=samples.info)
         genotype.provenance[SEARCHED_ON] = [data.record()]
+        genotype.provenance["dataset"] = samples.info.name
         if target:
             folder.log.info(
                 "target %.4g ms: predicted %.4g ms, edges changed for it: %d",
