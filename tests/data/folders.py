@@ -51,7 +51,7 @@ def write_folder(
     counts=(("train", 4), ("val", 2)),
     size=(24, 32),
 ) -> pathlib.Path:
-    """A data folder of three classes in one of the layouts `images`, `annot`, `lists`."""
+    """A data folder of three classes in one of the layouts `images`, `splits`, `annot`, `lists`."""
     write_json_classes(root)
     seed = 0
     for split, count in counts:
@@ -62,6 +62,8 @@ def write_folder(
             name = f"{'ab'[index % 2]}_{index:03d}"
             if layout == "images":
                 paths = f"images/{split}/{name}.png", f"masks/{split}/{name}.png"
+            elif layout == "splits":
+                paths = f"{split}/images/{name}.png", f"{split}/masks/{name}.png"
             elif layout == "annot":
                 paths = f"{split}/{name}.png", f"{split}annot/{name}.png"
             else:

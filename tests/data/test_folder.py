@@ -15,7 +15,7 @@ from lgcnet_tf.errors import InputError, NoSuchSplit
 
 from .folders import CLASSES, COLORS, pixels, save, write_folder, write_json_classes
 
-LAYOUTS = ("images", "annot", "lists")
+LAYOUTS = ("images", "splits", "annot", "lists")
 
 
 def load(root, split="train", **more) -> Samples:
@@ -249,6 +249,7 @@ def folder_errors():
         "jpeg mask": (extra("masks/val/z.jpg"), "z.jpg: a .jpg file; PNG masks"),
         "beside": (extra("images/z.png"), "beside the folders of the splits"),
         "no masks": (lambda root: shutil.rmtree(root / "masks"), "no masks/"),
+        "no images": (lambda root: shutil.rmtree(root / "images"), "no images/"),
         "nothing": (
             lambda root: [shutil.rmtree(root / f) for f in ("images", "masks")],
             "no images found. Expected images/train/",

@@ -1,13 +1,14 @@
-"""Where a data folder has its images and masks: three layouts.
+"""Where a data folder has its images and masks: four layouts.
 
 1. Lists: `train.txt`, and `val.txt`, `test.txt` where there are such splits. A line
    has the paths of an image and of its mask, with a tab, or white space, between;
    relative paths begin at the folder.
 2. `images/` and `masks/` (or `labels/`, `annotations/`), with a subfolder for each
    split, or without: then all is the split train.
-3. `train/` and `trainannot/`, `val/` and `valannot/`, and so on.
+3. `train/images/` and `train/masks/`, `val/images/` and `val/masks/`, and so on.
+4. `train/` and `trainannot/`, `val/` and `valannot/`, and so on.
 
-The first of these that is there counts. In 2 and 3 a mask is named after its image,
+The first of these that is there counts. In all but the first a mask is named after its image,
 with or without `_mask`, `_label`, `_labels` or `_L` behind, and further subfolders
 are alike on both sides. `valid`, `validation` and `dev` are the split val. Hidden
 files, and those that operating systems leave, are passed over.
@@ -53,12 +54,19 @@ def find_splits(folder: pathlib.Path) -> dict[str, list[Pair]]:
         InputError: the folder has none of the layouts, a mask or an image is
             alone, a split is empty, or a list has a bad line.
     """
-    splits = _from_lists(folder) or _from_images(folder) or _from_annot(folder)
-    if not splits:
+    for find in (_from_lists, _from_images, _from_splits, _from_annot):
+        if splits := find(folder):
+            break
+    else:
+        if (folder / IMAGES).is_dir():
+            raise InputError(f"{folder}: there is {IMAGES}/ but no {MASKS[0]}/.")
+        if (masks := _masks_in(folder)) is not None:
+            raise InputError(f"{folder}: there is {masks.name}/ but no {IMAGES}/.")
         raise InputError(
-            f"{folder}: no images found. Expected images/train/ with masks/train/, or "
-            "train/ with trainannot/ (and val, test likewise), or train.txt with the "
-            "paths of an image and its mask on each line."
+            f"{folder}: no images found. Expected images/train/ with masks/train/, "
+            "train/images/ with train/masks/, or train/ with trainannot/ (and val, "
+            "test likewise), or train.txt with the paths of an image and its mask on "
+            "each line."
         )
     order = sorted(splits, key=lambda s: (SPLITS.index(s) if s in SPLITS else 3, s))
     return {split: splits[split] for split in order}
@@ -128,13 +136,8 @@ def _read_list(folder, path) -> list[Pair]:
 
 def _from_images(folder) -> dict[str, list[Pair]]:
     images = folder / IMAGES
-    masks = next((folder / name for name in MASKS if (folder / name).is_dir()), None)
+    masks = _masks_in(folder)
     if not images.is_dir() or masks is None:
-        if images.is_dir() or masks is not None:
-            there, lacking = (
-                (images, f"{MASKS[0]}/") if images.is_dir() else (masks, f"{IMAGES}/")
-            )
-            raise InputError(f"{folder}: there is {there.name}/ but no {lacking}.")
         return {}
     below = visible(images)
     folders = [entry.name for entry in below if entry.is_dir()]
@@ -155,6 +158,21 @@ def _from_images(folder) -> dict[str, list[Pair]]:
             raise InputError(
                 f"{entry.path}: masks without images; {images / entry.name} is absent."
             )
+    return splits
+
+
+def _masks_in(folder) -> pathlib.Path | None:
+    return next((folder / name for name in MASKS if (folder / name).is_dir()), None)
+
+
+def _from_splits(folder) -> dict[str, list[Pair]]:
+    splits: dict[str, list[Pair]] = {}
+    for entry in visible(folder):
+        below = pathlib.Path(entry.path)
+        masks = _masks_in(below)
+        if masks is not None and (below / IMAGES).is_dir():
+            pairs = _pairs(below / IMAGES, masks, f"{entry.name}/")
+            _add(splits, _ALIASES.get(entry.name, entry.name), pairs, below)
     return splits
 
 
