@@ -181,7 +181,7 @@ class Experiment:
         skeleton = dataclasses.replace(
             genotype.skeleton, num_classes=self.info.num_classes
         )
-        return dataclasses.replace(genotype, skeleton=skeleton)
+        return dataclasses.replace(genotype, skeleton=skeleton, classes=self.info)
 
     def fit(self, genotype):
         """Trains until the time is up; returns the averaged network at full size."""

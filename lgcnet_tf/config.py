@@ -117,28 +117,65 @@ class RunOptions(Options):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TaskOptions(RunOptions):
+class SourceOptions(RunOptions):
+    """Which data."""
+
+    TOPIC = "Data"
+
+    dataset: str = option(
+        "toy_streets",
+        "Data set: folder for your own, that of --data_dir; toy_streets, camvid, "
+        "cityscapes; or one that an installed package brings.",
+    )
+    data_dir: str = option("", "Folder of the data set's files, if it needs any.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TaskOptions(SourceOptions):
     """Which classes the network tells apart, and how large it sees images."""
 
     TOPIC = "Data"
 
-    dataset: str = option("toy_streets", "Data set: toy_streets, camvid, cityscapes.")
     input_size: Size = option((96, 160), "Size of the network's input, HxW.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DataOptions(TaskOptions):
+class DivisionOptions(SourceOptions):
+    """Which images belong together, and which of them are for validation."""
+
+    TOPIC = "Data"
+
+    group_by: str = option(
+        "",
+        "Regular expression whose first group, searched for in a sample's name, is "
+        "the sample's group; by default the data set's own: what stands before the "
+        "first _, which is the drive of a frame of CamVid and the city of one of "
+        "Cityscapes. A folder has none.",
+    )
+    val_share: float = option(
+        0.0,
+        "Share of the training images that are the split val, for data without one; "
+        "groups (see --group_by) stay on one side.",
+        minimum=0,
+    )
+    split_seed: int = option(0, "Seed of that division.", minimum=0)
+
+    @property
+    def division(self) -> dict[str, Any]:
+        """These options as arguments of `lgcnet_tf.data.load_samples`."""
+        return {
+            "val_share": self.val_share,
+            "split_seed": self.split_seed,
+            "group_by": self.group_by,
+        }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataOptions(TaskOptions, DivisionOptions):
     """Where the images come from."""
 
     TOPIC = "Data"
 
-    data_dir: str = option("", "Folder of the data set's files, if it needs any.")
     split: str = option(
         "train", "Split of the data set to use, or several with commas between."
-    )
-    group_by: str = option(
-        r"^([^_]+)_",
-        "Regular expression whose first group, searched for in a sample's name, is "
-        "the sample's group: by default what stands before the first _, which is the "
-        "drive of a frame of CamVid and the city of one of Cityscapes.",
     )

@@ -43,6 +43,22 @@ _FOLDER = "--output_dir=runs/"
 
 COMMANDS = (
     Command(
+        "import_data",
+        "ImportOptions",
+        "import_data",
+        "Makes a data folder of a labelling tool's annotations.",
+        "--format=coco --annotations=annotations.json --images=images --output_dir=data",
+        (),
+    ),
+    Command(
+        "inspect_data",
+        "InspectOptions",
+        "inspect_data",
+        "Counts, draws and checks a data set before it is trained on.",
+        f"--data_dir=data {_FOLDER}inspect",
+        (),
+    ),
+    Command(
         "measure_latency",
         "MeasureOptions",
         "measure_latency",

@@ -126,7 +126,8 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
     return folder.finish(
         {
             "model": options.model,
-            "dataset": options.dataset,
+            "dataset": samples.info.name,
+            "classes": samples.info.to_dict(),
             "split": options.split,
             **({"groups": list(options.groups)} if options.groups else {}),
             "input_size": list(model.input_size),
@@ -153,7 +154,9 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
 
 
 def _load(options) -> Samples:
-    samples = load_samples(options.dataset, options.split, options.data_dir or None)
+    samples = load_samples(
+        options.dataset, options.split, options.data_dir or None, **options.division
+    )
     if not options.groups:
         return samples
     return divide(samples, options.groups, options.group_by, "--groups")[0]
@@ -195,7 +198,12 @@ def _measured_on(options, model, compiled, batch_size) -> dict[str, Any]:
 
 def _inputs(options, model) -> Inputs:
     return {
-        **split_inputs(options.dataset, options.split, options.data_dir or None),
+        **split_inputs(
+            options.dataset,
+            options.split,
+            options.data_dir or None,
+            **options.division,
+        ),
         **input_file("--latency_table", options.latency_table),
         **options.calibration_inputs(),
         **model.inputs(),

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from lgcnet_tf.config import RunOptions, Size, option
-from lgcnet_tf.data import dataset_info
+from lgcnet_tf.data import DatasetInfo, dataset_info, dataset_names
+from lgcnet_tf.data.folder import FOLDER
 from lgcnet_tf.data.geometry import DEFAULT_FIT, FITS
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.options import PrecisionOptions
@@ -22,11 +23,11 @@ class ExportOptions(RunOptions, PrecisionOptions):
 
     TOPIC = "Export"
 
-    dataset: str = option("toy_streets", "Data set whose classes the model has.")
-    data_dir: str = option(
-        "", "Folder of the data set's files; int8 takes its ranges from their "
-        "training split."
+    dataset: str = option(
+        "", "Data set whose classes the model has, for one that does not know them, "
+        "and from whose training split int8 takes its ranges; by default the model's."
     )  # fmt: skip
+    data_dir: str = option("", "Folder of the data set's files.")
     model: str = option(
         "",
         "Zoo name or .keras file.",
@@ -65,8 +66,12 @@ class ExportOptions(RunOptions, PrecisionOptions):
                 "--precision is for files; a SavedModel computes in float32. "
                 f"Received: --precision={self.precision}"
             )
-        if self.data_dir and (self.precision != "int8" or self.calibration_images):
-            yield ("--data_dir is for --precision=int8 without --calibration_images.")
+        reads = self.precision == "int8" and not self.calibration_images
+        if self.data_dir and not (reads or self.dataset):
+            yield (
+                "--data_dir is for --precision=int8 without --calibration_images, or "
+                "for --dataset."
+            )
         if not whole and (self.version or self.scores):
             yield ("--version and --scores are for --format=saved_model.")
 
@@ -96,17 +101,13 @@ def export(options: ExportOptions) -> dict[str, Any]:
         raise InputError("An export needs KERAS_BACKEND=tensorflow.")
     if options.format == SAVED_MODEL:
         check_loadable(options.export_dir or options.output_dir)
-    info = dataset_info(options.dataset)
-    images = options.representative_images(options.dataset, options.data_dir)
+    network = load_network(options.model, options.input_size)
+    info = _classes_of(network, options)
+    dataset = options.dataset or _dataset_named(info, options.data_dir)
+    images = options.representative_images(dataset, options.data_dir)
     images.fit = options.fit
     if options.format != SAVED_MODEL and options.precision != "float32":
         runtime_of(options.format, options.precision, images)
-    network = load_network(options.model, options.input_size)
-    if network.num_classes != info.num_classes:
-        raise InputError(
-            f"--dataset={info.name} has {info.num_classes} classes, the model "
-            f"{network.num_classes}."
-        )
     folder = RunFolder(options, "export")
     lock = _lock_of(options.export_dir)  # for as long as this function runs
     deployed = deploy(network)
@@ -151,6 +152,41 @@ def export(options: ExportOptions) -> dict[str, Any]:
             "macs": metadata["macs"],
         }
     )
+
+
+def _classes_of(network, options: ExportOptions) -> DatasetInfo:
+    """The classes that the network knows, or else those of the data set named.
+
+    Raises:
+        InputError: neither is there, or the two differ.
+    """
+    own = network.genotype.classes
+    if not options.dataset:
+        if own is None:
+            raise InputError(
+                f"{options.model} was made by an older version and does not know its "
+                f"{network.num_classes} classes; name its data set with --dataset."
+            )
+        return own
+    info = dataset_info(options.dataset, options.data_dir or None)
+    if info.num_classes != network.num_classes:
+        raise InputError(
+            f"--dataset={info.name} has {info.num_classes} classes, the model "
+            f"{network.num_classes}."
+        )
+    if own is not None and own.class_names != info.class_names:
+        raise InputError(
+            f"{options.model} has the classes of {own.name}, not those of {info.name}; "
+            "leave out --dataset."
+        )
+    return own or info
+
+
+def _dataset_named(info: DatasetInfo, data_dir: str) -> str:
+    """The data set that a network's classes are of; empty where it is not known."""
+    if info.name in dataset_names():
+        return info.name
+    return FOLDER if data_dir else ""
 
 
 def _lock_of(export_dir: str) -> Lock | None:

@@ -116,8 +116,9 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         provenance = dict(genotype.provenance)
         provenance.pop("predicted_latency_ms", None)  # it was another network's
         genotype = dataclasses.replace(
-            genotype, skeleton=skeleton, provenance=provenance
+            genotype, skeleton=skeleton, provenance=provenance, classes=None
         )
+    genotype = dataclasses.replace(genotype, classes=samples.info)
     steps = steps_per_epoch(samples, options.batch_size)
     weights = class_weights(samples, options.class_weights, options.class_weights_c)
     with strategy.scope():

@@ -64,7 +64,8 @@ def measure_latency(options: MeasureOptions) -> dict[str, Any]:
     from lgcnet_tf.latency.measure import measure_table
 
     options.check()
-    skeleton = options.skeleton(dataset_info(options.dataset).num_classes)
+    classes = dataset_info(options.dataset, options.data_dir or None)
+    skeleton = options.skeleton(classes.num_classes)
     runtime = options.make_runtime()
     inputs = options.calibration_inputs() | runtime_inputs(runtime)
     folder = RunFolder(options, "measure_latency", inputs=inputs)
@@ -79,6 +80,7 @@ def measure_latency(options: MeasureOptions) -> dict[str, Any]:
         store=store,
         batch_size=options.batch_size,
     )
+    table = dataclasses.replace(table, classes=classes)
     if options.calibration_networks:
         table = _calibrated(table, options, runtime, store)
     table.save(folder / LATENCY_TABLE)

@@ -223,7 +223,9 @@ def search(options: SearchOptions) -> dict[str, Any]:
         if not worker.chief:
             return history[-1]
         genotype, edges_changed = _derive(model, options, table, cost_model)
+        genotype = dataclasses.replace(genotype, classes=samples.info)
         genotype.provenance[SEARCHED_ON] = [data.record()]
+        genotype.provenance["dataset"] = samples.info.name
         if target:
             folder.log.info(
                 "target %.4g ms: predicted %.4g ms, edges changed for it: %d",
@@ -289,7 +291,8 @@ def _random_search(options: SearchOptions) -> dict[str, Any]:
     from lgcnet_tf.latency.estimate import CostModel
     from lgcnet_tf.model.network import Network
 
-    skeleton = options.skeleton(dataset_info(options.dataset).num_classes)
+    classes = dataset_info(options.dataset, options.data_dir or None)
+    skeleton = options.skeleton(classes.num_classes)
     table = LatencyTable.load(options.latency_table)
     cost_model = CostModel(table, skeleton, options.input_size)
     low, high = options.min_latency_ms, options.max_latency_ms
@@ -301,7 +304,7 @@ def _random_search(options: SearchOptions) -> dict[str, Any]:
     )
     predicted_ms = cost_model.predicted_latency(genotype) / 1000.0
     provenance = {
-        "dataset": options.dataset,
+        "dataset": classes.name,
         "input_size": list(options.input_size),
         "search_strategy": options.search_strategy,
         "min_latency_ms": low,
@@ -312,7 +315,7 @@ def _random_search(options: SearchOptions) -> dict[str, Any]:
     }
     if table.batch_size != 1:
         provenance["latency_batch_size"] = table.batch_size
-    genotype = dataclasses.replace(genotype, provenance=provenance)
+    genotype = dataclasses.replace(genotype, provenance=provenance, classes=classes)
     inputs = input_file("--latency_table", options.latency_table)
     folder = RunFolder(options, "search", inputs=inputs)
     network = Network(skeleton, options.crop_size, genotype)

@@ -52,12 +52,19 @@ def groups_of(samples: Samples, pattern: str) -> tuple[str, ...]:
         samples: may be of any data set.
         pattern: a regular expression that is searched for in a sample's name;
             its first group is the sample's group, or, without one, all that it
-            matches.
+            matches. Empty for the data set's own, `DatasetInfo.group_by`.
 
     Raises:
-        InputError: the pattern is no regular expression, or a name has no
-            group by it.
+        InputError: the pattern is no regular expression, a name has no group by
+            it, or there is none.
     """
+    pattern = pattern or samples.info.group_by
+    if not pattern:
+        raise InputError(
+            f"--group_by is missing: nothing says which samples of {samples.info.name} "
+            f"belong together; give a regular expression for names such as "
+            f"{samples.names[0]!r}."
+        )
     try:
         expression = re.compile(pattern)
     except re.error as error:

@@ -1,76 +1,45 @@
-"""What a data set's labels mean: class names and colours."""
+"""What labels mean: the names and colours of classes."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from lgcnet_tf.errors import InputError
 
 VOID = 255
-
-_CAMVID = {
-    "Sky": (128, 128, 128),
-    "Building": (128, 0, 0),
-    "Pole": (192, 192, 128),
-    "Road": (128, 64, 128),
-    "Pavement": (0, 0, 192),
-    "Tree": (128, 128, 0),
-    "SignSymbol": (192, 128, 128),
-    "Fence": (64, 64, 128),
-    "Car": (64, 0, 128),
-    "Pedestrian": (64, 64, 0),
-    "Bicyclist": (0, 128, 192),
-}
-
-_CITYSCAPES = {
-    "road": (128, 64, 128),
-    "sidewalk": (244, 35, 232),
-    "building": (70, 70, 70),
-    "wall": (102, 102, 156),
-    "fence": (190, 153, 153),
-    "pole": (153, 153, 153),
-    "traffic light": (250, 170, 30),
-    "traffic sign": (220, 220, 0),
-    "vegetation": (107, 142, 35),
-    "terrain": (152, 251, 152),
-    "sky": (70, 130, 180),
-    "person": (220, 20, 60),
-    "rider": (255, 0, 0),
-    "car": (0, 0, 142),
-    "truck": (0, 0, 70),
-    "bus": (0, 60, 100),
-    "train": (0, 80, 100),
-    "motorcycle": (0, 0, 230),
-    "bicycle": (119, 11, 32),
-}
-
-_TOY_STREETS = {
-    "road": (128, 64, 128),
-    "pavement": (244, 35, 232),
-    "building": (70, 70, 70),
-    "sky": (70, 130, 180),
-    "tree": (107, 142, 35),
-    "pole": (220, 220, 0),
-    "car": (0, 0, 142),
-    "pedestrian": (220, 20, 60),
-}
+MAX_CLASSES = 254
+"""Class indices are uint8, of which 255 is void; 254 stays free for readers."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DatasetInfo:
-    """The classes of a data set.
+    """The classes of a data set, and of the networks that are trained on it.
 
     Attributes:
         name: name of the data set.
         class_names: name of class 0, 1, ...
         palette: uint8 RGB colours, `(num_classes, 3)`.
         void_label: label value of pixels that belong to no class.
+        group_by: the data set's own rule for groups, see `groups.groups_of`;
+            empty where its names tell none.
     """
 
     name: str
     class_names: tuple[str, ...]
     palette: np.ndarray
     void_label: int = VOID
+    group_by: str = ""
+
+    @classmethod
+    def of(
+        cls, name: str, classes: Mapping[str, Sequence[int]], group_by: str = ""
+    ) -> "DatasetInfo":
+        """Makes it from RGB colours by class name, in the order of the classes."""
+        palette = np.array(list(classes.values()), np.uint8).reshape(-1, 3)
+        palette.flags.writeable = False
+        return cls(name, tuple(classes), palette, group_by=group_by)
 
     @property
     def num_classes(self) -> int:
@@ -85,28 +54,47 @@ class DatasetInfo:
         table[: self.num_classes] = self.palette
         return table[np.asarray(mask, np.uint8)]
 
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form, as genotypes and tables keep it; `from_dict` is its inverse."""
+        return {
+            "dataset": self.name,
+            "names": list(self.class_names),
+            "colors": np.asarray(self.palette).tolist(),
+            "void": int(self.void_label),
+        }
 
-def _make(name: str, classes: dict[str, tuple[int, int, int]]) -> DatasetInfo:
-    palette = np.array(list(classes.values()), np.uint8)
-    palette.flags.writeable = False
-    return DatasetInfo(name, tuple(classes), palette)
+    @classmethod
+    def from_dict(cls, config: Any) -> "DatasetInfo":
+        """Reads `to_dict`'s form.
+
+        Raises:
+            InputError: a field is missing or of a wrong kind.
+        """
+        valid = (
+            isinstance(config, dict)
+            and set(config) == {"dataset", "names", "colors", "void"}
+            and isinstance(config["dataset"], str)
+            and type(config["void"]) is int
+            and isinstance(config["names"], list)
+            and all(isinstance(name, str) for name in config["names"])
+            and isinstance(config["colors"], list)
+            and len(config["colors"]) == len(config["names"])
+            and all(map(is_color, config["colors"]))
+        )
+        if not valid:
+            raise InputError(
+                "classes: must be an object with dataset, names, colors (one [red, "
+                "green, blue] of 0 to 255 for each name) and void."
+            )
+        palette = np.array(config["colors"], np.uint8).reshape(-1, 3)
+        palette.flags.writeable = False
+        return cls(config["dataset"], tuple(config["names"]), palette, config["void"])
 
 
-_INFOS = {
-    "toy_streets": _make("toy_streets", _TOY_STREETS),
-    "camvid": _make("camvid", _CAMVID),
-    "cityscapes": _make("cityscapes", _CITYSCAPES),
-}
-
-DATASETS = tuple(_INFOS)
-
-
-def dataset_info(name: str) -> DatasetInfo:
-    """Returns the classes of the data set `name`.
-
-    Raises:
-        InputError: there is no such data set; the message lists those there are.
-    """
-    if name not in _INFOS:
-        raise InputError(f"Unknown dataset '{name}'. Available: {', '.join(DATASETS)}.")
-    return _INFOS[name]
+def is_color(value: Any) -> bool:
+    """Whether a value of a JSON file is `[red, green, blue]`, each 0 to 255."""
+    return (
+        isinstance(value, (list, tuple))
+        and len(value) == 3
+        and all(type(part) is int and 0 <= part <= 255 for part in value)
+    )

@@ -35,24 +35,6 @@ class Entry(Protocol):
     name: str
 
 
-class Reader(Protocol):
-    """Reads a data set without TensorFlow.
-
-    Attributes:
-        info: the classes.
-        splits: the entries of every split there is.
-    """
-
-    info: DatasetInfo
-    splits: dict[str, Sequence[Entry]]
-
-    def read(self, entry: Entry) -> Sample:
-        """Decodes and checks one sample; raises InputError."""
-
-    def fingerprint(self) -> str:
-        """Changes whenever any sample may have changed."""
-
-
 class Samples(collections.abc.Sequence):
     """The samples of one split, decoded when asked for.
 
@@ -74,6 +56,7 @@ class Samples(collections.abc.Sequence):
         read: Callable[[int], Sample],
         checked: bool = False,
         name: Callable[[int], str] | None = None,
+        on_checked: Callable[[], None] | None = None,
     ):
         """Makes the sequence.
 
@@ -85,6 +68,7 @@ class Samples(collections.abc.Sequence):
             checked: every sample is known to be readable.
             name: the name of the sample of an index; by default samples are
                 decoded for theirs.
+            on_checked: called when every sample has been read without an error.
         """
         self.info = info
         self.split = split
@@ -92,8 +76,10 @@ class Samples(collections.abc.Sequence):
         self._read = read
         self._cache: dict[int, Sample] = {}
         self._keep: bool | None = None
+        self._kept_bytes = 0
         self.checked = checked
         self._name = name or (lambda index: self[index].name)
+        self._on_checked = on_checked
 
     def __len__(self) -> int:
         return self._count
@@ -104,14 +90,21 @@ class Samples(collections.abc.Sequence):
         index = range(len(self))[index]
         sample = self._cache.get(index)
         if sample is None:
-            sample = self._read(index)
-            sample.image.flags.writeable = False
-            sample.label.flags.writeable = False
+            sample = self.read(index)
+            size = sample.image.nbytes + sample.label.nbytes
             if self._keep is None:
-                size = sample.image.nbytes + sample.label.nbytes
                 self._keep = size * len(self) < MEMORY_LIMIT_BYTES
-            if self._keep:
+            # The others may be larger than the first one.
+            if self._keep and self._kept_bytes + size < MEMORY_LIMIT_BYTES:
+                self._kept_bytes += size
                 self._cache[index] = sample
+        return sample
+
+    def read(self, index: int) -> Sample:
+        """Decodes the sample of an index without keeping it."""
+        sample = self._read(index)
+        sample.image.flags.writeable = False
+        sample.label.flags.writeable = False
         return sample
 
     def __iter__(self) -> Iterator[Sample]:
@@ -122,11 +115,16 @@ class Samples(collections.abc.Sequence):
         """The names of all samples, in order."""
         return tuple(map(self._name, range(len(self))))
 
-    def take(self, indices: Sequence[int]) -> "Samples":
-        """The samples of some indices, in the order given."""
+    def take(self, indices: Sequence[int], split: str | None = None) -> "Samples":
+        """The samples of some indices, in the order given.
+
+        Args:
+            indices: which ones.
+            split: what to call them; by default as they were called.
+        """
         return Samples(
             self.info,
-            self.split,
+            self.split if split is None else split,
             len(indices),
             lambda index: self[indices[index]],
             self.checked,
@@ -144,3 +142,5 @@ class Samples(collections.abc.Sequence):
                 for _ in pool.map(lambda i: self[i] and None, range(len(self))):
                     pass
             self.checked = True
+            if self._on_checked:
+                self._on_checked()

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import importlib
 import importlib.util
 import os
 import pathlib
@@ -11,6 +12,9 @@ from typing import Any
 
 from absl import logging
 
+from lgcnet_tf.data import images
+from lgcnet_tf.data.dataset import Dataset, read_directly
+from lgcnet_tf.data.samples import Sample, Samples
 from lgcnet_tf.errors import InputError
 
 # TFDS asks for the last one without declaring it.
@@ -32,6 +36,48 @@ def cache_folder() -> pathlib.Path:
     if folder := os.environ.get("TFDS_DATA_DIR"):
         return pathlib.Path(folder).expanduser() / "lgcnet_tf"
     return pathlib.Path.home() / ".cache" / "lgcnet_tf"
+
+
+def load_prepared(
+    dataset: Dataset, split: str, data_dir: str | os.PathLike | None = None
+) -> Samples:
+    """A split of a data set of this package through its TFDS builder.
+
+    The builder checks every sample and keeps a prepared copy in `cache_folder()`.
+    Where TFDS is not installed the samples are read directly; they are the same.
+
+    Raises:
+        InputError: bad files, or the cache cannot be written.
+    """
+    if not available():
+        return read_directly(dataset, split)
+    name = dataset.info.name
+
+    def make_builder(folder: str):
+        module = importlib.import_module(
+            f"lgcnet_tf.data.{name}.{name}_dataset_builder"
+        )
+        return module.Builder(data_dir=folder)
+
+    examples = prepared_splits(make_builder, name, dataset.fingerprint(), data_dir)
+    examples, entries = examples[split], dataset.splits[split]
+
+    def read(index: int) -> Sample:
+        example, where = examples[index], entries[index].name
+        return Sample(
+            where,
+            images.decode_image(example["image"], where),
+            images.decode_label(example["label"], where),
+        )
+
+    return Samples(
+        dataset.info,
+        split,
+        len(examples),
+        read,
+        checked=True,
+        name=lambda index: entries[index].name,
+    )
 
 
 def prepared_splits(

@@ -36,8 +36,9 @@ def write_examples(
             _palette_image(sample.label, samples.info),
             _palette_image(mask, samples.info),
         )
+        name = sample.name.replace("/", "-")
         for kind, image in zip(KINDS, images):
-            with atomic_write(folder / f"{sample.name}_{kind}.png") as temporary:
+            with atomic_write(folder / f"{name}_{kind}.png") as temporary:
                 image.save(temporary)
 
 

@@ -168,11 +168,18 @@ def load_model(model: str, input_size: Size | None = None) -> LoadedModel:
         predict_mask=mask_function(deployed),
         prepare=prepare,
         genotype=deployed.genotype,
+        class_names=_class_names(model, deployed.genotype),
         params=network.count_params(),
         macs=count_macs(deployed),
         trained=has_weights(model),
         files=(model_path(model),),
     )
+
+
+def _class_names(model, genotype) -> tuple[str, ...] | None:
+    """Of a network with weights, as far as it knows them; random ones know none."""
+    known = has_weights(model) and genotype.classes is not None
+    return genotype.classes.class_names if known else None
 
 
 def _load_file(model, input_size) -> LoadedModel:

@@ -78,6 +78,7 @@ OPTIONAL_FIELDS = {
     "drift": TIME,
     "calibration": _OBJECT,
     "batch_size": _COUNT,
+    "classes": _OBJECT,
 }
 """What tables measured before lack."""
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from lgcnet_tf.data.info import DatasetInfo
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import read_json, write_json
 from lgcnet_tf.latency.schema import (
@@ -97,6 +98,8 @@ class LatencyTable:
         drift: p90 of those times by their median; None in older tables.
         calibration: correction by whole networks, if there is one.
         batch_size: images of each call that was timed.
+        classes: names and colours of the classes that it was measured for; None in
+            older tables.
     """
 
     entries: Mapping[str, LatencyEntry]
@@ -114,6 +117,7 @@ class LatencyTable:
     drift: float | None = None
     calibration: Calibration | None = None
     batch_size: int = 1
+    classes: DatasetInfo | None = dataclasses.field(default=None, compare=False)
 
     def __getitem__(self, workload: Workload) -> float:
         """What `workload` adds to a network's latency, in µs.
@@ -216,6 +220,8 @@ class LatencyTable:
         entries = fields.pop("entries")
         if self.calibration:
             fields["calibration"] = dataclasses.asdict(self.calibration)
+        if self.classes:
+            fields["classes"] = self.classes.to_dict()
         fields["input_size"] = list(self.input_size)
         fields["skeleton"] = self.skeleton.to_dict()
         return {
@@ -257,6 +263,11 @@ class LatencyTable:
                 times = calibration[name]
                 check_fields(f"{where}: {name}", times, dict.fromkeys(times, TIME))
             config["calibration"] = Calibration(**calibration)
+        if (classes := config.pop("classes", None)) is not None:
+            try:
+                config["classes"] = DatasetInfo.from_dict(classes)
+            except InputError as error:
+                raise InputError(f"latency table: {error}") from None
         return cls(entries=entries, skeleton=skeleton, **config)
 
 

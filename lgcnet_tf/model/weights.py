@@ -199,6 +199,11 @@ def _fit(values, layer, path, source, target):
             )
         if source.num_classes != target.num_classes:
             return f"{source.num_classes} classes there, {target.num_classes} here"
+        theirs, ours = (n.genotype and n.genotype.classes for n in (source, target))
+        names = zip(theirs.class_names, ours.class_names) if theirs and ours else ()
+        for index, (there, here) in enumerate(names):
+            if there != here:
+                return f"class {index} is {there} there, {here} here"
         if source.skeleton.fusion != target.skeleton.fusion:
             return f"after the fusion {source.skeleton.fusion} there"
     if _cell_read(path, source) != _cell_read(path, target):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lgcnet_tf.data import dataset_info
+from lgcnet_tf.data import DatasetInfo, dataset_info
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.examples import read_examples
 from lgcnet_tf.figures.charts import (
@@ -108,7 +108,7 @@ def plot_run(run_dir: str | os.PathLike) -> list[pathlib.Path]:
     examples = found.examples if "dataset" in results else None
     figures = {
         "predictions.png": examples
-        and (_draw_examples, (examples, results["dataset"])),
+        and (_draw_examples, (examples, _classes_of(results))),
         "training_curves.png": found.history and (training_curves, found.history),
         "per_class_iou.png": results.get("per_class_iou") and (per_class_iou, results),
         "cells.png": genotype and (draw_genotype, genotype),
@@ -182,15 +182,22 @@ def _examples(folder: pathlib.Path) -> tuple[list[np.ndarray], ...] | None:
     return examples if examples[0] else None
 
 
+def _classes_of(results: dict[str, Any]) -> DatasetInfo:
+    """The classes of an evaluation; those of older ones by their data set's name."""
+    if "classes" in results:
+        return DatasetInfo.from_dict(results["classes"])
+    return dataset_info(results["dataset"])
+
+
 def _draw_examples(job, path: pathlib.Path) -> pathlib.Path:
-    (images, labels, predictions), dataset = job
+    (images, labels, predictions), info = job
     # A figure has one size of panel; the first picture's decides.
     rows = [
         row
         for row in zip(images, labels, predictions)
         if row[0].shape == images[0].shape
     ]
-    return side_by_side(*zip(*rows), dataset_info(dataset), path)
+    return side_by_side(*zip(*rows), info, path)
 
 
 def _draw_choices(job, path: pathlib.Path) -> pathlib.Path:

@@ -7,12 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from lgcnet_tf.data.info import DatasetInfo
+from lgcnet_tf.data.registry import dataset_info, dataset_names
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import read_json, write_json
 from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES, Skeleton
+from lgcnet_tf.space.trained_on import TRAINED_ON
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READ_VERSIONS = (1, 2)  # 1 did not know its classes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,17 +30,27 @@ class Genotype:
         fusion: operation of each edge of the fusion cell by the edge's name;
             empty without one.
         provenance: data set, λ or target, table id, seed, predicted latency.
+        classes: names and colours of the classes that the network tells apart;
+            None where they are not known.
 
     Raises:
-        InputError: an edge is missing or has an operation that is no candidate.
+        InputError: an edge is missing or has an operation that is no candidate, or
+            there are not as many classes as the skeleton has.
     """
 
     skeleton: Skeleton
     cells: tuple[tuple[str, ...], ...]
     fusion: dict[str, str]
     provenance: dict[str, Any] = dataclasses.field(default_factory=dict, compare=False)
+    classes: DatasetInfo | None = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self):
+        wanted = self.skeleton.num_classes
+        if self.classes is not None and self.classes.num_classes != wanted:
+            raise InputError(
+                f"genotype: names {self.classes.num_classes} classes; its skeleton has "
+                f"{wanted}."
+            )
         if len(self.cells) != self.skeleton.num_cells:
             raise InputError(
                 f"genotype: needs {self.skeleton.num_cells} cells. "
@@ -61,6 +75,7 @@ class Genotype:
             "cells": [dict(zip(CELL_EDGE_NAMES, cell)) for cell in self.cells],
             "fusion": dict(self.fusion),
             "provenance": self.provenance,
+            "classes": self.classes and self.classes.to_dict(),
         }
 
     @classmethod
@@ -73,10 +88,10 @@ class Genotype:
         if not isinstance(config, dict) or "format_version" not in config:
             raise InputError("genotype: no format_version; not a genotype.")
         version = config["format_version"]
-        if version != FORMAT_VERSION:
+        if version not in READ_VERSIONS:
             raise InputError(
                 f"genotype: format version {version!r}; this release reads "
-                f"version {FORMAT_VERSION}."
+                f"versions {' and '.join(map(str, READ_VERSIONS))}."
             )
         for key, kind in {"skeleton": dict, "cells": list, "fusion": dict}.items():
             if not isinstance(config.get(key), kind):
@@ -100,7 +115,16 @@ class Genotype:
                 "genotype: provenance: input_size must be [height, width]. "
                 f"Received: {size!r}"
             )
-        return cls(skeleton, tuple(cells), config["fusion"], provenance)
+        if version == 1:
+            classes = _classes_by_provenance(provenance, skeleton.num_classes)
+        elif "classes" not in config:
+            raise InputError("genotype: classes is missing; null where not known.")
+        elif (classes := config["classes"]) is not None:
+            try:
+                classes = DatasetInfo.from_dict(classes)
+            except InputError as error:
+                raise InputError(f"genotype: {error}") from None
+        return cls(skeleton, tuple(cells), config["fusion"], provenance, classes)
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes the genotype as JSON."""
@@ -118,6 +142,20 @@ class Genotype:
             return cls.from_dict(config)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
+
+
+def _classes_by_provenance(provenance, num_classes) -> DatasetInfo | None:
+    """The classes of the data set that was trained on last, where it is known here."""
+    names = [provenance.get("dataset")]
+    if isinstance(records := provenance.get(TRAINED_ON), list):
+        names = [r.get("dataset") for r in records if isinstance(r, dict)] or names
+    if names[-1] not in dataset_names():
+        return None
+    try:
+        found = dataset_info(names[-1])
+    except InputError:  # its classes stand in a folder
+        return None
+    return found if found.num_classes == num_classes else None
 
 
 def fusion_candidates(skeleton: Skeleton) -> dict[str, tuple[str, ...]]:

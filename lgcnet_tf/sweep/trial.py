@@ -21,10 +21,13 @@ GRACE_S = 20.0
 STOPPED = "stopped"
 
 _POLL_S = 0.2
-_DATA = {"dataset": "dataset", "data_dir": "data_dir"}
+_DATA = {
+    name: name
+    for name in ("dataset", "data_dir", "val_share", "split_seed", "group_by")
+}
 _EVALUATE_TAKES = {
     False: _DATA | {"validation_split": "split"},
-    True: _DATA | {"split": "split", "left_out": "groups", "group_by": "group_by"},
+    True: _DATA | {"split": "split", "left_out": "groups"},
 }
 """Flags of the finetuning that the evaluation takes, and as which of its own, if
 groups were left out."""

@@ -42,7 +42,9 @@ def load_training_data(options: TrainingOptions) -> TrainingData:
     Raises:
         InputError: bad data, no such split or group, or nothing to train on.
     """
-    everything = load_samples(options.dataset, options.split, options.data_dir or None)
+    everything = load_samples(
+        options.dataset, options.split, options.data_dir or None, **options.division
+    )
     left_out, samples = divide(
         everything, options.left_out, options.group_by, "--left_out"
     )
@@ -104,11 +106,11 @@ def with_training(genotype: Genotype, *parts: list[dict[str, Any]]) -> Genotype:
 
 def _record(options, samples):
     return record(
-        options.dataset,
+        samples.info.name,
         samples.names,
         options.split,
         options.left_out,
-        options.group_by,
+        options.group_by or samples.info.group_by,
     )
 
 

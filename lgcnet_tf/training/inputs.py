@@ -13,5 +13,7 @@ def training_inputs(options: TrainingOptions) -> Inputs:
     """
     found: dict[str, dict[str, str]] = {}
     for split in filter(None, (options.split, options.validation_split)):
-        found |= split_inputs(options.dataset, split, options.data_dir or None)
+        found |= split_inputs(
+            options.dataset, split, options.data_dir or None, **options.division
+        )
     return found

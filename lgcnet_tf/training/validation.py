@@ -25,7 +25,9 @@ def load_validation(options: TrainingOptions) -> Samples | None:
     if not split:
         return None
     try:
-        return load_samples(options.dataset, split, options.data_dir or None)
+        return load_samples(
+            options.dataset, split, options.data_dir or None, **options.division
+        )
     except NoSuchSplit:
         if split != TrainingOptions.validation_split:
             raise

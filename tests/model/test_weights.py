@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from lgcnet_tf.data import DatasetInfo
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import one_hot_weights
 from lgcnet_tf.model.classifier import build_classifier
@@ -104,6 +105,18 @@ def test_other_classes_take_all_but_the_classifier(source, make):
     assert "other shape: 1 (classifier)" in report.summary()
     for mine, own in zip(target.classifier.get_weights(), before, strict=True):
         np.testing.assert_array_equal(mine, own)
+
+
+def test_other_names_of_as_many_classes_are_other_classes(source, skeleton):
+    def named(names):
+        classes = DatasetInfo.of("own", dict.fromkeys(names, (0, 0, 0)))
+        genotype = dataclasses.replace(source.genotype, classes=classes)
+        return Network(skeleton, SIZE, genotype)
+
+    first, same, other = named("abc"), named("abc"), named("abd")
+    assert transfer_weights(first, same).complete
+    report = transfer_weights(first, other)
+    assert report.mismatched == {"classifier": "class 2 is c there, d here"}
 
 
 def test_another_genotype_takes_what_is_equal_on_equal_edges(source, make):

@@ -1,8 +1,10 @@
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
+from lgcnet_tf.data import DatasetInfo
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.space.genotype import (
     Genotype,
@@ -28,6 +30,59 @@ def test_survives_write_and_read(genotype, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["genotype.json"]
 
 
+INFO = DatasetInfo.of("warehouse", {"floor": (60, 60, 60), "robot": (30, 30, 200)})
+
+
+def test_classes_survive_write_and_read(tmp_path):
+    made = random_genotype(Skeleton(num_classes=2), np.random.default_rng(0))
+    dataclasses.replace(made, classes=INFO).save(tmp_path / "g.json")
+    found = Genotype.load(tmp_path / "g.json")
+    assert found == made and found.classes.name == "warehouse"
+    assert found.classes.class_names == ("floor", "robot")
+    np.testing.assert_array_equal(found.classes.palette, INFO.palette)
+
+
+def test_as_many_classes_as_the_skeleton_has():
+    with pytest.raises(InputError, match="names 2 classes; its skeleton has 19"):
+        dataclasses.replace(uniform(Skeleton(), "none"), classes=INFO)
+
+
+@pytest.mark.parametrize(
+    "provenance, expected",
+    [
+        ({"dataset": "camvid"}, "camvid"),
+        ({"dataset": "toy_streets"}, None),  # of 8 classes
+        ({"dataset": "warehouse"}, None),
+        ({"dataset": "toy_streets", "trained_on": [{"dataset": "camvid"}]}, "camvid"),
+        ({"dataset": "folder"}, None),
+        ({}, None),
+    ],
+)
+def test_format_1_is_read_with_the_classes_of_its_data_set(provenance, expected):
+    config = uniform(Skeleton(num_classes=11), "none").to_dict()
+    del config["classes"]
+    config |= {"format_version": 1, "provenance": provenance}
+    found = Genotype.from_dict(json.loads(json.dumps(config))).classes
+    assert (found and found.name) == expected
+
+
+@pytest.mark.parametrize(
+    "classes, message",
+    [
+        (
+            {"dataset": "a", "names": ["b"], "colors": [[1, 2, 300]], "void": 255},
+            "must",
+        ),
+        ({"names": ["b"]}, "must be an object with dataset, names, colors"),
+        (INFO.to_dict(), "names 2 classes; its skeleton has 19"),
+    ],
+)
+def test_malformed_classes(classes, message):
+    config = uniform(Skeleton(), "none").to_dict() | {"classes": classes}
+    with pytest.raises(InputError, match=f"genotype: .*{message}"):
+        Genotype.from_dict(config)
+
+
 def test_without_fusion_cell_survives_too(tmp_path):
     genotype = uniform(Skeleton(fusion="none"), "skip_connect")
     assert genotype.fusion == {}
@@ -37,7 +92,7 @@ def test_without_fusion_cell_survives_too(tmp_path):
 
 def test_file_names_every_edge(genotype):
     config = genotype.to_dict()
-    assert config["format_version"] == 1
+    assert config["format_version"] == 2
     assert len(config["cells"]) == 14
     assert tuple(config["cells"][3]) == (
         "s0->n0",
@@ -89,7 +144,7 @@ def _remove(*keys):
         (_set("fusion", "Q16->R16", "conv_3x3"), ("fusion cell", "Q16->R16")),
         (_remove("fusion", "P4->Q4"), ("fusion cell", "lacks", "P4->Q4")),
         (_set("fusion", "P4->P8", "bilinear"), ("fusion cell", "P4->P8")),
-        (_set("format_version", 2), ("version 2", "version 1")),
+        (_set("format_version", 3), ("version 3", "versions 1 and 2")),
         (_set("format_version", "1.0"), ("version '1.0'",)),
         (_remove("format_version"), ("format_version",)),
         (_remove("skeleton"), ("skeleton",)),

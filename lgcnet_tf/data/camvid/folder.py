@@ -17,9 +17,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lgcnet_tf.data import images
-from lgcnet_tf.data.info import VOID, dataset_info
-from lgcnet_tf.data.samples import Sample
+from lgcnet_tf.data import images, tfds_source
+from lgcnet_tf.data.camvid.classes import INFO
+from lgcnet_tf.data.dataset import Dataset, file_fingerprints
+from lgcnet_tf.data.info import VOID
+from lgcnet_tf.data.samples import Sample, Samples
 from lgcnet_tf.errors import InputError
 
 SPLITS = ("train", "val", "test")
@@ -78,7 +80,7 @@ class Pair:
     label: pathlib.Path
 
 
-class CamvidFolder:
+class CamvidFolder(Dataset):
     """Reader of a CamVid folder; finds out which layout it has.
 
     Attributes:
@@ -93,7 +95,7 @@ class CamvidFolder:
             InputError: the folder is absent, empty or in neither layout, or an
                 image has no label or a label no image.
         """
-        self.info = dataset_info("camvid")
+        self.info = INFO
         if data_dir is None:
             raise InputError(
                 "camvid needs a data folder: give --data_dir a folder with "
@@ -168,6 +170,15 @@ class CamvidFolder:
         images.check_sizes(image, label, str(entry.image), where)
         return Sample(entry.name, image, label)
 
+    def load(self, split: str) -> Samples:
+        """Opens a split, through TFDS where that is installed."""
+        return tfds_source.load_prepared(self, split, self.folder)
+
+    def inputs(self, split: str) -> dict[str, str]:
+        pairs = self.splits.get(split, ())
+        paths = (path for pair in pairs for path in (pair.image, pair.label))
+        return file_fingerprints(self.folder, paths)
+
     def fingerprint(self) -> str:
         """A hash of all files' names, sizes and times of change.
 
@@ -214,7 +225,7 @@ def group_colors(colors: np.ndarray, where: str) -> np.ndarray:
 
 
 def _color_table() -> dict[int, int]:
-    names = dataset_info("camvid").class_names
+    names = INFO.class_names
     table = {_code(_VOID_COLOR): VOID}
     for name, colors in GROUPS.items():
         table.update({_code(color): names.index(name) for color in colors})

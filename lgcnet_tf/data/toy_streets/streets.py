@@ -8,8 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 import PIL
 
-from lgcnet_tf.data.info import dataset_info
-from lgcnet_tf.data.samples import Sample
+from lgcnet_tf.data import tfds_source
+from lgcnet_tf.data.dataset import Dataset
+from lgcnet_tf.data.samples import Sample, Samples
+from lgcnet_tf.data.toy_streets.classes import INFO
 from lgcnet_tf.data.toy_streets.scene import draw_street
 
 SIZE = (96, 160)
@@ -25,7 +27,7 @@ class Street:
     seed: tuple[int, ...]
 
 
-class ToyStreets:
+class ToyStreets(Dataset):
     """Reader that draws every sample anew, always the same for a seed.
 
     Attributes:
@@ -46,7 +48,7 @@ class ToyStreets:
             counts: number of streets in each split.
             seed: draws other streets.
         """
-        self.info = dataset_info("toy_streets")
+        self.info = INFO
         self.size = size
         self.splits: dict[str, Sequence[Street]] = {
             split: [
@@ -60,6 +62,13 @@ class ToyStreets:
         """Draws one sample."""
         image, label = draw_street(np.random.default_rng(entry.seed), self.size)
         return Sample(entry.name, image, label)
+
+    def load(self, split: str) -> Samples:
+        """Opens a split, through TFDS where that is installed."""
+        return tfds_source.load_prepared(self, split)
+
+    def inputs(self, split: str) -> dict[str, str]:
+        return {"pictures": self.fingerprint()} if self.splits.get(split) else {}
 
     def fingerprint(self) -> str:
         """A hash of the drawing code, the libraries and the settings."""

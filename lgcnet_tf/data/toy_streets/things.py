@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lgcnet_tf.data.info import VOID, dataset_info
+from lgcnet_tf.data.info import VOID
 from lgcnet_tf.data.toy_streets.canvas import Canvas, Color
+from lgcnet_tf.data.toy_streets.classes import INFO
 
-_NAMES = dataset_info("toy_streets").class_names
+_NAMES = INFO.class_names
 ROAD, PAVEMENT, BUILDING, SKY, TREE, POLE, CAR, PEDESTRIAN = (
     _NAMES.index(name)
     for name in (
