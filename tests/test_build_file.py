@@ -35,6 +35,7 @@ ORDER = (
     "report",
     "sweep",
     "commands",
+    "api",
     "bin",
 )
 """Rooms and modules of the package; each imports only what stands before it."""

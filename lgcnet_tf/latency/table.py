@@ -97,6 +97,14 @@ class LatencyTable:
         drift: p90 of those times by their median; None in older tables.
         calibration: correction by whole networks, if there is one.
         batch_size: images of each call that was timed.
+
+    Example:
+        With `table` of `measure_latency`:
+
+        >>> import lgcnet_tf as lt
+        >>> table.save("table.json")
+        >>> lt.LatencyTable.load("table.json") == table
+        True
     """
 
     entries: Mapping[str, LatencyEntry]
