@@ -18,6 +18,7 @@ ORDER = (
     "errors",
     "interruption",
     "files",
+    "flagfiles",
     "config",
     "events",
     "run_folder",
