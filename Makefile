@@ -66,10 +66,10 @@ demo: setup
 	echo "== 1/8 latency table of this machine"
 	$(BIN)/lgcnet-measure-latency $(TASK) --repeats=15 --calibration_networks=12 --output_dir=$(OUT)/latency
 	echo "== 2/8 search"
-	$(BIN)/lgcnet-search --flagfile=flags/search_toy.txt $(INPUT) $(SEARCH_$(DATA)) \
+	$(BIN)/lgcnet-search --flagfile=search_toy $(INPUT) $(SEARCH_$(DATA)) \
 	  --latency_table=$(OUT)/latency/latency_table.json --output_dir=$(OUT)/search
 	echo "== 3/8 finetune"
-	$(BIN)/lgcnet-finetune --flagfile=flags/finetune_toy.txt $(INPUT) $(FINETUNE_$(DATA)) \
+	$(BIN)/lgcnet-finetune --flagfile=finetune_toy $(INPUT) $(FINETUNE_$(DATA)) \
 	  --model=$(OUT)/search/genotype.json --output_dir=$(OUT)/finetune
 	echo "== 4/8 evaluate"
 	$(BIN)/lgcnet-evaluate $(INPUT) --split=val --model=$(OUT)/finetune/model.keras \

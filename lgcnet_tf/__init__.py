@@ -1,1 +1,71 @@
-"""Search, train and serve real-time segmentation networks (LGCNet)."""
+"""Search, train and serve real-time segmentation networks (LGCNet).
+
+    import lgcnet_tf as lt
+
+    table = lt.measure_latency(input_size=(96, 160))
+    result = lt.search(table, dataset="toy_streets", target_latency_ms=10)
+    net = lt.finetune(result.genotype, initial_model=result, dataset="toy_streets")
+    print(lt.evaluate(net))
+    lt.export(net, output_dir="runs/export")
+
+Names are imported when they are first used, and TensorFlow with the first that needs
+it. What does not stand in `__all__` may change without notice; `Server` and `Client`
+are provisional.
+"""
+
+import importlib
+import typing
+
+if typing.TYPE_CHECKING:
+    from lgcnet_tf.api.models import list_models, load, load_dataset
+    from lgcnet_tf.api.tables import measure_latency
+    from lgcnet_tf.api.trained import Evaluation, evaluate, export
+    from lgcnet_tf.api.training import SearchResult, finetune, search
+    from lgcnet_tf.errors import InputError
+    from lgcnet_tf.latency.table import LatencyTable
+    from lgcnet_tf.model.deploy import deploy
+    from lgcnet_tf.model.network import Network
+    from lgcnet_tf.serving.client import Client
+    from lgcnet_tf.serving.server import Server
+    from lgcnet_tf.space.genotype import Genotype
+    from lgcnet_tf.space.skeleton import Skeleton
+
+__version__ = "0.1.0"
+
+_MODULES = {
+    "Client": "serving.client",
+    "Evaluation": "api.trained",
+    "Genotype": "space.genotype",
+    "InputError": "errors",
+    "LatencyTable": "latency.table",
+    "Network": "model.network",
+    "SearchResult": "api.training",
+    "Server": "serving.server",
+    "Skeleton": "space.skeleton",
+    "deploy": "model.deploy",
+    "evaluate": "api.trained",
+    "export": "api.trained",
+    "finetune": "api.training",
+    "list_models": "api.models",
+    "load": "api.models",
+    "load_dataset": "api.models",
+    "measure_latency": "api.tables",
+    "search": "api.training",
+}
+_HEAVY = ("Client", "Network", "Server", "deploy")
+
+__all__ = ["__version__", *_MODULES]
+
+
+def __getattr__(name: str):
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _HEAVY:
+        importlib.import_module("lgcnet_tf.api.run").import_quietly()
+    module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
+    globals()[name] = value = getattr(module, name)
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -18,6 +18,7 @@ ORDER = (
     "errors",
     "interruption",
     "files",
+    "flagfiles",
     "config",
     "events",
     "run_folder",
@@ -35,6 +36,7 @@ ORDER = (
     "report",
     "sweep",
     "commands",
+    "api",
     "bin",
 )
 """Rooms and modules of the package; each imports only what stands before it."""

@@ -4,10 +4,13 @@ import dataclasses
 import re
 import sys
 import typing
+from collections.abc import Iterator
 
 from absl import flags
 
 from lgcnet_tf.config import Options, Size, format_size, parse_size
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.flagfiles import flag_lines_of
 
 _DEFINE = {
     bool: flags.DEFINE_bool,
@@ -91,9 +94,9 @@ def parse(arguments: list[str]) -> tuple[list[str], list[str]]:
     """
     wrong: list[str] = []
     try:
-        arguments = [arguments[0], *flags.FLAGS.read_flags_from_files(arguments[1:])]
-    except (flags.Error, OSError) as error:
-        return arguments[:1], [f"--flagfile: {' '.join(str(error).split())}"]
+        arguments = [arguments[0], *_expanded(arguments[1:])]
+    except InputError as error:
+        return arguments[:1], [f"--flagfile: {error}"]
     while True:
         try:
             return flags.FLAGS(arguments), wrong
@@ -110,6 +113,18 @@ def parse(arguments: list[str]) -> tuple[list[str], list[str]]:
         if len(rest) == len(arguments):  # it cannot be told which argument it was
             return arguments[:1], wrong
         arguments = rest
+
+
+def _expanded(arguments: list[str]) -> Iterator[str]:
+    """The arguments, with what stands in a flagfile in place of its name."""
+    rest = iter(arguments)
+    for argument in rest:
+        name, equals, value = argument.partition("=")
+        if name not in ("--flagfile", "-flagfile"):
+            yield argument
+            continue
+        for _, line in flag_lines_of(value if equals else next(rest, "")):
+            yield line
 
 
 def _without(arguments: list[str], name: str) -> list[str]:

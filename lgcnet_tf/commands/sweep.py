@@ -12,6 +12,7 @@ from lgcnet_tf.commands.search import SearchOptions
 from lgcnet_tf.config import RunOptions, option
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
+from lgcnet_tf.flagfiles import find_flagfile
 from lgcnet_tf.interruption import INTERRUPTION
 from lgcnet_tf.latency.options import RuntimeOptions
 from lgcnet_tf.latency.settings import REPEATS
@@ -83,8 +84,10 @@ class SweepOptions(RunOptions, RuntimeOptions):
             yield f"--seeds must be at least 0. Received: {self.seeds}"
         for stage in STAGES:
             path = getattr(self, f"{stage}_flags")
-            if path and not os.path.isfile(path):
-                yield f"--{stage}_flags: {path}: no such file."
+            try:
+                path and find_flagfile(path)
+            except InputError as error:
+                yield f"--{stage}_flags: {error}"
 
 
 def sweep(options: SweepOptions) -> dict[str, Any]:
@@ -202,7 +205,7 @@ def _trials(options, axes, given, folder) -> list[Trial]:
 
 def _kept(copy: pathlib.Path, path: str) -> pathlib.Path:
     """The sweep's own copy of a flagfile: all its trials get the same flags."""
-    text = pathlib.Path(path).read_text()
+    text = pathlib.Path(find_flagfile(path)).read_text()
     if not copy.exists():
         with atomic_write(copy) as temporary:
             temporary.write_text(text)

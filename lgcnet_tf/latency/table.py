@@ -100,6 +100,14 @@ class LatencyTable:
         batch_size: images of each call that was timed.
         classes: names and colours of the classes that it was measured for; None in
             older tables.
+
+    Example:
+        With `table` of `measure_latency`:
+
+        >>> import lgcnet_tf as lt
+        >>> table.save("table.json")
+        >>> lt.LatencyTable.load("table.json") == table
+        True
     """
 
     entries: Mapping[str, LatencyEntry]

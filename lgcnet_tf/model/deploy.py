@@ -20,6 +20,12 @@ def deploy(network: Network) -> Network:
 
     Raises:
         ValueError: the network is a supernet.
+
+    Example:
+        >>> import lgcnet_tf as lt
+        >>> net = lt.load("lgcnet_camvid")
+        >>> lt.deploy(net).count_params() < net.count_params()
+        True
     """
     if network.genotype is None:
         raise ValueError("deploy: a supernet has no single network to deploy.")

@@ -52,6 +52,14 @@ class Network(keras.Model):
 
     Raises:
         InputError: in the genotype no path leads from the image to the output.
+
+    Example:
+        >>> import numpy as np
+        >>> import lgcnet_tf as lt
+        >>> genotype = lt.load("lgcnet_camvid").genotype
+        >>> net = lt.Network(genotype.skeleton, (64, 96), genotype)
+        >>> net.predict(np.zeros((1, 64, 96, 3), "uint8"), verbose=0).shape
+        (1, 64, 96, 11)
     """
 
     def __init__(

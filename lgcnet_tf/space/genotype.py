@@ -36,6 +36,15 @@ class Genotype:
     Raises:
         InputError: an edge is missing or has an operation that is no candidate, or
             there are not as many classes as the skeleton has.
+
+    Example:
+        >>> import lgcnet_tf as lt
+        >>> genotype = lt.load("lgcnet_camvid").genotype
+        >>> len(genotype.cells), len(genotype.cells[0]), len(genotype.fusion)
+        (14, 5, 13)
+        >>> genotype.save("genotype.json")
+        >>> lt.Genotype.load("genotype.json") == genotype
+        True
     """
 
     skeleton: Skeleton

@@ -71,6 +71,12 @@ class Skeleton:
 
     Raises:
         InputError: the parts do not fit together.
+
+    Example:
+        >>> import lgcnet_tf as lt
+        >>> skeleton = lt.Skeleton(num_classes=19)
+        >>> skeleton.num_cells, skeleton.cells[0].stride, skeleton.fusion
+        (14, 4, 'dense')
     """
 
     num_classes: int = 19

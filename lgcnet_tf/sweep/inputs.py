@@ -1,13 +1,12 @@
 """What a sweep's trials read: finished trials and later ones must read the same."""
 
 import os
-import pathlib
 from collections.abc import Mapping
 
 from lgcnet_tf.config import Options
 from lgcnet_tf.data import split_inputs
-from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import fingerprint
+from lgcnet_tf.flagfiles import find_flagfile, flag_lines_of
 from lgcnet_tf.run_folder import Inputs
 from lgcnet_tf.sweep.vary import FINETUNE, StageOptions
 from lgcnet_tf.training.initial import initial_file
@@ -23,29 +22,15 @@ def read_flagfile(path: str | os.PathLike) -> tuple[dict[str, str], list[str]]:
     Raises:
         InputError: a file is absent, or they name one another in a circle.
     """
-    return _read(path, ())
-
-
-def _read(path, above):
-    if str(path) in above:
-        raise InputError(f"{path}: a flagfile that names itself.")
-    try:
-        lines = pathlib.Path(path).read_text().splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}.") from None
     values: dict[str, str] = {}
+    own = find_flagfile(path)
     others: list[str] = []
-    for line in lines:
-        name, equals, value = line.strip().partition("=")
-        if not name.startswith("-") or not equals:
-            continue
-        name = name.lstrip("-")
-        if name == "flagfile":
-            found, deeper = _read(value, (*above, str(path)))
-            values |= found
-            others += [value, *deeper]
-        else:
-            values[name] = value
+    for file, line in flag_lines_of(path):
+        if file != own and file not in others:
+            others.append(file)
+        name, equals, value = line.partition("=")
+        if name.startswith("-") and equals:
+            values[name.lstrip("-")] = value
     return values, others
 
 

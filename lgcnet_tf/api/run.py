@@ -1,0 +1,174 @@
+"""What the functions share: options from arguments, a folder, errors, quiet imports."""
+
+import atexit
+import contextlib
+import dataclasses
+import difflib
+import functools
+import inspect
+import os
+import pathlib
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from lgcnet_tf.config import Options, RunOptions
+from lgcnet_tf.convert.quiet import quiet
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.files import read_json
+from lgcnet_tf.run_folder import FLAGS, RESULTS, flag_lines
+
+
+def import_quietly() -> None:
+    """Imports Keras with its backend, and keeps back what that prints from C++."""
+    if "keras" in sys.modules:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet():
+        import keras  # noqa: F401
+
+        if "tensorflow" in sys.modules:  # it looks for devices at first use
+            sys.modules["tensorflow"].config.list_physical_devices()
+
+
+def with_options(options: type[Options], *without: str) -> Callable[[Any], Any]:
+    """Gives a function with `**options` their names, defaults and meanings.
+
+    They stand in its signature and at the end of its docstring, are checked before it
+    begins, and its errors name arguments instead of flags.
+
+    Args:
+        options: of the command that the function calls.
+        without: those that the function sets itself.
+    """
+    fields = [f for f in dataclasses.fields(options) if f.name not in without]
+
+    def decorate(function):
+        own = inspect.signature(function)
+        named = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        known = {p.name for p in named}
+        listed = [field for field in fields if field.name not in known]
+
+        @functools.wraps(function)
+        def call(*args, **kwargs):
+            _check_names(function.__name__, kwargs, [*known, *(f.name for f in listed)])
+            with argument_names(options):
+                names = [field.name for field in listed]
+                make_options(options, {n: kwargs[n] for n in names if n in kwargs})
+                import_quietly()
+                with contextlib.redirect_stdout(
+                    sys.stderr
+                ):  # bars; what counts is returned
+                    return function(*args, **kwargs)
+
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        call.__signature__ = own.replace(
+            parameters=named
+            + [
+                inspect.Parameter(f.name, keyword, default=f.default, annotation=f.type)
+                for f in listed
+            ]
+        )
+        call.__doc__ = f"{inspect.getdoc(function)}\n\nOptions:\n" + "".join(
+            f"    {field.name}: {_meaning(field)}\n" for field in listed
+        )
+        return call
+
+    return decorate
+
+
+def _check_names(function, given, known):
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise TypeError(f"{function}() has no argument {name!r}.{hint}")
+
+
+def _meaning(field) -> str:
+    words = field.metadata["help"].replace("--", "")
+    if choices := field.metadata["choices"]:
+        words += f" One of {', '.join(choices)}."
+    return words
+
+
+@contextlib.contextmanager
+def argument_names(options: type[Options]) -> Iterator[None]:
+    """Has an `InputError` of the block name arguments, `epochs`, not `--epochs`."""
+    try:
+        yield
+    except InputError as error:
+        names = "|".join(field.name for field in dataclasses.fields(options))
+        text = re.sub(rf"--({names})\b", r"\1", str(error))
+        raise type(error)(text) from None
+
+
+def make_options(options: type[Options], values: dict[str, Any]) -> Any:
+    """Options of plain arguments, their types checked.
+
+    Raises:
+        InputError: a value is of another type than its option.
+    """
+    fields = {field.name: field for field in dataclasses.fields(options)}
+    for name, value in values.items():
+        kind = type(fields[name].default)
+        if isinstance(value, np.generic):
+            values[name] = value = value.item()
+        if kind is tuple and isinstance(value, list):
+            values[name] = value = tuple(value)
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            values[name] = value = float(value)
+        if isinstance(value, os.PathLike):
+            values[name] = value = os.fspath(value)
+        if fields[name].default is not None and (
+            not isinstance(value, kind) or (kind is int and isinstance(value, bool))
+        ):
+            raise InputError(
+                f"--{name} takes a {kind.__name__}, such as {fields[name].default!r}. "
+                f"Received: {value!r}"
+            )
+    made = options(**values)
+    made.check()
+    return made
+
+
+def folder_for(output_dir: str | os.PathLike | None) -> pathlib.Path:
+    """A run's folder: the one that is given, or one that lasts as long as Python."""
+    if output_dir:
+        return pathlib.Path(output_dir)
+    folder = tempfile.mkdtemp(prefix="lgcnet_")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return pathlib.Path(folder) / "run"
+
+
+def run_once(command: Callable[[Any], Any], options: RunOptions) -> dict[str, Any]:
+    """Calls the command, or reads what it left where it has finished with just these.
+
+    So a cell of a notebook that is run again has the same result as before.
+    """
+    folder = pathlib.Path(options.output_dir)
+    if (folder / RESULTS).is_file() and (folder / FLAGS).is_file():
+        lines = (folder / FLAGS).read_text().splitlines()
+        if [line for line in lines if line.startswith("--")] == flag_lines(options):
+            return read_json(folder / RESULTS)
+    return command(options)
+
+
+def keep(thing: Any, path: pathlib.Path) -> str:
+    """Saves an object that has `save` where the run reads it from.
+
+    Raises:
+        InputError: another one is there.
+    """
+    if path.is_file():
+        if type(thing).load(path) != thing:
+            raise InputError(f"{path}: of another run; choose another --output_dir.")
+        return str(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    thing.save(path)
+    return str(path)

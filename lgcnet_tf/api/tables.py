@@ -1,0 +1,65 @@
+"""Latency tables."""
+
+import os
+from typing import Any
+
+from lgcnet_tf.api.run import folder_for, make_options, run_once, with_options
+from lgcnet_tf.commands.measure_latency import MeasureOptions
+from lgcnet_tf.data import dataset_info
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.latency.table import LatencyTable
+from lgcnet_tf.run_folder import LATENCY_TABLE
+from lgcnet_tf.space.skeleton import Skeleton
+
+
+@with_options(MeasureOptions, "output_dir")
+def measure_latency(
+    skeleton: Skeleton | None = None,
+    *,
+    output_dir: str | os.PathLike | None = None,
+    **options: Any,
+) -> LatencyTable:
+    """Measures the latency table of a search space on this device.
+
+    Args:
+        skeleton: the frame of the search space, in place of the options that
+            describe it; its number of classes must be that of `dataset`.
+        output_dir: folder of the table and of the times it is made of, from which
+            the same call goes on after an interruption; else temporary.
+
+    Raises:
+        InputError: bad arguments, or a runtime that cannot run here.
+
+    Example:
+        >>> import lgcnet_tf as lt
+        >>> table = lt.measure_latency(
+        ...     lt.Skeleton(num_classes=8, initial_channels=2, num_cells=2,
+        ...                 reduction_cells=(1,), fusion="none"),
+        ...     input_size=(32, 64), repeats=1, warmup=0, calibration_networks=0)
+        >>> table.input_size, table.runtime
+        ((32, 64), 'tensorflow_graph')
+    """
+    from lgcnet_tf.commands import measure_latency as command
+
+    folder = folder_for(output_dir)
+    values = options | {"output_dir": str(folder)}
+    if skeleton:
+        values |= options_of_skeleton(skeleton)
+        name = options.get("dataset", MeasureOptions.dataset)
+        classes = dataset_info(name).num_classes
+        if skeleton.num_classes != classes:
+            raise InputError(
+                f"skeleton.num_classes is {skeleton.num_classes}, --dataset={name} has "
+                f"{classes} classes."
+            )
+    run_once(command.measure_latency, make_options(MeasureOptions, values))
+    return LatencyTable.load(folder / LATENCY_TABLE)
+
+
+def options_of_skeleton(skeleton: Skeleton) -> dict[str, Any]:
+    """The options that describe a search space."""
+    names = (
+        "initial_channels", "num_cells", "reduction_cells", "fusion", "fusion_taps",
+        "fusion_channels",
+    )  # fmt: skip
+    return {name: getattr(skeleton, name) for name in names}

@@ -1,0 +1,168 @@
+"""Searching a network and training it."""
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lgcnet_tf.api.models import as_file
+from lgcnet_tf.api.run import folder_for, keep, make_options, run_once, with_options
+from lgcnet_tf.api.tables import options_of_skeleton
+from lgcnet_tf.commands.finetune import FinetuneOptions
+from lgcnet_tf.commands.search import SearchOptions
+from lgcnet_tf.files import read_json
+from lgcnet_tf.latency.table import LatencyTable
+from lgcnet_tf.run_folder import ALPHAS, GENOTYPE, LATENCY_TABLE, MODEL
+from lgcnet_tf.space.genotype import Genotype
+from lgcnet_tf.training.options import TrainingOptions
+
+if TYPE_CHECKING:
+    from lgcnet_tf.model.network import Network
+
+_HISTORY, _INITIAL = "history.json", "initial.keras"
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes:
+        genotype: the network's architecture.
+        predicted_latency_ms: its latency by the table.
+        probabilities: softmax(α') by name, `cells` (K, 5, 8) and, with a fusion cell,
+            its groups of edges; empty for a random search.
+        history: figures of each epoch; empty for a random search.
+        results: all figures of the run, as in its `results.json`.
+        folder: the run's, for `initial_model` of a finetuning and for pictures.
+    """
+
+    genotype: Genotype
+    predicted_latency_ms: float
+    probabilities: dict[str, np.ndarray]
+    history: list[dict[str, Any]]
+    results: dict[str, Any]
+    folder: pathlib.Path
+
+
+@with_options(SearchOptions, "output_dir", "latency_table")
+def search(
+    table: LatencyTable | str | os.PathLike,
+    *,
+    output_dir: str | os.PathLike | None = None,
+    **options: Any,
+) -> SearchResult:
+    """Searches a network in the space of a latency table.
+
+    Args:
+        table: of `measure_latency`, or the path of one. Search space and `input_size`
+            are the table's unless they are given.
+        output_dir: folder of checkpoints, log, pictures and results, from which the
+            same call goes on after an interruption; else temporary.
+
+    Raises:
+        InputError: bad arguments, data or table; a loss that became NaN.
+
+    Example:
+        With `table` of `measure_latency`:
+
+        >>> import lgcnet_tf as lt
+        >>> result = lt.search(
+        ...     table, dataset="toy_streets", epochs=1, batch_size=64, ggm_width=4,
+        ...     validation_split="")
+        >>> result.genotype.skeleton == table.skeleton
+        True
+        >>> result.probabilities["cells"].shape
+        (2, 5, 8)
+    """
+    from lgcnet_tf.commands import search as command
+
+    folder = folder_for(output_dir)
+    if isinstance(table, LatencyTable):
+        path = keep(table, folder / LATENCY_TABLE)
+    else:
+        path, table = os.fspath(table), LatencyTable.load(table)
+    values = options_of_skeleton(table.skeleton) | _sizes(table.input_size)
+    values |= options | {"latency_table": path, "output_dir": str(folder)}
+    results = run_once(command.search, make_options(SearchOptions, values))
+    return _search_result(folder, results)
+
+
+def _sizes(input_size: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    """The input's size, and crops of the usual size that are not larger."""
+    crop = zip(TrainingOptions.crop_size, input_size, strict=True)
+    return {
+        "input_size": tuple(input_size),
+        "crop_size": tuple(min(usual, whole) for usual, whole in crop),
+    }
+
+
+def _search_result(folder: pathlib.Path, results: dict[str, Any]) -> SearchResult:
+    probabilities: dict[str, np.ndarray] = {}
+    if (folder / ALPHAS).is_file():
+        with np.load(folder / ALPHAS) as arrays:
+            probabilities = {name: arrays[name] for name in arrays.files}
+    trained = (folder / _HISTORY).is_file()
+    return SearchResult(
+        Genotype.load(folder / GENOTYPE),
+        results["predicted_latency_ms"],
+        probabilities,
+        read_json(folder / _HISTORY) if trained else [],
+        results,
+        folder,
+    )
+
+
+@with_options(FinetuneOptions, "output_dir", "model", "initial_model")
+def finetune(
+    genotype: Genotype | str | os.PathLike,
+    *,
+    initial_model: "SearchResult | Network | str | os.PathLike | None" = None,
+    output_dir: str | os.PathLike | None = None,
+    **options: Any,
+) -> "Network":
+    """Trains the network of a genotype.
+
+    Args:
+        genotype: of a search, the path of one, or a name of `list_models`.
+        initial_model: what to take weights from where they fit: a search's result, a
+            network, the path of either, or a name of `list_models`; else from scratch.
+        output_dir: folder of checkpoints, log, history and `model.keras`, from which
+            the same call goes on after an interruption; else temporary.
+
+    Returns:
+        The trained network at `input_size`, by default what the genotype was searched
+        at.
+
+    Raises:
+        InputError: bad arguments, data or genotype; a loss that became NaN.
+
+    Example:
+        With `result` of `search`:
+
+        >>> import lgcnet_tf as lt
+        >>> net = lt.finetune(
+        ...     result.genotype, initial_model=result, dataset="toy_streets",
+        ...     epochs=1, batch_size=64, validation_split="")
+        >>> net.input_size
+        (32, 64)
+    """
+    from lgcnet_tf.commands import finetune as command
+    from lgcnet_tf.model.zoo import load_genotype, load_network
+
+    folder = folder_for(output_dir)
+    if isinstance(genotype, Genotype):
+        path = keep(genotype, folder / GENOTYPE)
+    else:
+        path, genotype = os.fspath(genotype), load_genotype(genotype)
+    size = genotype.provenance.get("input_size")
+    values: dict[str, Any] = _sizes(size) if size else {}
+    if isinstance(initial_model, SearchResult):
+        values["initial_model"] = str(initial_model.folder)
+    elif initial_model is not None:
+        values["initial_model"] = as_file(initial_model, folder / _INITIAL)
+    values |= options | {"model": path, "output_dir": str(folder)}
+    run_once(command.finetune, make_options(FinetuneOptions, values))
+    return load_network(folder / MODEL)
