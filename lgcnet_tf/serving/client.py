@@ -23,6 +23,7 @@ from lgcnet_tf.serving.classes import (
     ServedClasses,
     read_classes,
 )
+from lgcnet_tf.serving.status import one_line
 
 # A server that is still loading its models may answer with these.
 _NOT_YET = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
@@ -186,7 +187,7 @@ class Client:
                     state = status.State.Name(one.state)
             time.sleep(min(0.1, max(left, 0.0)))
         raise InputError(
-            protos.one_line(
+            one_line(
                 f"{self.target}: model {self.model_name!r} is not ready after "
                 f"{timeout_s:g} s: {state}"
             )
@@ -231,7 +232,7 @@ class Client:
 
     def _error(self, error: grpc.RpcError) -> ServerError:
         text = f"{self.target}: {error.code().name}: {error.details()}"
-        return ServerError(protos.one_line(text), error.code())
+        return ServerError(one_line(text), error.code())
 
 
 def _tensors(infos) -> dict[str, dict[str, Any]]:
