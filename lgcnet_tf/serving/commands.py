@@ -21,6 +21,7 @@ from lgcnet_tf.run_folder import Lock, RunFolder
 from lgcnet_tf.serving.client import Client
 from lgcnet_tf.serving.export import export_saved_model
 from lgcnet_tf.serving.export_files import FORMATS, export_file, runtime_of
+from lgcnet_tf.serving.image_paths import image_files
 from lgcnet_tf.serving.limits import Limits
 from lgcnet_tf.serving.outputs import plan_outputs
 from lgcnet_tf.serving.predict_files import predict_files, served_info
@@ -268,9 +269,18 @@ class PredictOptions(RunOptions):
     )  # fmt: skip
     server: str = option("127.0.0.1:8500", "Address of the server.")
     name: str = option(MODEL_NAME, "Name under which the model is served.")
-    images: tuple[str, ...] = option((), "PNG or JPEG files, commas between.")
+    images: tuple[str, ...] = option(
+        (), "PNG or JPEG files, folders of them or patterns as 'street_*.jpg', commas "
+        "between."
+    )  # fmt: skip
     timeout_s: float = option(30.0, "Longest wait for an answer, in seconds.", above=0)
     wait_s: float = option(0.0, "Longest wait for the server to be ready, in seconds.")
+    ssl_ca: str = option(
+        "", "PEM file of who signed the server's certificate; no TLS without it."
+    )
+    ssl_certificate: str = option("", "PEM file that a server of mutual TLS wants.")
+    ssl_key: str = option("", "PEM file of its key.")
+    token_file: str = option("", "File of the bearer token that the server wants.")
 
 
 def predict(options: PredictOptions) -> dict[str, Any]:
@@ -289,17 +299,27 @@ def predict(options: PredictOptions) -> dict[str, Any]:
     dataset = dataset_info(options.dataset) if options.dataset else None
     if not options.images:
         raise InputError("--images is missing: PNG or JPEG files, commas between.")
-    if not any(pathlib.Path(image).exists() for image in options.images):
-        raise InputError(f"{', '.join(options.images)}: no such image file.")
-    plan_outputs(options.images, options.output_dir or None)  # before anything is
+    images = image_files(options.images)
+    if not any(pathlib.Path(image).exists() for image in images):
+        raise InputError(f"{', '.join(images)}: no such image file.")
+    plan_outputs(images, options.output_dir or None)  # before anything is
     folder = RunFolder(options, "predict") if options.output_dir else None
-    with Client(options.server, options.name, options.timeout_s) as client:
+    client = Client(
+        options.server,
+        options.name,
+        options.timeout_s,
+        ca=options.ssl_ca,
+        certificate=options.ssl_certificate,
+        key=options.ssl_key,
+        token=read_token(options.token_file) if options.token_file else "",
+    )
+    with client:
         if options.wait_s:
             client.wait_until_ready(options.wait_s)
         summary = predict_files(
             client,
             served_info(client, dataset),
-            options.images,
+            images,
             options.output_dir or None,
             failed=lambda message: print(message, file=sys.stderr, flush=True),
         )
@@ -309,7 +329,6 @@ def predict(options: PredictOptions) -> dict[str, Any]:
         print(f"{file['overlay']}: {shares}; {file['latency_ms']:.1f} ms")
     if failed := [one["file"] for one in summary["failed"]]:
         raise InputError(
-            f"{len(failed)} of {len(options.images)} images not segmented: "
-            f"{', '.join(failed)}."
+            f"{len(failed)} of {len(images)} images not segmented: {', '.join(failed)}."
         )
     return folder.finish(summary) if folder else summary

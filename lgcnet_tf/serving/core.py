@@ -92,7 +92,10 @@ class Core:
         if job.stopped():
             raise RequestError(Code.CANCELLED, "Nobody waits for it any more.")
         signature_name = request.model_spec.signature_name or DEFAULT_SIGNATURE
-        return servable, signature_name, servable.predict(request, job.stopped)
+        outputs = servable.predict(request, job.stopped)
+        batches = [one.tensor_shape.dim[:1] for one in request.inputs.values()]
+        self.metrics.saw_images(max((b[0].size for b in batches if b), default=1))
+        return servable, signature_name, outputs
 
     def find(self, request: Any) -> Servable:
         """The version that a request's `model_spec` names.

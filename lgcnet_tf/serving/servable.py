@@ -112,10 +112,12 @@ class Servable:
         if list(inputs) != [_IN_BATCHES.get(signature_name)]:
             return _run(signature, inputs, names)
         ((name, values),) = inputs.items()
+        if not len(values):
+            return {output: _empty(signature, output) for output in names}
         if signature_name == signatures.ENCODED_SIGNATURE:
             self._check_pictures(values)
         parts, step = [], self._limits.max_batch
-        for first in range(0, max(len(values), 1), step):
+        for first in range(0, len(values), step):
             if stopped():
                 raise RequestError(Code.CANCELLED, "Nobody waits for it any more.")
             part = {name: values[first : first + step]}
@@ -215,6 +217,12 @@ def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
         whole[(slice(first, first + len(part)), *where)] = part
         first += len(part)
     return whole
+
+
+def _empty(signature, output: str) -> np.ndarray:
+    """The output of no image at all; some kernels give it other channels."""
+    spec = signature.structured_outputs[output]
+    return np.zeros([n or 0 for n in spec.shape.as_list()], spec.dtype.as_numpy_dtype)
 
 
 def _output_names(output_filter: Sequence[str], signature) -> list[str]:

