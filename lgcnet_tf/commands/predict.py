@@ -9,7 +9,9 @@ from lgcnet_tf.config import RunOptions, option
 from lgcnet_tf.data import dataset_info
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.serving.image_paths import image_files
 from lgcnet_tf.serving.outputs import plan_outputs
+from lgcnet_tf.serving.security import read_token
 from lgcnet_tf.serving.settings import MODEL_NAME
 
 
@@ -31,11 +33,18 @@ class PredictOptions(RunOptions):
     name: str = option(MODEL_NAME, "Name under which the model is served.")
     images: tuple[str, ...] = option(
         (),
-        "PNG or JPEG files, commas between.",
+        "PNG or JPEG files, folders of them or patterns as 'street_*.jpg', commas "
+        "between.",
         needed="PNG or JPEG files, commas between.",
     )
     timeout_s: float = option(30.0, "Longest wait for an answer, in seconds.", above=0)
     wait_s: float = option(0.0, "Longest wait for the server to be ready, in seconds.")
+    ssl_ca: str = option(
+        "", "PEM file of who signed the server's certificate; no TLS without it."
+    )
+    ssl_certificate: str = option("", "PEM file that a server of mutual TLS wants.")
+    ssl_key: str = option("", "PEM file of its key.")
+    token_file: str = option("", "File of the bearer token that the server wants.")
 
 
 def predict(options: PredictOptions) -> dict[str, Any]:
@@ -57,17 +66,27 @@ def predict(options: PredictOptions) -> dict[str, Any]:
     dataset = dataset_info(options.dataset) if options.dataset else None
     if not options.images:
         raise InputError("--images is missing: PNG or JPEG files, commas between.")
-    if not any(pathlib.Path(image).exists() for image in options.images):
-        raise InputError(f"{', '.join(options.images)}: no such image file.")
-    plan_outputs(options.images, options.output_dir or None)  # before anything is
+    images = image_files(options.images)
+    if not any(pathlib.Path(image).exists() for image in images):
+        raise InputError(f"{', '.join(images)}: no such image file.")
+    plan_outputs(images, options.output_dir or None)  # before anything is
     folder = RunFolder(options, "predict") if options.output_dir else None
-    with Client(options.server, options.name, options.timeout_s) as client:
+    client = Client(
+        options.server,
+        options.name,
+        options.timeout_s,
+        ca=options.ssl_ca,
+        certificate=options.ssl_certificate,
+        key=options.ssl_key,
+        token=read_token(options.token_file) if options.token_file else "",
+    )
+    with client:
         if options.wait_s:
             client.wait_until_ready(options.wait_s)
         summary = predict_files(
             client,
             served_info(client, dataset),
-            options.images,
+            images,
             options.output_dir or None,
             failed=lambda message: print(message, file=sys.stderr, flush=True),
         )
@@ -77,7 +96,6 @@ def predict(options: PredictOptions) -> dict[str, Any]:
         print(f"{file['overlay']}: {shares}; {file['latency_ms']:.1f} ms")
     if failed := [one["file"] for one in summary["failed"]]:
         raise InputError(
-            f"{len(failed)} of {len(options.images)} images not segmented: "
-            f"{', '.join(failed)}."
+            f"{len(failed)} of {len(images)} images not segmented: {', '.join(failed)}."
         )
     return folder.finish(summary) if folder else summary

@@ -1,14 +1,18 @@
 """Serving an exported model."""
 
 import dataclasses
+import os
+import sys
+from collections.abc import Iterator
 
-from lgcnet_tf.config import Options, option
-from lgcnet_tf.errors import InputError
+from lgcnet_tf.config import option
+from lgcnet_tf.serving.limits import Limits
+from lgcnet_tf.serving.security import Tls, exposure, read_token
 from lgcnet_tf.serving.settings import MODEL_NAME
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ServeOptions(Options):
+class ServeOptions(Limits):
     """Options of the embedded server; it writes nothing."""
 
     TOPIC = "Server"
@@ -16,12 +20,50 @@ class ServeOptions(Options):
     model: str = option(
         "",
         "Folder of the exported versions.",
-        needed="the saved_model folder of an export.",
     )
     name: str = option(MODEL_NAME, "Name under which the model is served.")
+    model_config_file: str = option(
+        "", "Text proto of the models to serve, as TensorFlow Serving's, instead of "
+        "--model."
+    )  # fmt: skip
+    file_system_poll_wait_seconds: float = option(
+        1.0, "Seconds between two looks for new versions and for changes of "
+        "--model_config_file; 0 to load once.", minimum=0
+    )  # fmt: skip
     host: str = option("127.0.0.1", "Address to listen on.")
-    port: int = option(8500, "Port to listen on.")
-    max_message_mb: int = option(256, "Largest request and answer, in MiB.", minimum=1)
+    port: int = option(8500, "Port of gRPC.")
+    rest_api_port: int = option(0, "Port of REST and the metrics; 0 for none.")
+    enable_serialization_as_tensor_content: bool = option(
+        False, "Answer numbers as bytes instead of in typed fields."
+    )
+    ssl_certificate: str = option("", "PEM file of the certificate, for TLS.")
+    ssl_key: str = option("", "PEM file of its key.")
+    ssl_client_ca: str = option(
+        "", "PEM file of who signs the certificates that clients must then show."
+    )
+    token_file: str = option(
+        "", "File of the bearer token that clients must then send; health checks of "
+        "gRPC need none."
+    )  # fmt: skip
+    lame_duck_s: float = option(
+        0.0, "Seconds after SIGTERM for which requests are still answered, while health "
+        "checks say NOT_SERVING.", minimum=0
+    )  # fmt: skip
+    grace_s: float = option(
+        5.0, "Seconds that what is under way then has to end.", minimum=0
+    )
+
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
+        if bool(self.model) == bool(self.model_config_file):
+            yield (
+                "--model is missing: the saved_model folder of an export; or "
+                "--model_config_file, and not both."
+            )
+        if bool(self.ssl_certificate) != bool(self.ssl_key) or (
+            self.ssl_client_ca and not self.ssl_key
+        ):
+            yield "TLS needs --ssl_certificate and --ssl_key; --ssl_client_ca is for both."
 
 
 def serve(options: ServeOptions) -> None:
@@ -33,18 +75,30 @@ def serve(options: ServeOptions) -> None:
     from lgcnet_tf.serving.server import Server
 
     options.check()
-    if not options.model:
-        raise InputError("--model is missing: the saved_model folder of an export.")
+    tls = None
+    if options.ssl_key:
+        tls = Tls(options.ssl_certificate, options.ssl_key, options.ssl_client_ca)
+    token = read_token(options.token_file) if options.token_file else ""
     server = Server(
-        {options.name: options.model},
+        {options.name: options.model} if options.model else None,
         options.host,
         options.port,
-        options.max_message_mb,
+        options.rest_api_port or None,
+        model_config_file=options.model_config_file,
+        poll_wait_s=options.file_system_poll_wait_seconds,
+        as_content=options.enable_serialization_as_tensor_content,
+        tls=tls,
+        token=token,
+        **{one.name: getattr(options, one.name) for one in dataclasses.fields(Limits)},
     )
+    if warning := exposure(options.host, tls, token):
+        print(f"lgcnet-serve: {warning}", file=sys.stderr, flush=True)
     server.start()
+    served = ", ".join(f"{name} version {v}" for name, v in server.versions.items())
     print(
-        f"Serving {options.name} version {server.versions[options.name]} on "
-        f"{server.target}; SIGTERM or Ctrl-C ends it.",
-        flush=True,
+        f"Serving {served} on {server.target}; SIGTERM or Ctrl-C ends it.", flush=True
     )
-    server.serve_forever()
+    if not server.serve_forever(options.grace_s, options.lame_duck_s):
+        # What still computes is given up; ending in order would wait for it.
+        sys.stdout.flush()
+        os._exit(0)

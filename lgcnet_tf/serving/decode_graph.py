@@ -19,6 +19,7 @@ from lgcnet_tf.data.orientation import (
     SHORT,
     TRANSPOSED,
 )
+from lgcnet_tf.serving.picture_headers import MAX_SEGMENTS
 
 _BIT_DEPTH_PLACE = 24  # in a PNG's first chunk
 
@@ -133,7 +134,8 @@ def _jpeg_exif(data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         place = tf.where(is_fill, place + 1, tf.where(is_last, size, segment_end))
         return place, tf.where(found, first, _NONE), tf.where(found, last, _NONE)
 
-    return tf.while_loop(unfinished, step, (np.int64(2), _NONE, _NONE))[1:]
+    start = (np.int64(2), _NONE, _NONE)
+    return tf.while_loop(unfinished, step, start, maximum_iterations=MAX_SEGMENTS)[1:]
 
 
 def _png_exif(data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -150,8 +152,8 @@ def _png_exif(data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         start = tf.where(found, place + 8, _NONE)
         return last + 4, start, tf.where(found, tf.minimum(last, size), _NONE)
 
-    first = np.int64(len(PNG_SIGNATURE))
-    return tf.while_loop(unfinished, step, (first, _NONE, _NONE))[1:]
+    start = (np.int64(len(PNG_SIGNATURE)), _NONE, _NONE)
+    return tf.while_loop(unfinished, step, start, maximum_iterations=MAX_SEGMENTS)[1:]
 
 
 def _tiff_orientation(tiff: tf.Tensor) -> tf.Tensor:

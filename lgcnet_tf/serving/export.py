@@ -1,9 +1,13 @@
 """Writes a network as a SavedModel that TensorFlow Serving can load."""
 
+import contextlib
+import errno
+import fcntl
 import os
 import pathlib
 import shutil
 import tempfile
+import time
 from typing import Any
 
 import keras
@@ -22,9 +26,11 @@ from lgcnet_tf.serving.classes import (
     ServedClasses,
     classes_function,
 )
+from lgcnet_tf.serving.version_folders import version_folders
 from lgcnet_tf.serving.warmup import write_warmup
 
 INFO_FILE = "assets.extra/lgcnet.json"
+_YOUNG_S = 10.0  # a folder is locked within this time of being made
 _INFO_FORMAT_VERSION = 2  # 1 had no "fit"; its models stretch
 
 
@@ -100,10 +106,15 @@ def export_saved_model(
         base.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
         raise InputError(f"{base}: a file; a folder is needed.") from None
-    version = _free_version(base, version)
+    asked = version
+    version = _free_version(base, asked)
+    _remove_leftovers(base, version if asked else None)
     # A server that watches the folder takes only names that are integers.
     temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{version}-", dir=base))
+    alive = os.open(temporary, os.O_RDONLY)
     try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(alive, fcntl.LOCK_SH)
         model = str((metadata or {}).get("model", ""))
         classes = ServedClasses(info, size, fit, model)
         _write_graph(network, classes, scores, temporary)
@@ -113,25 +124,50 @@ def export_saved_model(
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o777 & ~mask)
-        try:
-            temporary.rename(base / str(version))
-        except OSError:
-            raise _exists(base, version) from None
+        return _publish(temporary, base, version, asked)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return base / str(version)
+        os.close(alive)
 
 
-def versions(base: str | os.PathLike) -> list[int]:
-    """Returns the integer-named folders under `base`, ascending."""
-    folder = pathlib.Path(base)
-    if not folder.is_dir():
-        return []
-    return sorted(
-        int(path.name)
-        for path in folder.iterdir()
-        if path.name.isascii() and path.name.isdecimal() and path.is_dir()
-    )
+def _publish(
+    temporary: pathlib.Path, base: pathlib.Path, version: int, asked: int | None
+) -> pathlib.Path:
+    """Gives a whole version its name: the next one where another export took it."""
+    while True:
+        try:
+            # Only an empty folder could be replaced, and a version is never empty.
+            return temporary.rename(base / str(version))
+        except OSError as error:
+            if asked or error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise _exists(base, version) from None
+            version = _free_version(base, None)
+
+
+def _remove_leftovers(base: pathlib.Path, wanted: int | None) -> None:
+    """Removes what exports left that were killed: nobody holds a lock on it.
+
+    Raises:
+        InputError: another export is writing the version `wanted`.
+    """
+    for path in base.glob(".*-*"):
+        number, _, _ = path.name[1:].partition("-")
+        if not number.isdecimal() or not path.is_dir():
+            continue
+        with contextlib.suppress(OSError):
+            folder = os.open(path, os.O_RDONLY)
+            try:
+                young = time.time() - path.stat().st_mtime < _YOUNG_S
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not young:  # else it may be about to be locked
+                    shutil.rmtree(path, ignore_errors=True)
+            except BlockingIOError:
+                if wanted == int(number):
+                    raise InputError(
+                        f"{base / number}: another export is writing this version."
+                    ) from None
+            finally:
+                os.close(folder)
 
 
 def load_info(folder: str | os.PathLike) -> tuple[DatasetInfo, dict[str, Any]]:
@@ -185,7 +221,7 @@ def info_values(
 
 
 def _free_version(base: pathlib.Path, version: int | None) -> int:
-    existing = versions(base)
+    existing = version_folders(base)
     if version is None:
         return max(existing, default=0) + 1
     if version < 1:

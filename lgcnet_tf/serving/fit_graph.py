@@ -68,10 +68,16 @@ def result_of(
     rows, columns = _plan(fit, size, input_size)
     row_piece, row = rows.back(tf.range(rows.side), tf.range(rows.count))
     column_piece, column = columns.back(tf.range(columns.side), tf.range(columns.count))
-    piece = row_piece[:, None] * columns.count + column_piece[None, :]
-    index = (piece * rows.piece + row[:, None]) * columns.piece + column[None, :]
+    # The pieces side by side, then its rows and columns: an index of each pixel
+    # would take eight times the mask's bytes.
     rest = results.shape[3:]
-    return tf.gather(tf.reshape(results, (-1, *rest)), index)
+    piece = (rows.piece, columns.piece)
+    pieces = tf.reshape(results, (rows.count, columns.count, *piece, *rest))
+    order = (0, 2, 1, 3, *range(4, 4 + len(rest)))
+    shape = (rows.count * rows.piece, columns.count * columns.piece, *rest)
+    whole = tf.reshape(tf.transpose(pieces, order), shape)
+    whole = tf.gather(whole, row_piece * rows.piece + row)
+    return tf.gather(whole, column_piece * columns.piece + column, axis=1)
 
 
 def _plan(fit, size, input_size):

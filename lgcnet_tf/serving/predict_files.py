@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import grpc
 import numpy as np
 from PIL import Image
 
@@ -15,8 +14,10 @@ from lgcnet_tf.data import DatasetInfo
 from lgcnet_tf.data.fit import mask_of
 from lgcnet_tf.data.images import decode_image, read_bytes
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.serving.client import Client, ServerError
+from lgcnet_tf.serving.client import Client
+from lgcnet_tf.serving.conversation import ServerError
 from lgcnet_tf.serving.outputs import plan_outputs, save_picture
+from lgcnet_tf.serving.status import Code
 
 
 def served_info(client: Client, dataset: DatasetInfo | None = None) -> DatasetInfo:
@@ -140,7 +141,7 @@ def _predict_file(
     try:
         mask = client.predict_encoded([encoded])[0]
     except ServerError as error:
-        if error.code is grpc.StatusCode.INVALID_ARGUMENT:
+        if error.code is Code.INVALID_ARGUMENT:
             raise _BadFile(f"{path}: {error}") from None
         raise
     latency_ms = (time.perf_counter() - start) * 1e3

@@ -1,58 +1,74 @@
-"""One loaded version of one model: checks a request and answers it."""
+"""One loaded version of one model: runs its signatures within limits."""
 
 import os
 import pathlib
 import re
+from collections.abc import Callable, Mapping, Sequence
 
-import grpc
+import numpy as np
 import tensorflow as tf
 from google.protobuf import message
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import predict_pb2
 
+from lgcnet_tf.data.info import VOID
+from lgcnet_tf.data.orientation import TRANSPOSED, orientation
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.model_files import check_loadable
-from lgcnet_tf.serving import protos
-from lgcnet_tf.serving.export import versions
-from lgcnet_tf.serving.protos import RequestError
+from lgcnet_tf.serving import signatures
+from lgcnet_tf.serving.export import INFO_FILE, load_info
+from lgcnet_tf.serving.limits import Limits
+from lgcnet_tf.serving.picture_headers import read_header
+from lgcnet_tf.serving.request_tensors import input_array
+from lgcnet_tf.serving.status import Code, RequestError, invalid, one_line
 from lgcnet_tf.serving.warmup import read_warmup
 
-_DEFAULT_SIGNATURE = "serving_default"
-_GRPC_CODES = {code.value[0]: code for code in grpc.StatusCode}
+DEFAULT_SIGNATURE = "serving_default"
+PREDICT_METHOD = "tensorflow/serving/predict"
+_METHODS = (
+    PREDICT_METHOD,
+    "tensorflow/serving/classify",
+    "tensorflow/serving/regress",
+)
+_IN_BATCHES = {
+    signatures.IMAGES_SIGNATURE: signatures.IMAGES_INPUT,
+    signatures.ENCODED_SIGNATURE: signatures.ENCODED_INPUT,
+}
 
 
 class Servable:
-    """The newest version under a model's base path.
+    """A version that is loaded and warm.
 
     Args:
         name: the name it is served under.
-        base_path: the folder with the integer version folders.
-        max_tensor_bytes: the largest input tensor accepted.
+        version: its number.
+        folder: its SavedModel.
+        limits: of the server.
 
     Attributes:
-        name: the name it is served under.
-        version: the version loaded.
+        name, version: as given.
         signature_defs: the SavedModel's `SignatureDef` messages by name.
 
     Raises:
-        InputError: the folder is missing or has no version, or the version is
-            no readable SavedModel, or its own warm-up requests fail.
+        InputError: it is no readable SavedModel, or its own warm-up requests fail.
     """
 
-    def __init__(self, name: str, base_path: str | os.PathLike, max_tensor_bytes: int):
-        self.name = name
-        self.version = _newest_version(base_path)
-        folder = pathlib.Path(base_path, str(self.version))
+    def __init__(
+        self, name: str, version: int, folder: str | os.PathLike, limits: Limits
+    ):
+        self.name, self.version = name, version
+        folder = pathlib.Path(folder)
         self.signature_defs = _read_signature_defs(folder)
-        self._max_tensor_bytes = max_tensor_bytes
+        self._limits = limits
+        self._smallest = _smallest_canvas(folder)
         check_loadable(folder)
         try:
             # The loaded object owns the variables: signatures alone would
             # let them be collected.
             self._loaded = tf.saved_model.load(str(folder))
-        except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
+        except Exception as error:  # a damaged file may raise anything
             raise InputError(
-                f"{folder}: cannot load: {protos.one_line(str(error))}"
+                f"{folder}: cannot load: {one_line(str(error)) or type(error).__name__}"
             ) from None
         for request in read_warmup(folder):
             try:
@@ -63,83 +79,164 @@ class Servable:
                 ) from None
 
     def predict(
-        self, request: predict_pb2.PredictRequest
-    ) -> predict_pb2.PredictResponse:
-        """Runs a signature.
+        self,
+        request: predict_pb2.PredictRequest,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> dict[str, np.ndarray]:
+        """Runs the signature that a request names.
+
+        Args:
+            request: its `inputs`, `output_filter` and signature count.
+            stopped: asked between batches whether anyone still waits.
+
+        Returns:
+            Arrays by output name, as many as were asked for.
 
         Raises:
-            RequestError: with the status to answer.
+            RequestError: with the status to answer; CANCELLED where `stopped`.
         """
-        signature_name = request.model_spec.signature_name or _DEFAULT_SIGNATURE
-        signature = self._loaded.signatures.get(signature_name)
-        if signature is None:
-            raise RequestError(
-                grpc.StatusCode.INVALID_ARGUMENT,
-                f"{self.name} has no signature {signature_name!r}; it has "
-                f"{', '.join(sorted(self._loaded.signatures))}.",
-            )
-        inputs = self._inputs(request, signature)
-        names = self._output_names(request, signature)
-        try:
-            outputs = signature(**inputs)
-        except tf.errors.OpError as error:
-            raise RequestError(
-                _GRPC_CODES.get(error.error_code, grpc.StatusCode.INTERNAL),
-                _reason(error),
-            ) from None
-        response = predict_pb2.PredictResponse()
-        response.model_spec.name = self.name
-        response.model_spec.version.value = self.version
-        response.model_spec.signature_name = signature_name
-        for name in names:
-            response.outputs[name].CopyFrom(tf.make_tensor_proto(outputs[name].numpy()))
-        return response
-
-    def _inputs(self, request, signature) -> dict[str, tf.Tensor]:
+        signature_name = request.model_spec.signature_name or DEFAULT_SIGNATURE
+        self.check_signature(signature_name)
+        signature = self._loaded.signatures[signature_name]
         specs = signature.structured_input_signature[1]
         if set(request.inputs) != set(specs):
-            raise RequestError(
-                grpc.StatusCode.INVALID_ARGUMENT,
+            raise invalid(
                 f"The inputs must be {sorted(specs)}. "
-                f"Received: {sorted(request.inputs)}.",
+                f"Received: {sorted(request.inputs)}."
             )
-        return {
-            name: tf.constant(
-                protos.input_array(
-                    name, request.inputs[name], spec, self._max_tensor_bytes
-                ),
-                spec.dtype,
-            )
+        names = _output_names(request.output_filter, signature)
+        inputs = {
+            name: input_array(name, request.inputs[name], spec, self._limits)
             for name, spec in specs.items()
         }
+        if list(inputs) != [_IN_BATCHES.get(signature_name)]:
+            return _run(signature, inputs, names)
+        ((name, values),) = inputs.items()
+        if not len(values):
+            return {output: _empty(signature, output) for output in names}
+        if signature_name == signatures.ENCODED_SIGNATURE:
+            self._check_pictures(values)
+        parts, step = [], self._limits.max_batch
+        for first in range(0, len(values), step):
+            if stopped():
+                raise RequestError(Code.CANCELLED, "Nobody waits for it any more.")
+            part = {name: values[first : first + step]}
+            try:
+                parts.append(_run(signature, part, names))
+            except RequestError as error:
+                if signature_name != signatures.ENCODED_SIGNATURE:
+                    raise
+                raise _naming(signature, name, values, first, step, error) from None
+        return {output: _joined([part[output] for part in parts]) for output in names}
 
-    def _output_names(self, request, signature) -> list[str]:
-        known = sorted(signature.structured_outputs)
-        unknown = sorted(set(request.output_filter) - set(known))
-        if unknown:
+    def check_signature(self, signature_name: str) -> None:
+        """Refuses a signature that Predict cannot run.
+
+        Raises:
+            RequestError: as TensorFlow Serving, FAILED_PRECONDITION where it is
+                unknown and INTERNAL where it is none of a known method, as
+                `__saved_model_init_op`.
+        """
+        if signature_name not in self.signature_defs:
             raise RequestError(
-                grpc.StatusCode.INVALID_ARGUMENT,
-                f"output_filter: no output {unknown}; there are {known}.",
+                Code.FAILED_PRECONDITION,
+                f"Serving signature key {one_line(signature_name)[:200]!r} not found; "
+                f"{self.name} has {', '.join(sorted(self._loaded.signatures))}.",
             )
-        return sorted(set(request.output_filter)) or known
+        method = self.signature_defs[signature_name].method_name
+        if method not in _METHODS or signature_name not in self._loaded.signatures:
+            raise RequestError(
+                Code.INTERNAL,
+                "Expected prediction signature method_name to be one of "
+                f"{{{', '.join(_METHODS)}}}. Was: {method}",
+            )
+
+    def _check_pictures(self, files: np.ndarray) -> None:
+        """Refuses what is no picture and what would decode to too many pixels."""
+        height = width = cost = 0
+        for index, data in enumerate(files):
+            try:
+                header = read_header(data)
+            except ValueError as error:
+                raise _bad_picture(index, len(files), str(error)) from None
+            sides = header.height, header.width
+            if orientation(data) in TRANSPOSED:
+                sides = sides[::-1]
+            sides = tuple(map(max, sides, self._smallest))
+            height, width = max(height, sides[0]), max(width, sides[1])
+            cost += header.cost
+            if max((index + 1) * height * width, cost) > self._limits.max_pixels:
+                raise _bad_picture(
+                    index,
+                    len(files),
+                    f"with {header.width}x{header.height} pixels of {header.bits} "
+                    f"bits there are more than the {self._limits.max_pixels} that a "
+                    "request may have (--max_megapixels)",
+                )
 
 
-def _newest_version(base_path: str | os.PathLike) -> int:
-    base = pathlib.Path(base_path)
-    if not base.is_dir():
-        raise InputError(f"{base}: no such model folder.")
-    existing = versions(base)
-    if existing:
-        return existing[-1]
-    if (base / "saved_model.pb").exists():
-        raise InputError(
-            f"{base}: a SavedModel; give the folder that holds its integer "
-            "version folder."
+def _run(signature, inputs: Mapping, names: Sequence[str]) -> dict[str, np.ndarray]:
+    specs = signature.structured_input_signature[1]
+    try:
+        outputs = signature(
+            **{
+                name: tf.constant(one, specs[name].dtype)
+                for name, one in inputs.items()
+            }
         )
-    raise InputError(
-        f"{base}: no version in this model folder; an export writes an integer "
-        "folder such as 1/."
-    )
+        return {name: outputs[name].numpy() for name in names}
+    except tf.errors.OpError as error:
+        raise RequestError(_code(error.error_code), _reason(error)) from None
+
+
+def _naming(signature, name, values, first, step, error) -> RequestError:
+    """The error of the picture that is at fault, found by running one by one."""
+    for index in range(first, min(first + step, len(values))):
+        try:
+            _run(signature, {name: values[index : index + 1]}, ())
+        except RequestError as one:
+            return _bad_picture(index, len(values), one.message, one.code)
+    return error
+
+
+def _bad_picture(index, count, reason, code=Code.INVALID_ARGUMENT) -> RequestError:
+    where = f"Picture {index + 1} of {count}: " if count > 1 else ""
+    return RequestError(code, f"{where}{reason}")
+
+
+def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Batches one behind the other, filled up to the largest as the graph does."""
+    if len(parts) == 1:
+        return parts[0]
+    rest = np.max([part.shape[1:] for part in parts], axis=0)
+    fill = VOID if parts[0].dtype == np.uint8 else 0
+    whole = np.full((sum(map(len, parts)), *rest), fill, parts[0].dtype)
+    first = 0
+    for part in parts:
+        where = tuple(slice(0, n) for n in part.shape[1:])
+        whole[(slice(first, first + len(part)), *where)] = part
+        first += len(part)
+    return whole
+
+
+def _empty(signature, output: str) -> np.ndarray:
+    """The output of no image at all; some kernels give it other channels."""
+    spec = signature.structured_outputs[output]
+    return np.zeros([n or 0 for n in spec.shape.as_list()], spec.dtype.as_numpy_dtype)
+
+
+def _output_names(output_filter: Sequence[str], signature) -> list[str]:
+    known = sorted(signature.structured_outputs)
+    asked: list[str] = []
+    for name in output_filter:
+        if name not in known:
+            raise invalid(
+                f"output_filter: no output [{one_line(name)[:200]!r}]; there are {known}."
+            )
+        if name in asked:
+            raise invalid(f"duplicate output tensor alias: {name}")
+        asked.append(name)
+    return asked or known
 
 
 def _read_signature_defs(
@@ -155,9 +252,22 @@ def _read_signature_defs(
         raise InputError(f"{path}: no SavedModel: {error}") from None
 
 
+def _smallest_canvas(folder: pathlib.Path) -> tuple[int, int]:
+    """What a picture's height and width grow to at least: a tile's, if it is tiled."""
+    if (folder / INFO_FILE).is_file():
+        values = load_info(folder)[1]
+        if values.get("fit") == "tile":
+            return tuple(values["input_size"])
+    return 1, 1
+
+
+def _code(number: int) -> Code:
+    return Code(number) if number in Code._value2member_map_ else Code.INTERNAL
+
+
 def _reason(error: tf.errors.OpError) -> str:
     """Takes the sentence that says what is wrong out of a graph's error."""
     text = re.sub(r"\{\{function_node [^}]*\}\}", "", error.message)
     text = re.sub(r"\[\[.*?\]\]|\[Op:[^\]]*\]", "", text, flags=re.DOTALL)
     text = text.rpartition("<stack traces unavailable>")[2]
-    return protos.one_line(text) or type(error).__name__
+    return one_line(text) or type(error).__name__

@@ -99,7 +99,8 @@ def _one_by_one(segment, pieces, scores):
 
 def _own_sizes(results, splits, sizes, input_size, fit):
     """Each picture's result from its pieces', filled up to the largest's size."""
-    largest = tf.reduce_max(sizes, axis=0)
+    # Of no picture at all it is 0.
+    largest = tf.reduce_max(tf.pad(sizes, [[0, 1], [0, 0]]), axis=0)
     beyond = tf.constant(VOID if results.dtype == tf.uint8 else 0, results.dtype)
     rest = results.shape[3:]
 

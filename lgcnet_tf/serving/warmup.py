@@ -18,6 +18,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.serving import protos, signatures
 from lgcnet_tf.serving.classes import CLASSES_SIGNATURE, QUERY_INPUT
+from lgcnet_tf.serving.status import one_line
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 
@@ -69,5 +70,5 @@ def read_warmup(folder: str | os.PathLike) -> Iterator[predict_pb2.PredictReques
                 yield log.predict_log.request
     except (tf.errors.OpError, message.DecodeError) as error:
         raise InputError(
-            f"{path}: damaged warm-up requests: {protos.one_line(str(error))}"
+            f"{path}: damaged warm-up requests: {one_line(str(error))}"
         ) from None

@@ -1,5 +1,7 @@
 """The client against a server in this process and one in its own."""
 
+import asyncio
+import concurrent.futures
 import pathlib
 import re
 import shutil
@@ -9,11 +11,15 @@ import subprocess
 import sys
 import time
 
+import grpc
 import numpy as np
 import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2
 
 import lgcnet_tf
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.serving.async_client import AsyncClient
 from lgcnet_tf.serving.client import Client
 
 _ROOT = pathlib.Path(lgcnet_tf.__file__).parents[1]
@@ -124,6 +130,54 @@ def test_killed_server_is_unavailable_in_one_line(process, images, live_mask):
         with pytest.raises(InputError, match="UNAVAILABLE") as caught:
             client.predict(images)
         assert "\n" not in str(caught.value)
+
+
+def test_an_unavailable_server_is_asked_again_within_the_deadline(images):
+    """The first two calls are refused; the third one gets the answer."""
+    seen = []
+
+    def answer(request, context):
+        seen.append(request)
+        if len(seen) < 3:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "not yet")
+        response = predict_pb2.PredictResponse()
+        response.outputs["mask"].CopyFrom(tf.make_tensor_proto(np.uint8([[[4]]])))
+        return response.SerializeToString()
+
+    handlers = {"Predict": grpc.unary_unary_rpc_method_handler(answer)}
+    service = "tensorflow.serving.PredictionService"
+    stub = grpc.server(concurrent.futures.ThreadPoolExecutor(1))
+    stub.add_generic_rpc_handlers(
+        [grpc.method_handlers_generic_handler(service, handlers)]
+    )
+    port = stub.add_insecure_port("127.0.0.1:0")
+    stub.start()
+    try:
+        with Client(f"127.0.0.1:{port}", "lgcnet", timeout_s=30) as client:
+            assert client.predict(images).tolist() == [[[4]]]
+    finally:
+        stub.stop(0).wait()
+    assert len(seen) == 3
+
+
+def test_the_asyncio_client_answers_alike(server, images, live_mask, encode):
+    async def ask():
+        async with AsyncClient(server.target, "lgcnet", timeout_s=20) as client:
+            assert await client.wait_until_ready(20) == 1
+            masks = await asyncio.gather(*[client.predict(images) for _ in range(3)])
+            for mask in masks:
+                np.testing.assert_array_equal(mask, live_mask(images))
+            files = [encode(image, "PNG") for image in images]
+            (first, _) = await client.predict_encoded(files)
+            np.testing.assert_array_equal(first, live_mask(images)[0])
+            assert (await client.classes()).info.class_names[0] == "road"
+            with pytest.raises(InputError, match="INVALID_ARGUMENT: .* not a PNG"):
+                await client.predict_encoded([b"no image"])
+        async with AsyncClient(server.target, "other", timeout_s=20) as client:
+            with pytest.raises(InputError, match="NOT_FOUND"):
+                await client.wait_until_ready(20)
+
+    asyncio.run(ask())
 
 
 def test_sigterm_stops_the_server_gracefully(process, images):

@@ -1,6 +1,8 @@
 """The SavedModel, read back, against the live network."""
 
+import fcntl
 import io
+import os
 import shutil
 
 import keras
@@ -15,10 +17,13 @@ from lgcnet_tf.data.geometry import FITS
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation import predict_samples
 from lgcnet_tf.evaluation.models import load_model
+from lgcnet_tf.serving import export as export_module
 from lgcnet_tf.serving import warmup
 from lgcnet_tf.serving.classes import read_classes
-from lgcnet_tf.serving.export import export_saved_model, load_info, versions
+from lgcnet_tf.serving.export import export_saved_model, load_info
+from lgcnet_tf.serving.limits import Limits
 from lgcnet_tf.serving.servable import Servable
+from lgcnet_tf.serving.version_folders import version_folders
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +132,7 @@ def test_a_model_in_a_folder_that_cannot_be_loaded_from_is_one_line(
     base_path, tmp_path
 ):
     shutil.copytree(base_path, tmp_path / "a[1]")
-    for load in (lambda path: Servable("m", path, 1), load_model):
+    for load in (lambda path: Servable("m", 1, f"{path}/1", Limits()), load_model):
         with pytest.raises(InputError, match="from a path with"):
             load(str(tmp_path / "a[1]"))
 
@@ -181,12 +186,41 @@ def test_a_subclassed_network_is_exported_by_its_attributes(
 def test_versions_count_up_and_are_never_overwritten(network, info, tmp_path):
     assert export_saved_model(network, tmp_path, info, version=9).name == "9"
     assert export_saved_model(network, tmp_path, info).name == "10"
-    assert versions(tmp_path) == [9, 10]
+    assert list(version_folders(tmp_path)) == [9, 10]
     with pytest.raises(InputError, match="9: this version already exists"):
         export_saved_model(network, tmp_path, info, version=9)
     with pytest.raises(InputError, match="at least 1"):
         export_saved_model(network, tmp_path, info, version=0)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["10", "9"]
+
+
+def test_what_a_killed_export_left_is_removed_and_a_living_one_is_not(
+    network, info, tmp_path
+):
+    killed, living, other = (tmp_path / n for n in (".1-dead", ".2-alive", ".git-x"))
+    for folder in (killed, living, other):
+        folder.mkdir()
+        os.utime(folder, (0, 0))
+    held = os.open(living, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_SH)
+    try:
+        with pytest.raises(InputError, match="2: another export is writing this"):
+            export_saved_model(network, tmp_path, info, version=2)
+    finally:
+        os.close(held)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {".2-alive", ".git-x"}
+
+
+def test_the_loser_of_two_exports_gets_the_next_version(
+    network, info, tmp_path, monkeypatch
+):
+    def write_graph(*_):
+        (tmp_path / "1/variables").mkdir(parents=True, exist_ok=True)  # the other one
+
+    monkeypatch.setattr(export_module, "_write_graph", write_graph)
+    assert export_saved_model(network, tmp_path, info).name == "2"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "2"]
 
 
 def test_a_failed_export_leaves_nothing(network, info, tmp_path):
