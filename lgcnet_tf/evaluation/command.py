@@ -7,6 +7,13 @@ from lgcnet_tf.config import DataOptions, Size, option
 from lgcnet_tf.data import Samples, divide, load_samples, split_inputs
 from lgcnet_tf.data.geometry import FITS
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.evaluation.augmented import (
+    AugmentedOptions,
+    augmented_figures,
+    augmented_text,
+    check_augmentable,
+    evaluate_augmented,
+)
 from lgcnet_tf.evaluation.cityscapes import write_submission
 from lgcnet_tf.evaluation.evaluate import evaluate
 from lgcnet_tf.evaluation.examples import write_examples
@@ -27,7 +34,7 @@ MODELS_OWN = "own"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class EvaluateOptions(DataOptions, RuntimeOptions):
+class EvaluateOptions(AugmentedOptions, DataOptions, RuntimeOptions):
     """Options of an evaluation."""
 
     split: str = option(
@@ -61,9 +68,10 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
     Returns:
         What `results.json` holds: `miou` and `per_class_iou` (fractions) of the
         masks of the very model that is timed, `params`, `macs`, `latency_ms`,
-        `fps`, `predicted_latency_ms`; under `measured_on` runtime, precision,
-        calibration and batch size of `accuracy` and of `latency`, and under
-        `predicted_by` the table of the prediction. `trained_on_these_images` is null
+        `fps`, `predicted_latency_ms`; with flip or scales `miou_augmented`,
+        `per_class_iou_augmented` and `augmented_by`, by Keras in float32; under
+        `measured_on` runtime, precision, calibration and batch size of `accuracy` and
+        of `latency`, and under `predicted_by` the table of the prediction. `trained_on_these_images` is null
         where the model does not say. A genotype's network has random weights: its
         accuracy is null and `weights` says so.
 
@@ -93,6 +101,7 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
             f"--submission: {options.model} is a genotype, without weights."
         )
     model.check_classes(samples.info)
+    check_augmentable(model, options)
     fit = model.fit if options.fit == MODELS_OWN else options.fit
     runtime.images.fit = fit
     segment = model.compile(runtime)
@@ -119,6 +128,15 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
             "is not measured.",
             options.model,
         )
+    augmented = evaluate_augmented(model, samples, options, options.batch_size, fit)
+    if augmented:
+        folder.log.info(
+            "mIoU %.1f %% with %s, %.1f %% without; latency and fps are the plain "
+            "network's",
+            100 * augmented.miou,
+            augmented_text(options),
+            100 * accuracy["miou"],
+        )
     entry = measure({"network": segment}, options.repeats)["network"]
     by_accuracy = _measured_on(options, model, segments, options.batch_size)
     return folder.finish(
@@ -131,6 +149,7 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
             "weights": "trained" if model.trained else "random",
             "fit": fit,
             **accuracy,
+            **augmented_figures(augmented, options),
             "trained_on_these_images": known,
             "params": model.params,
             "macs": model.macs,

@@ -68,7 +68,9 @@ KINDS = pytest.mark.parametrize("kind, one", [(LovaszSoftmax, lovasz), (Dice, di
 def test_against_float64(kind, one, batch):
     labels, logits = batch
     expected = [one(*image) for image in zip(labels, logits)]
-    found = kind().call(labels.astype("int32"), ops.convert_to_tensor(logits, "float32"))
+    found = kind().call(
+        labels.astype("int32"), ops.convert_to_tensor(logits, "float32")
+    )
     np.testing.assert_allclose(found, expected, rtol=2e-5)
     mean = float(kind()(labels.astype("int32"), logits.astype("float32")))
     assert mean == pytest.approx(np.mean(expected), rel=2e-5)
