@@ -86,7 +86,7 @@ class SupervisedNetwork(keras.Model):
         maps = self.network.cell_outputs(images, training=True)
         size = tuple(images.shape[1:3])
         pairs = zip(self.cells, self.heads)
-        auxiliary = [head(maps[cell], size, training=True) for cell, head in pairs]
+        auxiliary = [head(maps[cell], size=size, training=True) for cell, head in pairs]
         return [self.network.classify(maps, training=True), *auxiliary]
 
     def compute_loss(
