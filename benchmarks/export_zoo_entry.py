@@ -66,7 +66,7 @@ def training_of(runs, data_dir):
 
 def accuracy(network, samples, groups, training):
     """The `Accuracy` of a network, deployed."""
-    from lgcnet_tf.evaluation import evaluate, mask_function
+    from lgcnet_tf.evaluation.evaluate import evaluate, mask_function
     from lgcnet_tf.model.cards import Accuracy
     from lgcnet_tf.model.deploy import deploy
 

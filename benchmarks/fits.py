@@ -48,7 +48,8 @@ def main():
 
     from lgcnet_tf.data import load_samples
     from lgcnet_tf.data.geometry import DEFAULT_FIT, FITS
-    from lgcnet_tf.evaluation import ConfusionMatrix, predict_samples
+    from lgcnet_tf.evaluation.evaluate import predict_samples
+    from lgcnet_tf.evaluation.metrics import ConfusionMatrix
     from lgcnet_tf.evaluation.models import load_model
 
     parser = argparse.ArgumentParser(description=__doc__)

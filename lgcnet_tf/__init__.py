@@ -16,6 +16,8 @@ are provisional.
 import importlib
 import typing
 
+from lgcnet_tf.cpu import use_onednn as _use_onednn
+
 if typing.TYPE_CHECKING:
     from lgcnet_tf.api.models import list_models, load, load_dataset
     from lgcnet_tf.api.tables import measure_latency
@@ -31,6 +33,8 @@ if typing.TYPE_CHECKING:
     from lgcnet_tf.space.skeleton import Skeleton
 
 __version__ = "0.1.0"
+
+_use_onednn()  # before anything of the package imports TensorFlow
 
 _MODULES = {
     "Client": "serving.client",

@@ -15,6 +15,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "lgcnet_tf"
 
 ORDER = (
+    "cpu",
     "errors",
     "interruption",
     "files",

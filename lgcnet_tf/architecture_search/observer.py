@@ -10,7 +10,7 @@ import numpy as np
 from lgcnet_tf.architecture_search.architecture import Architecture
 from lgcnet_tf.architecture_search.search_model import SearchModel
 from lgcnet_tf.data import Samples
-from lgcnet_tf.evaluation import mask_function
+from lgcnet_tf.evaluation.evaluate import mask_function
 from lgcnet_tf.figures import (
     alpha_heatmap,
     draw_fusion_cell,

@@ -7,6 +7,7 @@ from lgcnet_tf.config import DataOptions, Size, option
 from lgcnet_tf.data import Samples, divide, load_samples, split_inputs
 from lgcnet_tf.data.geometry import FITS
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.evaluation.augmented_options import AugmentedOptions
 from lgcnet_tf.latency.options import RuntimeOptions
 from lgcnet_tf.latency.settings import REPEATS
 from lgcnet_tf.latency.table import LatencyTable
@@ -21,7 +22,7 @@ MODELS_OWN = "own"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class EvaluateOptions(DataOptions, RuntimeOptions):
+class EvaluateOptions(AugmentedOptions, DataOptions, RuntimeOptions):
     """Options of an evaluation."""
 
     TOPIC = "Evaluation"
@@ -59,15 +60,22 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
     Returns:
         What `results.json` holds: `miou` and `per_class_iou` (fractions) of the
         masks of the very model that is timed, `params`, `macs`, `latency_ms`,
-        `fps`, `predicted_latency_ms`; under `measured_on` runtime, precision,
-        calibration and batch size of `accuracy` and of `latency`, and under
-        `predicted_by` the table of the prediction. `trained_on_these_images` is null
+        `fps`, `predicted_latency_ms`; with flip or scales `miou_augmented`,
+        `per_class_iou_augmented` and `augmented_by`, by Keras in float32; under
+        `measured_on` runtime, precision, calibration and batch size of `accuracy` and
+        of `latency`, and under `predicted_by` the table of the prediction. `trained_on_these_images` is null
         where the model does not say. A genotype's network has random weights: its
         accuracy is null and `weights` says so.
 
     Raises:
         InputError: bad options, data or model.
     """
+    from lgcnet_tf.evaluation.augmented import (
+        augmented_figures,
+        augmented_text,
+        check_augmentable,
+        evaluate_augmented,
+    )
     from lgcnet_tf.evaluation.model_files import MaskOfCompiled
     from lgcnet_tf.evaluation.models import load_model
     from lgcnet_tf.latency.measure import measure
@@ -95,6 +103,7 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
             f"--submission: {options.model} is a genotype, without weights."
         )
     model.check_classes(samples.info)
+    check_augmentable(model, options)
     fit = model.fit if options.fit == MODELS_OWN else options.fit
     runtime.images.fit = fit
     segment = model.compile(runtime)
@@ -121,6 +130,15 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
             "is not measured.",
             options.model,
         )
+    augmented = evaluate_augmented(model, samples, options, options.batch_size, fit)
+    if augmented:
+        folder.log.info(
+            "mIoU %.1f %% with %s, %.1f %% without; latency and fps are the plain "
+            "network's",
+            100 * augmented.miou,
+            augmented_text(options),
+            100 * accuracy["miou"],
+        )
     entry = measure({"network": segment}, options.repeats)["network"]
     by_accuracy = _measured_on(options, model, segments, options.batch_size)
     return folder.finish(
@@ -134,6 +152,7 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
             "weights": "trained" if model.trained else "random",
             "fit": fit,
             **accuracy,
+            **augmented_figures(augmented, options),
             "trained_on_these_images": known,
             "params": model.params,
             "macs": model.macs,

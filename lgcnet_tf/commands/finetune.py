@@ -10,13 +10,14 @@ from lgcnet_tf.data.class_weights import class_weights
 from lgcnet_tf.files import atomic_write
 from lgcnet_tf.run_folder import MODEL, Inputs, RunFolder, input_file
 from lgcnet_tf.training.inputs import training_inputs
-from lgcnet_tf.training.options import TrainingOptions
+from lgcnet_tf.training.options import AverageOptions
+from lgcnet_tf.training.recipe_options import RecipeOptions
 from lgcnet_tf.training.settings import OPTIMIZERS, SCHEDULES
-from lgcnet_tf.training.workers import last_words, this_worker, watch
+from lgcnet_tf.training.workers import last_words, watch
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FinetuneOptions(TrainingOptions):
+class FinetuneOptions(AverageOptions, RecipeOptions):
     """Options of a training run; the defaults are the paper's."""
 
     TOPIC = "Training"
@@ -49,12 +50,6 @@ class FinetuneOptions(TrainingOptions):
     l2: float = option(
         5e-4, "Decay of the weights: coupled L2, with adamw decoupled.", minimum=0
     )
-    ema: float = option(
-        0.0,
-        "Decay a step of the moving average of the weights, which is what is "
-        "validated and saved, such as 0.999; 0 for none.",
-        minimum=0,
-    )
     hardest: float = option(
         0.25, "Share of an image's pixels in the loss; 1 for all.", above=0
     )
@@ -63,8 +58,6 @@ class FinetuneOptions(TrainingOptions):
         yield from super().problems()
         if self.hardest > 1.0:
             yield f"--hardest must be at most 1. Received: {self.hardest}"
-        if self.ema >= 1.0:
-            yield f"--ema must be below 1. Received: {self.ema}"
 
 
 @watch()
@@ -78,33 +71,23 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         InputError: bad options, data or genotype; a loss that became NaN.
         WorkerLost: another machine of a distributed training is gone.
     """
-    import keras
-
     from lgcnet_tf.model.network import Network, at_size
-    from lgcnet_tf.model.precision import precision
     from lgcnet_tf.model.zoo import load_genotype
-    from lgcnet_tf.training.average import WeightAverage
     from lgcnet_tf.training.data import (
         LEFT_OUT_MIOU,
         earlier_training,
         load_training_data,
         with_training,
     )
-    from lgcnet_tf.training.determinism import make_deterministic
     from lgcnet_tf.training.fit import compile_for_segmentation, fit
-    from lgcnet_tf.training.graphs import prepare_graphs
+    from lgcnet_tf.training.growing_crops import GrowingCrops
     from lgcnet_tf.training.initial import report_start, start_from
-    from lgcnet_tf.training.losses import CrossEntropy
-    from lgcnet_tf.training.optimizers import make_optimizer
-    from lgcnet_tf.training.schedules import make_schedule
-    from lgcnet_tf.training.strategy import make_strategy
+    from lgcnet_tf.training.recipe import augmentation, segmentation_loss, supervised
+    from lgcnet_tf.training.setup import averaged, begin, optimizer_for
     from lgcnet_tf.training.validation import Validation
 
-    options.check()
-    if options.deterministic:
-        make_deterministic()
-    prepare_graphs(wide=False)
-    strategy, worker = make_strategy(options.devices, options.batch_size), this_worker()
+    setup = begin(options)
+    strategy, worker = setup.strategy, setup.worker
     data = load_training_data(options)
     samples = data.samples
     samples.check()
@@ -121,41 +104,39 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
     genotype = dataclasses.replace(genotype, classes=samples.info)
     steps = steps_per_epoch(samples, options.batch_size)
     weights = class_weights(samples, options.class_weights, options.class_weights_c)
-    with strategy.scope():
-        keras.utils.set_random_seed(options.seed)
-        with precision(options.mixed_precision):
-            network = Network(
-                genotype.skeleton, options.crop_size, genotype, remat=options.remat
-            )
-        initial = options.initial_model and start_from(network, options.initial_model)
-        rate = make_schedule(
-            options.schedule,
-            options.lr,
-            options.epochs * steps,
-            round(options.warmup_epochs * steps),
-            options.lr_power,
+    crops, info = options.crops(), samples.info
+    added, notes = augmentation(options, samples)
+    with setup.building(options):
+        network = Network(
+            genotype.skeleton, crops.sizes[0], genotype, remat=options.remat
         )
+        model = supervised(network, options, info.void_label)
+    with strategy.scope():
+        initial = options.initial_model and start_from(network, options.initial_model)
         compile_for_segmentation(
-            network,
-            make_optimizer(options.optimizer, rate, options.l2, options.clip_norm),
-            CrossEntropy(samples.info.void_label, options.hardest, weights),
+            model,
+            optimizer_for(
+                options, steps, options.schedule, options.l2, options.lr_power
+            ),
+            segmentation_loss(options, info.void_label, options.hardest, weights),
             classes,
         )
-        average = WeightAverage(network, options.ema, strategy) if options.ema else None
-    get_weights = average.get_weights if average else network.get_weights
+    callbacks, get_weights = averaged(network, options.ema, strategy)
     inputs = training_inputs(options) | _model_inputs(options)
     folder = RunFolder(options, "finetune", worker.index, inputs)
     if initial:
         report_start(initial, options.initial_model, folder)
-    for note in data.notes:
+    for note in (*data.notes, *notes):
         folder.log.info("%s", note)
     history = fit(
-        network,
+        model,
         samples,
         folder,
         options,
         strategy=strategy,
-        callbacks=[average] if average else [],
+        callbacks=[GrowingCrops(network, crops, options.epochs), *callbacks],
+        crops=crops,
+        augmentation=added,
         on_epoch_end=Validation(
             network,
             data.validation if worker.chief else {},
@@ -189,8 +170,9 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
 def _model_inputs(options: FinetuneOptions) -> Inputs:
     from lgcnet_tf.model.zoo import model_path
     from lgcnet_tf.training.initial import initial_file
+    from lgcnet_tf.training.teacher import teacher_inputs
 
     found = input_file("--model", model_path(options.model, "genotype.json"))
     if options.initial_model:
         found |= input_file("--initial_model", initial_file(options.initial_model))
-    return found
+    return found | teacher_inputs(options.teacher)

@@ -15,12 +15,13 @@ from lgcnet_tf.data.labelled_images import (
 from lgcnet_tf.errors import NoSuchSplit
 from lgcnet_tf.files import atomic_write
 from lgcnet_tf.run_folder import MODEL, RunFolder, input_file
-from lgcnet_tf.training.settings import CLASSIFIER_OPTIMIZERS
-from lgcnet_tf.training.workers import last_words, this_worker, watch
+from lgcnet_tf.training.options import AverageOptions, StepOptions
+from lgcnet_tf.training.settings import OPTIMIZERS
+from lgcnet_tf.training.workers import last_words, watch
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PretrainOptions(RunOptions):
+class PretrainOptions(AverageOptions, StepOptions, RunOptions):
     """Options of a pretraining."""
 
     TOPIC = "Training"
@@ -57,32 +58,21 @@ class PretrainOptions(RunOptions):
     epochs: int = option(120, "Epochs of training.", minimum=1)
     batch_size: int = option(128, "Global batch size.", minimum=1)
     optimizer: str = option(
-        CLASSIFIER_OPTIMIZERS[0],
-        "SGD with momentum 0.9 (Nesterov), or AdamW.",
-        CLASSIFIER_OPTIMIZERS,
+        OPTIMIZERS[0], "SGD with Nesterov's momentum 0.9, Adam or AdamW.", OPTIMIZERS
     )
-    lr: float = option(0.1, "Largest rate; a cosine leads from it to 0.", above=0)
-    warmup_epochs: int = option(
-        5, "Epochs in which the rate rises to it from 0; among --epochs.", minimum=0
+    lr: float = option(0.1, "Initial rate; a cosine leads from it to 0.", above=0)
+    warmup_epochs: float = option(
+        5.0, "Epochs over which the rate first rises linearly.", minimum=0
     )
     weight_decay: float = option(
-        4e-5, "Coupled (an L2 penalty) for SGD, decoupled for AdamW.", minimum=0
+        4e-5,
+        "Coupled (an L2 penalty); with adamw decoupled, sparing biases and norms.",
+        minimum=0,
     )
     label_smoothing: float = option(
         0.1, "Share of a label that is spread over all classes.", minimum=0
     )
     validate_every: int = option(1, "Epochs from one to the next.", minimum=1)
-    seed: int = option(0, "Seed of weights, order and augmentation.", minimum=0)
-    devices: tuple[str, ...] = option(
-        (), "Devices of this machine, e.g. GPU:0,GPU:1; none for all GPUs."
-    )
-    mixed_precision: bool = option(False, "Compute in bfloat16; weights stay float32.")
-    remat: bool = option(
-        False, "Compute each cell again for the gradients, to save memory."
-    )
-    deterministic: bool = option(
-        False, "Same seed, same bits, also after interruptions; slower."
-    )
 
     @property
     def scale_range(self) -> tuple[float, float]:
@@ -118,28 +108,18 @@ def pretrain(options: PretrainOptions) -> dict[str, Any]:
         InputError: bad options, data or genotype; a loss that became NaN.
         WorkerLost: another machine of a distributed training is gone.
     """
-    import keras
-
     from lgcnet_tf.model.classifier import build_classifier
-    from lgcnet_tf.model.precision import precision
     from lgcnet_tf.model.zoo import load_genotype, model_path
     from lgcnet_tf.training.classification import (
         ClassifierValidation,
         SmoothedCrossEntropy,
-        build_optimizer,
         compile_for_classification,
-        cosine_with_warmup,
     )
-    from lgcnet_tf.training.determinism import make_deterministic
     from lgcnet_tf.training.fit import fit
-    from lgcnet_tf.training.graphs import prepare_graphs
-    from lgcnet_tf.training.strategy import make_strategy
+    from lgcnet_tf.training.setup import averaged, begin, optimizer_for
 
-    options.check()
-    if options.deterministic:
-        make_deterministic()
-    prepare_graphs(wide=False)
-    strategy, worker = make_strategy(options.devices, options.batch_size), this_worker()
+    setup = begin(options)
+    strategy, worker = setup.strategy, setup.worker
     genotype = load_genotype(options.model)
     images = load_labelled_images(
         options.dataset, options.split, options.data_dir or None
@@ -147,20 +127,19 @@ def pretrain(options: PretrainOptions) -> dict[str, Any]:
     images.check()
     validation = _load_validation(options)
     steps = steps_per_epoch(images, options.batch_size)
-    with strategy.scope():
-        keras.utils.set_random_seed(options.seed)
-        with precision(options.mixed_precision):
-            classifier = build_classifier(
-                genotype, images.num_classes, options.crop_size, options.remat
-            )
-        rate = cosine_with_warmup(
-            options.lr, options.epochs * steps, options.warmup_epochs * steps
+    with setup.building(options):
+        classifier = build_classifier(
+            genotype, images.num_classes, options.crop_size, options.remat
         )
+    with strategy.scope():
         compile_for_classification(
             classifier,
-            build_optimizer(options.optimizer, rate, options.weight_decay),
+            optimizer_for(
+                options, steps, "cosine", options.weight_decay, nesterov=True
+            ),
             SmoothedCrossEntropy(options.label_smoothing),
         )
+    callbacks, get_weights = averaged(classifier, options.ema, strategy)
     inputs = input_file("--model", model_path(options.model, "genotype.json"))
     for read in filter(None, (images, validation)):
         inputs |= labelled_inputs(read, options.dataset, options.data_dir or None)
@@ -175,10 +154,17 @@ def pretrain(options: PretrainOptions) -> dict[str, Any]:
         options.batch_size,
         options.validate_every,
         options.epochs,
+        get_weights,
     )
     try:
         history = fit(
-            classifier, images, folder, options, strategy=strategy, on_epoch_end=measure
+            classifier,
+            images,
+            folder,
+            options,
+            strategy=strategy,
+            callbacks=callbacks,
+            on_epoch_end=measure,
         )
     except Exception:
         if images.failure:  # inside tf.data it became another error
@@ -187,6 +173,7 @@ def pretrain(options: PretrainOptions) -> dict[str, Any]:
     with last_words(strategy, worker, options.epochs):
         if not worker.chief:
             return history[-1]
+        classifier.set_weights(get_weights())
         with atomic_write(folder / MODEL) as temporary:
             classifier.save(temporary)
         return folder.finish(

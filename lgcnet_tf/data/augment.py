@@ -1,4 +1,4 @@
-"""The paper's augmentation: random flip, resize by 0.5-2.0 and crop.
+"""The paper's augmentation: random flip, resize by 0.5-2.0 and crop; and more on demand.
 
 Pure functions of NumPy arrays and of an explicit generator, so that tf.data
 and plain threads give the same batches.
@@ -7,7 +7,7 @@ and plain threads give the same batches.
 import dataclasses
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageEnhance
 
 from lgcnet_tf.data.info import VOID
 
@@ -24,11 +24,14 @@ class Augmentation:
         size: (height, width) the whole image is resized to.
         offset: (top, left) of the crop in the resized image; negative where
             the crop begins outside of it.
+        colors: factors of brightness, contrast and saturation, changed in this
+            order; 1 leaves the image as it is.
     """
 
     flip: bool
     size: tuple[int, int]
     offset: tuple[int, int]
+    colors: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
 def draw_augmentation(
@@ -37,8 +40,12 @@ def draw_augmentation(
     crop_size: tuple[int, int],
     scale_range: tuple[float, float] = (0.5, 2.0),
     flip: bool = True,
+    color_jitter: float = 0.0,
 ) -> Augmentation:
     """Draws the parameters; always takes the same count of numbers from `rng`.
+
+    With `color_jitter` it takes three more, after the others, which stay what they
+    are without it.
 
     Args:
         rng: source of randomness.
@@ -46,6 +53,8 @@ def draw_augmentation(
         crop_size: (height, width) of the crop.
         scale_range: limits of the uniformly drawn scale.
         flip: mirror half of the images.
+        color_jitter: j; brightness, contrast and saturation are each multiplied by
+            a factor drawn uniformly from 1 - j to 1 + j; 0 leaves them alone.
     """
     mirrored = rng.random() < 0.5
     scale = rng.uniform(*scale_range)
@@ -54,7 +63,11 @@ def draw_augmentation(
     for side, crop in zip(size, crop_size):
         spare = side - crop
         offset.append(int(rng.integers(min(0, spare), max(0, spare), endpoint=True)))
-    return Augmentation(bool(mirrored and flip), size, tuple(offset))
+    colors = (1.0, 1.0, 1.0)
+    if color_jitter:
+        low = max(0.0, 1.0 - color_jitter)
+        colors = tuple(map(float, rng.uniform(low, 1.0 + color_jitter, 3)))
+    return Augmentation(bool(mirrored and flip), size, tuple(offset), colors)
 
 
 def apply_augmentation(
@@ -66,7 +79,8 @@ def apply_augmentation(
     """Flips, resizes and crops one sample.
 
     The image is resized bilinearly and padded with `MEAN_COLOR`, the label
-    with the nearest value and padded with void.
+    with the nearest value and padded with void. Colours are changed before the
+    image is padded.
 
     Args:
         augmentation: the drawn parameters.
@@ -93,15 +107,22 @@ def apply_augmentation(
         image_crop[:] = MEAN_COLOR
     rows = slice(y - top, y - top + inside[1])
     columns = slice(x - left, x - left + inside[0])
-    image_crop[rows, columns] = np.asarray(
-        Image.fromarray(image).resize(inside, Image.Resampling.BILINEAR, box)
-    )
+    resized = Image.fromarray(image).resize(inside, Image.Resampling.BILINEAR, box)
+    image_crop[rows, columns] = np.asarray(_recolored(resized, augmentation.colors))
     label_crop[rows, columns] = np.asarray(
         Image.fromarray(label).resize(inside, Image.Resampling.NEAREST, box)
     )
     if augmentation.flip:
         image_crop, label_crop = image_crop[:, ::-1], label_crop[:, ::-1]
     return np.ascontiguousarray(image_crop), np.ascontiguousarray(label_crop)
+
+
+def _recolored(image, colors):
+    kinds = ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color
+    for kind, factor in zip(kinds, colors):
+        if factor != 1.0:
+            image = kind(image).enhance(factor)
+    return image
 
 
 def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 
 from lgcnet_tf.data import augment
 from lgcnet_tf.data.labelled_images import LabelledImages
+from lgcnet_tf.data.rare_crops import RareCrops, centre_on_rare_class
 from lgcnet_tf.data.samples import Samples
 
 _LOOK_AHEAD_BATCHES = 2
@@ -40,7 +41,9 @@ def _indices(
     return batches[first_step:, number].reshape(-1)
 
 
-def _make_sample(samples, index, epoch, seed, crop_size, scale_range, flip):
+def _make_sample(
+    samples, index, epoch, seed, crop_size, scale_range, flip, color_jitter, rare_crops
+):
     generator = augment.sample_generator(seed, epoch, index)
     if isinstance(samples, LabelledImages):
         return samples.random_crop(index, generator, crop_size, scale_range, flip)
@@ -51,7 +54,12 @@ def _make_sample(samples, index, epoch, seed, crop_size, scale_range, flip):
         crop_size,
         scale_range,
         flip,
+        color_jitter,
     )
+    if rare_crops is not None:
+        drawn = centre_on_rare_class(
+            generator, drawn, sample.label, crop_size, rare_crops
+        )
     return augment.apply_augmentation(drawn, sample.image, sample.label, crop_size)
 
 
@@ -66,6 +74,8 @@ def training_batches(
     flip: bool = True,
     part: tuple[int, int] = (0, 1),
     first_step: int = 0,
+    color_jitter: float = 0.0,
+    rare_crops: RareCrops | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yields augmented batches; threads prepare the next ones meanwhile.
 
@@ -83,6 +93,9 @@ def training_batches(
             this one is made.
         first_step: batches of the first epoch to leave out, for a run that
             goes on inside of it.
+        color_jitter: as for `augment.draw_augmentation`; not for `LabelledImages`.
+        rare_crops: crops that show rare classes more often; not for
+            `LabelledImages`.
 
     Yields:
         Images, uint8 `(batch, height, width, 3)`, and labels, int32
@@ -117,6 +130,8 @@ def training_batches(
                         tuple(crop_size),
                         scale_range,
                         flip,
+                        color_jitter,
+                        rare_crops,
                     )
                 )
                 if len(pending) >= (_LOOK_AHEAD_BATCHES + 1) * size:
@@ -141,6 +156,8 @@ def training_dataset(
     flip: bool = True,
     part: tuple[int, int] = (0, 1),
     first_step: int = 0,
+    color_jitter: float = 0.0,
+    rare_crops: RareCrops | None = None,
 ):
     """The batches of `training_batches` as a `tf.data.Dataset`.
 
@@ -172,7 +189,15 @@ def training_dataset(
     def make(index, epoch):
         def draw(index, epoch):
             return _make_sample(
-                samples, int(index), int(epoch), seed, crop_size, scale_range, flip
+                samples,
+                int(index),
+                int(epoch),
+                seed,
+                crop_size,
+                scale_range,
+                flip,
+                color_jitter,
+                rare_crops,
             )
 
         image, label = tf.numpy_function(

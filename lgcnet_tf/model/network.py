@@ -169,13 +169,27 @@ class Network(keras.Model):
             build_for(self.classifier, channels)
 
     def call(self, images, weights=None, training=None):
-        x = self.features(images, weights, training)
+        maps = self.cell_outputs(images, weights, training)
+        return self.classify(maps, weights, training)
+
+    def classify(self, maps, weights=None, training=None):
+        """The logits, of what `cell_outputs` gives."""
+        x = self.fused(maps, weights, training)
         if self.classifier is not None:
             x = self.classifier(x)
         return self.resize(ops.cast(x, "float32"))
 
     def features(self, images, weights=None, training=None):
         """What the classifier reads: (batch, height, width, channels)."""
+        return self.fused(
+            self.cell_outputs(images, weights, training), weights, training
+        )
+
+    def cell_outputs(self, images, weights=None, training=None):
+        """By a cell's index its output; the stem's under -2 and -1.
+
+        Each is (batch, height, width, channels), or None of a cell that is not built.
+        """
         x = self.rescale(ops.cast(images, self.compute_dtype))
         for layer in self.stem:
             x = layer(x, training=training)
@@ -188,6 +202,10 @@ class Network(keras.Model):
                 None if weights is None else weights["cells"][index],
                 training,
             )
+        return maps
+
+    def fused(self, maps, weights=None, training=None):
+        """What the classifier reads, of what `cell_outputs` gives."""
         if self.fusion is None:
             return maps[self.skeleton.last_cell]
         return self._run(
@@ -270,3 +288,25 @@ def at_size(network: Network, input_size: Size) -> Network:
     other = type(network).from_config(config)
     other.set_weights(network.get_weights())
     return other
+
+
+_SIZES = ("input_size", "size", "sizes")
+"""What layers keep of the size that they are built for."""
+
+
+def set_input_size(network: Network, input_size: Size) -> None:
+    """Turns a network into that for images of another size; its weights stay.
+
+    What has been traced or compiled of it is for the old size and must be made anew.
+
+    Args:
+        network: a derived network that is not folded.
+        input_size: (height, width).
+    """
+    config = network.get_config() | {"input_size": input_size}
+    other = type(network).from_config(config)
+    pairs = zip(network._flatten_layers(), other._flatten_layers(), strict=True)
+    for layer, model in pairs:
+        for name in _SIZES:
+            if name in vars(model):
+                setattr(layer, name, getattr(model, name))

@@ -20,7 +20,7 @@ class WeightAverage(keras.callbacks.Callback):
     what it keeps is then saved and resumed with the rest.
 
     Args:
-        model: a built model.
+        model: a built model: that which is trained, or a part of it.
         decay: d, at least 0 and below 1.
         strategy: what the model was built under, or None.
 
@@ -60,8 +60,8 @@ class WeightAverage(keras.callbacks.Callback):
             average.assign(average + ops.cast(step, average.dtype))
 
     def on_train_batch_end(self, batch, logs=None):
-        if hasattr(self.averaged, "jax_state_sync"):
-            self.averaged.jax_state_sync()
+        if hasattr(self.model, "jax_state_sync"):  # that of which `averaged` is a part
+            self.model.jax_state_sync()
         with self.scope():
             self._update()
 

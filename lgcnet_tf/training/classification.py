@@ -1,7 +1,8 @@
-"""What training a classifier of images needs beside `fit`: loss, rate, validation."""
+"""What training a classifier of images needs beside `fit`: loss and validation."""
 
 import concurrent.futures
 import os
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -10,7 +11,6 @@ from keras import ops
 from lgcnet_tf.data.labelled_images import LabelledImages
 from lgcnet_tf.model.classifier import ImageClassifier
 from lgcnet_tf.training.fit import compile_built
-from lgcnet_tf.training.optimizers import SGD
 
 TOP = 5
 
@@ -60,33 +60,6 @@ def compile_for_classification(
     )
 
 
-def cosine_with_warmup(
-    rate: float, steps: int, warmup_steps: int
-) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Linear from 0 to `rate`, then a cosine to 0 at `steps`."""
-    if not warmup_steps:
-        return keras.optimizers.schedules.CosineDecay(rate, steps)
-    return keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - warmup_steps), warmup_target=rate, warmup_steps=warmup_steps
-    )
-
-
-def build_optimizer(
-    name: str, schedule: keras.optimizers.schedules.LearningRateSchedule, decay: float
-) -> keras.optimizers.Optimizer:
-    """SGD with momentum 0.9 and coupled decay, or AdamW, which spares norms and biases.
-
-    Args:
-        name: one of `CLASSIFIER_OPTIMIZERS`.
-        decay: of the weights.
-    """
-    if name == "sgd":
-        return SGD(schedule, momentum=0.9, nesterov=True, l2=decay)
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=decay)
-    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-    return optimizer
-
-
 class ClassifierValidation:
     """Called at each epoch's end; evaluates every few epochs and at the last.
 
@@ -96,6 +69,7 @@ class ClassifierValidation:
         batch_size: images in a step.
         every: epochs from one evaluation to the next.
         epochs: epochs of the whole run.
+        get_weights: gives the weights to evaluate; by default the classifier's own.
     """
 
     def __init__(
@@ -105,8 +79,10 @@ class ClassifierValidation:
         batch_size: int,
         every: int,
         epochs: int,
+        get_weights: Callable[[], list[np.ndarray]] | None = None,
     ):
         self.classifier = classifier
+        self.get_weights = get_weights or classifier.get_weights
         self.images = images
         self.batch_size = batch_size
         self.every = every
@@ -120,7 +96,7 @@ class ClassifierValidation:
         done = epoch + 1
         if self.images is None or (done % self.every and done != self.epochs):
             return {}
-        self.own.set_weights(self.classifier.get_weights())
+        self.own.set_weights(self.get_weights())
         return {f"val_{k}": v for k, v in self.accuracy(self.own).items()}
 
     def accuracy(self, classifier: ImageClassifier) -> dict[str, float]:

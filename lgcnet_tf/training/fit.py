@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+import types
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -27,9 +28,9 @@ from lgcnet_tf.training.checkpoint import (
     save_checkpoint,
     snapshot,
 )
+from lgcnet_tf.training.crop_schedule import CropSchedule
 from lgcnet_tf.training.graphs import forget_kernels
 from lgcnet_tf.training.loop import train
-from lgcnet_tf.training.losses import CrossEntropy
 from lgcnet_tf.training.metrics import MeanIoU
 from lgcnet_tf.training.options import TrainingOptions
 from lgcnet_tf.training.progress import Progress
@@ -42,7 +43,7 @@ HISTORY = "history.json"
 def compile_for_segmentation(
     model: keras.Model,
     optimizer: keras.optimizers.Optimizer,
-    loss: CrossEntropy,
+    loss: keras.losses.Loss,
     num_classes: int,
 ) -> None:
     """Compiles `model`, builds optimiser and metrics; call it in the strategy's scope.
@@ -91,6 +92,8 @@ def fit(
     *,
     strategy: Any = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    crops: CropSchedule | None = None,
+    augmentation: Mapping[str, Any] = types.MappingProxyType({}),
     on_epoch_begin: Callable[[int], None] = lambda epoch: None,
     on_step_end: Callable[[], None] = lambda: None,
     on_epoch_end: Callable[[int], dict[str, float]] = lambda epoch: {},
@@ -111,6 +114,9 @@ def fit(
         callbacks: called before what `fit` does itself after a step. The variables
             in the attribute `kept` of one, a dict by name, are saved and restored
             with the model's.
+        crops: their sizes over the epochs; by default the options' `crop_size`. A
+            callback has to bring the model to them (`GrowingCrops`).
+        augmentation: more arguments of `training_batches`.
         on_epoch_begin: called with the epoch, from 0; once more when the run
             goes on inside of it.
         on_step_end: called after each step, outside of the graph.
@@ -124,6 +130,7 @@ def fit(
             last good checkpoint.
         Interrupted: the process was asked to stop; everything is saved.
     """
+    crops = crops or CropSchedule((0.0,), (tuple(options.crop_size),))
     steps = steps_per_epoch(samples, options.batch_size)
     worker = this_worker()
     if folder.writes:
@@ -146,13 +153,14 @@ def fit(
         batches = make_batches(
             samples,
             options.batch_size,
-            options.crop_size,
+            crops.size_at(epoch, options.epochs),
             options.seed,
             first_epoch=epoch,
             first_step=step,
             epochs=epochs,
             scale_range=options.scale_range,
             part=(worker.index, worker.count),
+            **augmentation,
         )
         train(
             model,
@@ -165,15 +173,14 @@ def fit(
             verbose=0,  # `Progress` speaks
         )
 
-    if step:  # the rest of an epoch, or only what follows its last step
-        if step < steps:
-            train_part(epoch, step, 1)
-        else:
-            run.on_epoch_begin(epoch)
-            run.on_epoch_end(epoch, dict(saved.state["figures"]))
-        epoch += 1
-    if epoch < options.epochs:
-        train_part(epoch, 0, options.epochs - epoch)
+    if step == steps:  # only what follows an epoch's last step
+        run.on_epoch_begin(epoch)
+        run.on_epoch_end(epoch, dict(saved.state["figures"]))
+        epoch, step = epoch + 1, 0
+    while epoch < options.epochs:  # the rest of an epoch, or epochs of one crop size
+        part = 1 if step else crops.part(epoch, options.epochs)
+        train_part(epoch, step, part)
+        epoch, step = epoch + part, 0
     return run.history
 
 

@@ -99,8 +99,11 @@ class AdamW(CoupledDecay, keras.optimizers.AdamW):
     """Adam with decoupled weight decay (Loshchilov and Hutter)."""
 
 
+_NOT_DECAYED = ["gamma", "beta", "bias"]
+
+
 def make_optimizer(
-    kind: str, rate, decay: float, clip_norm: float = 0.0
+    kind: str, rate, decay: float, clip_norm: float = 0.0, nesterov: bool = False
 ) -> keras.optimizers.Optimizer:
     """The optimiser of a network's weights.
 
@@ -109,8 +112,10 @@ def make_optimizer(
             `"adamw"`, with decoupled decay.
         rate: a number or a schedule.
         decay: of the weights; what is subtracted at a step is the rate times the
-            optimiser's step of decay · w, and for `"adamw"` rate · decay · w.
+            optimiser's step of decay · w, and for `"adamw"` rate · decay · w, which
+            spares biases and the scales and offsets of normalisations.
         clip_norm: largest global norm of the gradients; 0 for any.
+        nesterov: of `"sgd"`, Nesterov's momentum.
 
     Raises:
         ValueError: there is no such kind.
@@ -118,9 +123,11 @@ def make_optimizer(
     clip = {"global_clipnorm": clip_norm or None}
     match kind:
         case "sgd":
-            return SGD(rate, momentum=0.9, l2=decay, **clip)
+            return SGD(rate, momentum=0.9, nesterov=nesterov, l2=decay, **clip)
         case "adam":
             return Adam(rate, l2=decay, **clip)
         case "adamw":
-            return AdamW(rate, weight_decay=decay, **clip)
+            optimizer = AdamW(rate, weight_decay=decay, **clip)
+            optimizer.exclude_from_weight_decay(var_names=_NOT_DECAYED)
+            return optimizer
     raise ValueError(f"kind must be one of {OPTIMIZERS}. Received: {kind!r}")

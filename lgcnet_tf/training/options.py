@@ -1,19 +1,61 @@
-"""What every training has as options: crops and augmentation."""
+"""What every training has as options: its steps, its crops and their augmentation."""
 
 import dataclasses
 from collections.abc import Iterator
 
-from lgcnet_tf.config import DataOptions, Size, option
+from lgcnet_tf.config import DataOptions, Options, Size, option
 from lgcnet_tf.data.class_weights import CLASS_WEIGHTS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainingOptions(DataOptions):
-    """Seed, crops and augmentation of a search or a finetuning."""
+class StepOptions(Options):
+    """How the steps of any training are computed, and where."""
 
     TOPIC = "Training"
 
     seed: int = option(0, "Seed of weights, noise, order and augmentation.", minimum=0)
+    devices: tuple[str, ...] = option(
+        (), "Devices of this machine, e.g. GPU:0,GPU:1; none for all GPUs."
+    )
+    clip_norm: float = option(
+        0.0, "Largest global norm of the weights' gradients; 0 for any.", minimum=0
+    )
+    mixed_precision: bool = option(False, "Compute in bfloat16; weights stay float32.")
+    remat: bool = option(
+        False, "Compute each cell again for the gradients, to save memory."
+    )
+    deterministic: bool = option(
+        False,
+        "Same seed, same bits, also after interruptions; slower. Every operation has "
+        "a deterministic kernel on CPUs and GPUs.",
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AverageOptions(Options):
+    """The moving average of a network's weights."""
+
+    TOPIC = "Training"
+
+    ema: float = option(
+        0.0,
+        "Decay a step of the moving average of the weights, which is what is "
+        "validated and saved, such as 0.999; 0 for none.",
+        minimum=0,
+    )
+
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
+        if self.ema >= 1.0:
+            yield f"--ema must be below 1. Received: {self.ema}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingOptions(StepOptions, DataOptions):
+    """Crops and augmentation of a search or a finetuning."""
+
+    TOPIC = "Training"
+
     crop_size: Size = option((96, 160), "Size of the training crops, HxW.")
     left_out: tuple[str, ...] = option(
         (),
@@ -38,21 +80,6 @@ class TrainingOptions(DataOptions):
         1,
         "Epochs from one set of pictures in the events to the next; 0 for none.",
         minimum=0,
-    )
-    devices: tuple[str, ...] = option(
-        (), "Devices of this machine, e.g. GPU:0,GPU:1; none for all GPUs."
-    )
-    clip_norm: float = option(
-        0.0, "Largest global norm of the weights' gradients; 0 for any.", minimum=0
-    )
-    mixed_precision: bool = option(False, "Compute in bfloat16; weights stay float32.")
-    remat: bool = option(
-        False, "Compute each cell again for the gradients, to save memory."
-    )
-    deterministic: bool = option(
-        False,
-        "Same seed, same bits, also after interruptions; slower. Every operation has "
-        "a deterministic kernel on CPUs and GPUs.",
     )
 
     @property

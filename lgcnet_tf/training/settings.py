@@ -2,4 +2,3 @@
 
 OPTIMIZERS = ("sgd", "adam", "adamw")
 SCHEDULES = ("poly", "cosine")
-CLASSIFIER_OPTIMIZERS = ("sgd", "adamw")

@@ -6,7 +6,7 @@ import numpy as np
 
 from lgcnet_tf.data import Samples, load_samples
 from lgcnet_tf.errors import NoSuchSplit
-from lgcnet_tf.evaluation import evaluate, mask_function
+from lgcnet_tf.evaluation.evaluate import evaluate, mask_function
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.run_folder import RunFolder
 from lgcnet_tf.space.skeleton import Size

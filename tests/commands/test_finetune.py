@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from lgcnet_tf.commands.finetune import FinetuneOptions, finetune
 from lgcnet_tf.data import load_samples
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.evaluation import evaluate, mask_function
+from lgcnet_tf.evaluation.evaluate import evaluate, mask_function
 from lgcnet_tf.model.zoo import load_network
 from lgcnet_tf.space.genotype import uniform
 from lgcnet_tf.space.skeleton import Skeleton

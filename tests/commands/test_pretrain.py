@@ -57,10 +57,10 @@ def test_learns_and_says_so(finished):
     assert validated == [False, False, False, True] * 2
 
 
-def test_rate_rises_and_falls_as_a_cosine(finished):
+def test_rate_falls_as_a_cosine_after_the_warm_up(finished):
     found = [entry["learning_rate"] for entry in history(finished[1])]
-    left = np.arange(EPOCHS) / (EPOCHS - 1)
-    np.testing.assert_allclose(found, 0.05 * (1 + np.cos(np.pi * left)) / 2, atol=1e-6)
+    done = np.arange(1, EPOCHS + 1) / EPOCHS
+    np.testing.assert_allclose(found, 0.05 * (1 + np.cos(np.pi * done)) / 2, atol=1e-6)
 
 
 def test_accuracy_is_that_of_the_saved_classifier(finished, image_folder):
@@ -80,9 +80,17 @@ def test_accuracy_is_that_of_the_saved_classifier(finished, image_folder):
 
 
 def test_goes_on_exactly_where_it_was_stopped(finished, options, tmp_path, monkeypatch):
-    """Stopped inside an epoch, started again: the same weights, bit by bit."""
+    """Stopped inside an epoch, started again: the same weights, bit by bit.
+
+    What is saved is their average, which is resumed with the rest.
+    """
     whole = dataclasses.replace(
-        options, epochs=2, deterministic=True, output_dir=str(tmp_path / "whole")
+        options,
+        epochs=2,
+        ema=0.9,
+        clip_norm=0.5,
+        deterministic=True,
+        output_dir=str(tmp_path / "whole"),
     )
     broken = dataclasses.replace(whole, output_dir=str(tmp_path / "broken"))
     pretrain(whole)
@@ -110,6 +118,12 @@ def test_goes_on_exactly_where_it_was_stopped(finished, options, tmp_path, monke
     )
     for mine, theirs in zip(one, other, strict=True):
         np.testing.assert_array_equal(mine, theirs)
+    with np.load(tmp_path / "whole/checkpoints/epoch_0002.npz") as saved:
+        averages = [saved[f"kept/average/{index}"] for index in range(len(one))]
+        last = [saved[name] for name in saved.files if name.endswith("conv/kernel")]
+    for mine, average in zip(one, averages, strict=True):
+        np.testing.assert_array_equal(mine, average)
+    assert not any((last[0].shape == m.shape and (last[0] == m).all()) for m in one)
 
 
 def test_finetuning_starts_from_it(finished, small_genotype, tmp_path):
@@ -196,7 +210,8 @@ def test_bad_data(options, image_folder, tmp_path):
 
 
 def test_bad_options(options, tmp_path):
-    refuse(options, tmp_path, "--warmup_epochs=8 must be below", warmup_epochs=8)
+    refuse(options, tmp_path, "--warmup_epochs=8.0 must be below", warmup_epochs=8.0)
+    refuse(options, tmp_path, "--ema must be below 1", ema=1.0)
     refuse(options, tmp_path, "--label_smoothing must be below", label_smoothing=1.0)
     refuse(options, tmp_path, "shares of an image's area", scale_max=1.5)
 

@@ -1,5 +1,7 @@
 """Flip, scale and crop against plain definitions."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -102,3 +104,50 @@ def test_order_is_a_permutation_by_seed_and_epoch():
         assert sorted(order) == list(range(50))
     assert len({tuple(order) for order in orders}) == 4
     np.testing.assert_array_equal(orders[3], augment.epoch_order(50, 1, 1))
+
+
+def luma(image):
+    return image @ np.array([299, 587, 114]) / 1000
+
+
+def recolored(image, brightness, contrast, saturation):
+    """By Pillow's documented rules in float64, without its rounding between them."""
+    image = np.clip(image.astype("float64") * brightness, 0, 255)
+    mean = luma(image).mean()
+    image = np.clip(mean + (image - mean) * contrast, 0, 255)
+    grey = luma(image)[..., None]
+    return np.clip(grey + (image - grey) * saturation, 0, 255)
+
+
+@pytest.mark.parametrize("colors", [(0.7, 1.3, 0.2), (1.2, 0.6, 1.4), (1, 1, 0.5)])
+def test_colours_by_their_definition(street, colors):
+    kept = {"flip": True, "size": (48, 80), "offset": (-5, -4)}
+    image, label = apply(street, (60, 90), **kept, colors=colors)
+    plain, plain_label = apply(street, (60, 90), **kept)
+    np.testing.assert_array_equal(label, plain_label)
+    inside = np.s_[5:53, 6:86]  # mirrored: 4 columns of padding stand at the right
+    expected = recolored(plain[inside], *colors)
+    assert np.abs(image[inside] - expected).max() <= 3  # three times rounded
+    assert np.abs(image[inside].astype(int) - plain[inside]).max() > 10
+    outside = np.ones(label.shape, bool)
+    outside[inside] = False
+    assert (image[outside] == augment.MEAN_COLOR).all()
+
+
+def test_drawn_colours_cover_their_range_and_change_nothing_else():
+    factors = []
+    for index in range(200):
+        draws = [
+            augment.draw_augmentation(
+                augment.sample_generator(1, 2, index), (60, 80), (9, 9), color_jitter=j
+            )
+            for j in (0.0, 0.4)
+        ]
+        assert draws[0].colors == (1.0, 1.0, 1.0)
+        one, other = (dataclasses.replace(d, colors=(1.0,) * 3) for d in draws)
+        assert one == other
+        factors.append(draws[1].colors)
+    factors = np.array(factors)
+    assert factors.min() >= 0.6 and factors.max() <= 1.4
+    assert (factors.min(0) < 0.65).all() and (factors.max(0) > 1.35).all()
+    assert np.abs(np.corrcoef(factors.T)[np.triu_indices(3, 1)]).max() < 0.3

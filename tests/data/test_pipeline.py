@@ -12,6 +12,7 @@ from lgcnet_tf.data import (
     training_dataset,
 )
 from lgcnet_tf.data.load import read_directly
+from lgcnet_tf.data.rare_crops import RareCrops
 from lgcnet_tf.data.samples import Sample, Samples
 from lgcnet_tf.data.toy_streets.streets import ToyStreets
 from lgcnet_tf.errors import InputError
@@ -31,11 +32,14 @@ def assert_same(first, second):
         assert labels.dtype == other_labels.dtype == np.int32
 
 
-def test_tf_data_and_numpy_give_the_same_batches(streets):
+@pytest.mark.parametrize(
+    "more", [{}, {"color_jitter": 0.4, "rare_crops": RareCrops(0.5, (4, 5, 6))}]
+)
+def test_tf_data_and_numpy_give_the_same_batches(streets, more):
     tf = pytest.importorskip("tensorflow")
     arguments = dict(
         batch_size=4, crop_size=(48, 64), seed=3, first_epoch=2, epochs=3,
-        scale_range=(0.75, 1.5), flip=True,
+        scale_range=(0.75, 1.5), flip=True, **more,
     )  # fmt: skip
     dataset = training_dataset(streets, **arguments)
     assert dataset.element_spec == (
@@ -46,6 +50,19 @@ def test_tf_data_and_numpy_give_the_same_batches(streets):
     batches = list(training_batches(streets, **arguments))
     assert_same(list(dataset.as_numpy_iterator()), batches)
     assert_same(list(dataset.as_numpy_iterator()), batches)
+
+
+def test_colours_and_rare_classes_change_what_they_should(streets):
+    plain = list(training_batches(streets, 4, (32, 40), seed=1))
+    jittered = list(training_batches(streets, 4, (32, 40), seed=1, color_jitter=0.4))
+    rare = RareCrops(1.0, (4, 5, 6))
+    moved = list(training_batches(streets, 4, (32, 40), seed=1, rare_crops=rare))
+    for (images, labels), (other, same), (_, others) in zip(plain, jittered, moved):
+        np.testing.assert_array_equal(labels, same)
+        assert (images != other).any(axis=(1, 2, 3)).all()
+        middle = others[:, 15:18, 19:22]
+        assert np.isin(middle, rare.classes).any(axis=(1, 2)).mean() > 0.5
+        assert (labels != others).any()
 
 
 def test_a_later_epoch_is_what_an_uninterrupted_run_sees(streets):

@@ -7,8 +7,8 @@ from PIL import Image
 from lgcnet_tf.data import Sample, Samples, dataset_info
 from lgcnet_tf.data.cityscapes import train_ids
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.evaluation import evaluate
 from lgcnet_tf.evaluation.cityscapes import evaluate_files, label_ids, write_submission
+from lgcnet_tf.evaluation.evaluate import evaluate
 
 scripts = pytest.importorskip(
     "cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling",

@@ -8,12 +8,8 @@ import pytest
 from lgcnet_tf.data import Sample, Samples, dataset_info
 from lgcnet_tf.data.geometry import FITS
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.evaluation import (
-    confusion_matrix,
-    evaluate,
-    mask_function,
-    predict_samples,
-)
+from lgcnet_tf.evaluation.evaluate import evaluate, mask_function, predict_samples
+from lgcnet_tf.evaluation.metrics import confusion_matrix
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.space import Skeleton, uniform
 

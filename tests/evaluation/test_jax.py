@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from lgcnet_tf.data import load_samples
-from lgcnet_tf.evaluation import evaluate, mask_function
+from lgcnet_tf.evaluation.evaluate import evaluate, mask_function
 from lgcnet_tf.commands.evaluate import EvaluateOptions, evaluate_model
 from lgcnet_tf.latency.runtimes import get_runtime
 from lgcnet_tf.model.deploy import deploy

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from lgcnet_tf.evaluation import count_macs
+from lgcnet_tf.evaluation.macs import count_macs
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.space import (
     DENSE,

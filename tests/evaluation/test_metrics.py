@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from lgcnet_tf.evaluation import ConfusionMatrix, confusion_matrix
+from lgcnet_tf.evaluation.metrics import ConfusionMatrix, confusion_matrix
 
 
 def test_counts_by_hand():

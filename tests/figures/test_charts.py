@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.evaluation import ConfusionMatrix, EvaluationResult
+from lgcnet_tf.evaluation.evaluate import EvaluationResult
+from lgcnet_tf.evaluation.metrics import ConfusionMatrix
 from lgcnet_tf.figures import (
     alpha_heatmap,
     choices_course,

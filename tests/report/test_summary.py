@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from lgcnet_tf.evaluation import EvaluationResult
+from lgcnet_tf.evaluation.evaluate import EvaluationResult
 from lgcnet_tf.report import summary_table
 from lgcnet_tf.report.summary import headline
 

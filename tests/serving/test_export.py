@@ -15,7 +15,7 @@ from lgcnet_tf.data import Sample
 from lgcnet_tf.data import images as files_decoder
 from lgcnet_tf.data.geometry import FITS
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.evaluation import predict_samples
+from lgcnet_tf.evaluation.evaluate import predict_samples
 from lgcnet_tf.evaluation.models import load_model
 from lgcnet_tf.serving import export as export_module
 from lgcnet_tf.serving import warmup

@@ -91,3 +91,29 @@ def test_adamw_against_its_definition():
 def test_no_such_optimizer():
     with pytest.raises(ValueError, match="kind must be one of .* Received: 'lion'"):
         make_optimizer("lion", 0.1, 0.0)
+
+
+def test_adamw_spares_biases_and_norms():
+    """Only what is no kernel stays where it is when all gradients are 0."""
+    layers = keras.layers.Conv2D(2, 1), keras.layers.BatchNormalization()
+    for layer in layers:
+        layer.build((None, 4, 4, 2))
+    variables = [v for layer in layers for v in layer.trainable_variables]
+    for variable in variables:
+        variable.assign(np.ones(variable.shape))
+    optimizer = make_optimizer("adamw", 0.5, 0.1)
+    optimizer.build(variables)
+    optimizer.apply([keras.ops.zeros(v.shape) for v in variables])
+    found = {v.name: float(keras.ops.max(v)) for v in variables}
+    assert found == pytest.approx({"kernel": 0.95, "bias": 1, "gamma": 1, "beta": 1})
+
+
+def test_nesterov_by_sutskevers_rule(problem):
+    """The momentum's step is made once more before the gradient's."""
+    w, gradients = problem
+    found = run(make_optimizer("sgd", 0.05, 0.0, nesterov=True), *problem)
+    velocity = np.zeros_like(w)
+    for g in gradients:
+        velocity = 0.9 * velocity - 0.05 * g
+        w = w + 0.9 * velocity - 0.05 * g
+    np.testing.assert_allclose(found, w, atol=2e-6)
