@@ -11,6 +11,7 @@ from lgcnet_tf.config import Options, RunOptions, Size, option
 from lgcnet_tf.data import DatasetInfo, dataset_info, dataset_names
 from lgcnet_tf.data.folder import FOLDER
 from lgcnet_tf.data.geometry import DEFAULT_FIT, FITS
+from lgcnet_tf.data.registry import classes_stand_in_folder
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.macs import count_macs
 from lgcnet_tf.evaluation.model_files import check_loadable
@@ -74,10 +75,11 @@ class ExportOptions(RunOptions, PrecisionOptions):
                 f"Received: --precision={self.precision}"
             )
         reads = self.precision == "int8" and not self.calibration_images
-        if self.data_dir and not (reads or self.dataset):
+        reads = reads or (self.dataset and classes_stand_in_folder(self.dataset))
+        if self.data_dir and not reads:
             raise InputError(
                 "--data_dir is for --precision=int8 without --calibration_images, or "
-                "for --dataset."
+                "for a --dataset whose classes stand there."
             )
         if not whole and (self.version or self.scores):
             raise InputError("--version and --scores are for --format=saved_model.")
