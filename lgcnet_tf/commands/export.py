@@ -9,6 +9,7 @@ from lgcnet_tf.config import RunOptions, Size, option
 from lgcnet_tf.data import DatasetInfo, dataset_info, dataset_names
 from lgcnet_tf.data.folder import FOLDER
 from lgcnet_tf.data.geometry import DEFAULT_FIT, FITS
+from lgcnet_tf.data.registry import classes_stand_in_folder
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.options import PrecisionOptions
 from lgcnet_tf.run_folder import Lock, RunFolder
@@ -67,10 +68,11 @@ class ExportOptions(RunOptions, PrecisionOptions):
                 f"Received: --precision={self.precision}"
             )
         reads = self.precision == "int8" and not self.calibration_images
-        if self.data_dir and not (reads or self.dataset):
+        reads = reads or (self.dataset and classes_stand_in_folder(self.dataset))
+        if self.data_dir and not reads:
             yield (
                 "--data_dir is for --precision=int8 without --calibration_images, or "
-                "for --dataset."
+                "for a --dataset whose classes stand there."
             )
         if not whole and (self.version or self.scores):
             yield ("--version and --scores are for --format=saved_model.")

@@ -85,6 +85,15 @@ def dataset_info(name: str, data_dir: str | os.PathLike | None = None) -> Datase
     return found.loader(data_dir).info if found.info is None else found.info
 
 
+def classes_stand_in_folder(name: str) -> bool:
+    """Whether `dataset_info` needs the data folder.
+
+    Raises:
+        InputError: as `open_dataset`, where there is no such data set.
+    """
+    return _find(name).info is None
+
+
 def _find(name: str) -> _Registered:
     if name not in _registered:
         for entry in importlib.metadata.entry_points(group=ENTRY_POINTS, name=name):

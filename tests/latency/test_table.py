@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from lgcnet_tf.data import DatasetInfo
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.table import Calibration, LatencyTable, is_free, timed
 from lgcnet_tf.space.skeleton import Skeleton
@@ -40,6 +41,22 @@ def test_what_older_tables_lack_is_optional(saved, tiny, make_table):
     table.save(saved)
     assert LatencyTable.load(saved) == table
     assert table.table_id != make_table(tiny, SIZE).table_id
+
+
+def test_classes_survive_and_older_tables_have_none(saved, tiny, make_table):
+    assert LatencyTable.load(saved).classes is None
+    classes = DatasetInfo.of("own", {"a": (1, 2, 3), "b": (4, 5, 6), "c": (7, 8, 9)})
+    table = dataclasses.replace(make_table(tiny, SIZE), classes=classes)
+    table.save(saved)
+    read = LatencyTable.load(saved)
+    assert read == table and read.table_id == table.table_id
+    assert (read.classes.name, read.classes.class_names) == ("own", ("a", "b", "c"))
+    assert read.classes.palette.tolist() == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
+    content = json.loads(saved.read_text())
+    content["classes"]["colors"] = [[1, 2]]
+    saved.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="table.json: latency table: classes: must"):
+        LatencyTable.load(saved)
 
 
 def test_calibrated_times_come_first(tiny, make_table):
