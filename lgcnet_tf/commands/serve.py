@@ -30,6 +30,10 @@ class ServeOptions(Limits):
         1.0, "Seconds between two looks for new versions and for changes of "
         "--model_config_file; 0 to load once.", minimum=0
     )  # fmt: skip
+    batching_parameters_file: str = option(
+        "", "Text proto as TensorFlow Serving's, to run requests of several clients as "
+        "one batch."
+    )  # fmt: skip
     host: str = option("127.0.0.1", "Address to listen on.")
     port: int = option(8500, "Port of gRPC.")
     rest_api_port: int = option(0, "Port of REST and the metrics; 0 for none.")
@@ -72,6 +76,7 @@ def serve(options: ServeOptions) -> None:
     Raises:
         InputError: no model there, or the port is in use.
     """
+    from lgcnet_tf.serving.batching import read_batching_parameters
     from lgcnet_tf.serving.server import Server
 
     options.check()
@@ -79,6 +84,9 @@ def serve(options: ServeOptions) -> None:
     if options.ssl_key:
         tls = Tls(options.ssl_certificate, options.ssl_key, options.ssl_client_ca)
     token = read_token(options.token_file) if options.token_file else ""
+    batching = None
+    if options.batching_parameters_file:
+        batching = read_batching_parameters(options.batching_parameters_file)
     server = Server(
         {options.name: options.model} if options.model else None,
         options.host,
@@ -86,6 +94,7 @@ def serve(options: ServeOptions) -> None:
         options.rest_api_port or None,
         model_config_file=options.model_config_file,
         poll_wait_s=options.file_system_poll_wait_seconds,
+        batching=batching,
         as_content=options.enable_serialization_as_tensor_content,
         tls=tls,
         token=token,

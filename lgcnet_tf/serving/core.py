@@ -13,6 +13,7 @@ from tensorflow_serving.apis import (
 )
 
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.serving.batching import Batcher, BatchingParameters
 from lgcnet_tf.serving.limits import Limits
 from lgcnet_tf.serving.metrics import Metrics
 from lgcnet_tf.serving.model_versions import ModelVersions
@@ -28,6 +29,7 @@ class Core:
 
     Args:
         limits: what it takes on at most.
+        batching: joins requests of several clients; None for each by itself.
 
     Attributes:
         limits: as given.
@@ -35,10 +37,15 @@ class Core:
         metrics: counted by whoever answers.
     """
 
-    def __init__(self, limits: Limits):
+    def __init__(self, limits: Limits, batching: BatchingParameters | None = None):
         limits.check()
         self.limits = limits
-        self.pool = Pool(limits.num_threads, limits.max_queue, limits.max_queue_bytes)
+        self._batcher = Batcher(batching) if batching else None
+        threads, max_queue = limits.num_threads, limits.max_queue
+        if self._batcher:
+            threads = max(threads, self._batcher.threads)
+            max_queue = min(max_queue, self._batcher.max_queue)
+        self.pool = Pool(threads, max_queue, limits.max_queue_bytes)
         self.metrics = Metrics(self.pool, lambda: self.models)
         self._models: dict[str, ModelVersions] = {}
         self._changing = threading.Lock()
@@ -92,7 +99,7 @@ class Core:
         if job.stopped():
             raise RequestError(Code.CANCELLED, "Nobody waits for it any more.")
         signature_name = request.model_spec.signature_name or DEFAULT_SIGNATURE
-        outputs = servable.predict(request, job.stopped)
+        outputs = servable.predict(request, job.stopped, self._batcher)
         batches = [one.tensor_shape.dim[:1] for one in request.inputs.values()]
         self.metrics.saw_images(max((b[0].size for b in batches if b), default=1))
         return servable, signature_name, outputs

@@ -87,6 +87,8 @@ class GrpcFace:
                 ("grpc.max_receive_message_length", limit),
                 ("grpc.max_send_message_length", -1),  # checked before it is sent
                 ("grpc.max_concurrent_streams", _STREAMS_OF_A_CONNECTION),
+                # Else megabytes of each message come before anyone reads it.
+                ("grpc.http2.bdp_probe", 0),
                 ("grpc.max_connection_idle_ms", _IDLE_MS),
                 ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
                 # Identity alone: a megabyte of gzip may become a gigabyte.

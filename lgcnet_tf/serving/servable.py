@@ -1,8 +1,10 @@
 """One loaded version of one model: runs its signatures within limits."""
 
+import math
 import os
 import pathlib
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -16,6 +18,7 @@ from lgcnet_tf.data.orientation import TRANSPOSED, orientation
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.model_files import check_loadable
 from lgcnet_tf.serving import signatures
+from lgcnet_tf.serving.batching import Batcher
 from lgcnet_tf.serving.export import INFO_FILE, load_info
 from lgcnet_tf.serving.limits import Limits
 from lgcnet_tf.serving.picture_headers import read_header
@@ -82,12 +85,14 @@ class Servable:
         self,
         request: predict_pb2.PredictRequest,
         stopped: Callable[[], bool] = lambda: False,
+        batcher: Batcher | None = None,
     ) -> dict[str, np.ndarray]:
         """Runs the signature that a request names.
 
         Args:
             request: its `inputs`, `output_filter` and signature count.
             stopped: asked between batches whether anyone still waits.
+            batcher: joins requests of one batch at most with others'.
 
         Returns:
             Arrays by output name, as many as were asked for.
@@ -114,19 +119,25 @@ class Servable:
         ((name, values),) = inputs.items()
         if not len(values):
             return {output: _empty(signature, output) for output in names}
+        run = lambda part: _run(signature, {name: part}, names)
+        size, step = None, self._limits.max_batch
         if signature_name == signatures.ENCODED_SIGNATURE:
-            self._check_pictures(values)
-        parts, step = [], self._limits.max_batch
+            size = self._check_pictures(values)
+            run = lambda part: _run_files(signature, name, part, names)
+        if batcher is not None and len(values) <= step:
+            # Only pictures of one size: so the masks need no other margins.
+            most = self._limits.max_pixels // math.prod(size) if size else sys.maxsize
+            key = (self, signature_name, tuple(names), size)
+            return batcher.run(key, values, run, most)
+        parts = []
         for first in range(0, len(values), step):
             if stopped():
                 raise RequestError(Code.CANCELLED, "Nobody waits for it any more.")
-            part = {name: values[first : first + step]}
+            part = values[first : first + step]
             try:
-                parts.append(_run(signature, part, names))
-            except RequestError as error:
-                if signature_name != signatures.ENCODED_SIGNATURE:
-                    raise
-                raise _naming(signature, name, values, first, step, error) from None
+                parts.append(batcher.alone(part, run) if batcher else run(part))
+            except _BadPicture as error:
+                raise error.among(len(values), first) from None
         return {output: _joined([part[output] for part in parts]) for output in names}
 
     def check_signature(self, signature_name: str) -> None:
@@ -151,14 +162,18 @@ class Servable:
                 f"{{{', '.join(_METHODS)}}}. Was: {method}",
             )
 
-    def _check_pictures(self, files: np.ndarray) -> None:
-        """Refuses what is no picture and what would decode to too many pixels."""
+    def _check_pictures(self, files: np.ndarray) -> tuple[int, int]:
+        """Refuses what is no picture and what would decode to too many pixels.
+
+        Returns:
+            The largest height and width.
+        """
         height = width = cost = 0
         for index, data in enumerate(files):
             try:
                 header = read_header(data)
             except ValueError as error:
-                raise _bad_picture(index, len(files), str(error)) from None
+                raise _BadPicture(str(error), index, len(files)) from None
             sides = header.height, header.width
             if orientation(data) in TRANSPOSED:
                 sides = sides[::-1]
@@ -166,13 +181,27 @@ class Servable:
             height, width = max(height, sides[0]), max(width, sides[1])
             cost += header.cost
             if max((index + 1) * height * width, cost) > self._limits.max_pixels:
-                raise _bad_picture(
-                    index,
-                    len(files),
+                raise _BadPicture(
                     f"with {header.width}x{header.height} pixels of {header.bits} "
                     f"bits there are more than the {self._limits.max_pixels} that a "
                     "request may have (--max_megapixels)",
+                    index,
+                    len(files),
                 )
+        return height, width
+
+
+class _BadPicture(RequestError):
+    """One picture of a request is at fault; says which."""
+
+    def __init__(self, reason: str, index: int, count: int, code=Code.INVALID_ARGUMENT):
+        where = f"Picture {index + 1} of {count}: " if count > 1 else ""
+        super().__init__(code, f"{where}{reason}")
+        self._reason, self._index = reason, index
+
+    def among(self, count: int, first: int) -> "_BadPicture":
+        """The same, of a part that begins with picture `first` of `count`."""
+        return _BadPicture(self._reason, first + self._index, count, self.code)
 
 
 def _run(signature, inputs: Mapping, names: Sequence[str]) -> dict[str, np.ndarray]:
@@ -189,19 +218,17 @@ def _run(signature, inputs: Mapping, names: Sequence[str]) -> dict[str, np.ndarr
         raise RequestError(_code(error.error_code), _reason(error)) from None
 
 
-def _naming(signature, name, values, first, step, error) -> RequestError:
-    """The error of the picture that is at fault, found by running one by one."""
-    for index in range(first, min(first + step, len(values))):
-        try:
-            _run(signature, {name: values[index : index + 1]}, ())
-        except RequestError as one:
-            return _bad_picture(index, len(values), one.message, one.code)
-    return error
-
-
-def _bad_picture(index, count, reason, code=Code.INVALID_ARGUMENT) -> RequestError:
-    where = f"Picture {index + 1} of {count}: " if count > 1 else ""
-    return RequestError(code, f"{where}{reason}")
+def _run_files(signature, name: str, files: np.ndarray, names: Sequence[str]):
+    """As `_run`; finds the picture at fault by running one by one."""
+    try:
+        return _run(signature, {name: files}, names)
+    except RequestError as error:
+        for index in range(len(files)):
+            try:
+                _run(signature, {name: files[index : index + 1]}, ())
+            except RequestError as one:
+                raise _BadPicture(one.message, index, len(files), one.code) from None
+        raise error
 
 
 def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:

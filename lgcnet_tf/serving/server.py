@@ -12,6 +12,7 @@ from typing import Any
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.serving import event_loop
 from lgcnet_tf.serving.addresses import bind_error, check_address, join_address
+from lgcnet_tf.serving.batching import BatchingParameters
 from lgcnet_tf.serving.core import Core
 from lgcnet_tf.serving.grpc_face import GrpcFace
 from lgcnet_tf.serving.limits import Limits
@@ -37,6 +38,7 @@ class Server:
         model_config_file: lists the models instead of `models`.
         poll_wait_s: seconds between two looks for new versions and, where there is
             one, for changes of the file; 0 to load once.
+        batching: joins requests of several clients; None for each by itself.
         as_content: answer numbers as bytes (`tensor_content`) instead of in the
             typed fields that TensorFlow Serving answers with by default.
         tls: certificate and key; None for plain connections.
@@ -60,6 +62,7 @@ class Server:
         *,
         model_config_file: str = "",
         poll_wait_s: float = 0.0,
+        batching: BatchingParameters | None = None,
         as_content: bool = False,
         tls: Tls | None = None,
         token: str = "",
@@ -75,6 +78,7 @@ class Server:
         self._config_file, self._poll_wait_s = model_config_file, poll_wait_s
         self._wanted_ports = port, rest_port
         self._as_content, self._tls, self._token = as_content, tls, token
+        self._batching = batching
         self._limits = Limits(**limits)
         self._limits.check()
         self._core: Core | None = None
@@ -115,7 +119,7 @@ class Server:
             if port is not None:
                 check_address(self.host, port)
         tls = self._tls.context() if self._tls else None
-        core = Core(self._limits)
+        core = Core(self._limits, self._batching)
         try:
             # Loaded first: gRPC never gives back the port of a server that was
             # not started.
