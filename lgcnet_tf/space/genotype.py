@@ -31,8 +31,10 @@ class Genotype:
         InputError: an edge is missing or has an operation that is no candidate.
 
     Example:
+        With `net` of `load`:
+
         >>> import lgcnet_tf as lt
-        >>> genotype = lt.load("lgcnet_camvid").genotype
+        >>> genotype = net.genotype
         >>> len(genotype.cells), len(genotype.cells[0]), len(genotype.fusion)
         (14, 5, 13)
         >>> genotype.save("genotype.json")
