@@ -47,7 +47,9 @@ def main():
     with lt.Server({"streets": saved_model}, port=0) as server:
         with lt.Client(server.target, "streets") as client:
             mask = client.predict(picture[None, : size[0], : size[1]])[0]
-    print(f"the server's mask: {mask.shape}, classes {sorted(set(mask.flat))}")
+    print(
+        f"the server's mask: {mask.shape}, classes {sorted(set(mask.ravel().tolist()))}"
+    )
 
 
 if __name__ == "__main__":

@@ -22,8 +22,9 @@ def deploy(network: Network) -> Network:
         ValueError: the network is a supernet.
 
     Example:
+        With `net` of `load`:
+
         >>> import lgcnet_tf as lt
-        >>> net = lt.load("lgcnet_camvid")
         >>> lt.deploy(net).count_params() < net.count_params()
         True
     """

@@ -54,12 +54,12 @@ class Network(keras.Model):
         InputError: in the genotype no path leads from the image to the output.
 
     Example:
-        >>> import numpy as np
+        With `genotype` of a search, or of a network of `load`:
+
         >>> import lgcnet_tf as lt
-        >>> genotype = lt.load("lgcnet_camvid").genotype
-        >>> net = lt.Network(genotype.skeleton, (64, 96), genotype)
-        >>> net.predict(np.zeros((1, 64, 96, 3), "uint8"), verbose=0).shape
-        (1, 64, 96, 11)
+        >>> untrained = lt.Network(genotype.skeleton, (64, 96), genotype)
+        >>> untrained.input_size, untrained.num_classes
+        ((64, 96), 11)
     """
 
     def __init__(

@@ -38,8 +38,10 @@ class Genotype:
             there are not as many classes as the skeleton has.
 
     Example:
+        With `net` of `load`:
+
         >>> import lgcnet_tf as lt
-        >>> genotype = lt.load("lgcnet_camvid").genotype
+        >>> genotype = net.genotype
         >>> len(genotype.cells), len(genotype.cells[0]), len(genotype.fusion)
         (14, 5, 13)
         >>> genotype.save("genotype.json")
