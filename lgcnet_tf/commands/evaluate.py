@@ -63,9 +63,9 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
         `fps`, `predicted_latency_ms`; with flip or scales `miou_augmented`,
         `per_class_iou_augmented` and `augmented_by`, by Keras in float32; under
         `measured_on` runtime, precision, calibration and batch size of `accuracy` and
-        of `latency`, and under `predicted_by` the table of the prediction. `trained_on_these_images` is null
-        where the model does not say. A genotype's network has random weights: its
-        accuracy is null and `weights` says so.
+        of `latency`, and under `predicted_by` the table of the prediction.
+        `trained_on_these_images` is null where the model does not say. A genotype's
+        network has random weights: its accuracy is null and `weights` says so.
 
     Raises:
         InputError: bad options, data or model.
