@@ -23,6 +23,7 @@ if typing.TYPE_CHECKING:
     from lgcnet_tf.api.tables import measure_latency
     from lgcnet_tf.api.trained import Evaluation, evaluate, export
     from lgcnet_tf.api.training import SearchResult, finetune, search
+    from lgcnet_tf.data.registry import register_dataset
     from lgcnet_tf.errors import InputError
     from lgcnet_tf.latency.table import LatencyTable
     from lgcnet_tf.model.deploy import deploy
@@ -54,6 +55,7 @@ _MODULES = {
     "load": "api.models",
     "load_dataset": "api.models",
     "measure_latency": "api.tables",
+    "register_dataset": "data.registry",
     "search": "api.training",
 }
 _HEAVY = ("Client", "Network", "Server", "deploy")

@@ -43,6 +43,23 @@ def register_dataset(
 
     Raises:
         InputError: it is no such name.
+
+    Example:
+        >>> import collections
+        >>> import numpy as np
+        >>> import lgcnet_tf as lt
+        >>> from lgcnet_tf import data
+        >>> Entry = collections.namedtuple("Entry", "name width")
+        >>> class Stripes(data.Dataset):
+        ...     info = data.DatasetInfo.of("stripes", {"left": (255, 0, 0), "right": (0, 0, 255)})
+        ...     splits = {"train": [Entry("one", 3), Entry("two", 9)]}
+        ...     def read(self, entry):
+        ...         label = np.zeros((6, 12), np.uint8)
+        ...         label[:, entry.width :] = 1
+        ...         return data.Sample(entry.name, self.info.colorize(label), label)
+        >>> lt.register_dataset("stripes", lambda data_dir: Stripes())
+        >>> lt.load_dataset("stripes", "train")[1].label[0].tolist()
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1]
     """
     if not re.fullmatch(r"[\w-]+", name):
         raise InputError(

@@ -21,7 +21,8 @@ PROVISIONAL = {"Client", "Server"}
 RETURNED = {"Evaluation", "InputError", "SearchResult"}
 """What the functions return and raise."""
 PATH = (
-    "list_models", "load", "load_dataset", "Skeleton", "Genotype", "Network", "deploy",
+    "list_models", "load", "load_dataset", "register_dataset", "Skeleton", "Genotype",
+    "Network", "deploy",
     "measure_latency", "LatencyTable", "search", "finetune", "evaluate", "export",
 )  # fmt: skip
 """The order in which the examples build on one another."""
