@@ -126,7 +126,7 @@ class _Probabilities(keras.Model):
     """A network's probabilities, brought to another size."""
 
     def __init__(self, network: keras.Model, input_size: Size):
-        super().__init__()
+        super().__init__(name="probabilities")
         self.network = network
         self.size = network.input_size
         self.target = tuple(input_size)
