@@ -207,6 +207,7 @@ class GrpcFace:
             return await asyncio.wrap_future(job.future)
         finally:
             job.cancel()
+            del job  # an error's frame would keep it, and it the error
 
     async def _metadata(self, body: bytes, context) -> bytes:
         kind = get_model_metadata_pb2.GetModelMetadataRequest

@@ -30,7 +30,7 @@ class Limits(Options):
         128, "Requests that wait for a thread; the next is refused.", minimum=1
     )
     max_queue_mb: int = option(
-        64, "MiB of the requests that wait or are computed.", minimum=1
+        32, "MiB of the requests that wait or are computed.", minimum=1
     )
     threads: int = option(
         0, "Requests computed at the same time; 0 for as many as there are cores, "

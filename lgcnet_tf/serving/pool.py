@@ -126,8 +126,14 @@ class Pool:
                 self._running += 1
             try:
                 if job.future.set_running_or_notify_cancel():
+                    work, job._work = job._work, None
                     try:
-                        result = job._work(job)
+                        result = work(job)
+                    except RequestError as error:
+                        # Its frames hold the request, which is not needed any more,
+                        # and so do those of what it was raised from.
+                        error.__context__ = None
+                        job.future.set_exception(error.with_traceback(None))
                     except BaseException as error:
                         job.future.set_exception(error)
                     else:
@@ -138,4 +144,5 @@ class Pool:
                     self._running -= 1
                     self._bytes -= job._size
                     self._changed.notify_all()
+                work = None
                 del job  # and with it the request's bytes

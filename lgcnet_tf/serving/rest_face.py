@@ -192,6 +192,7 @@ class RestFace:
             ) from None
         finally:
             job.cancel()
+            del job  # an error's frame would keep it, and it the error
 
     def _status(self, name_model: Callable) -> bytes:
         request = get_model_status_pb2.GetModelStatusRequest()

@@ -1,6 +1,7 @@
 """What a stranger may send: each answered, and the server goes on for others."""
 
 import contextlib
+import gc
 import io
 import pathlib
 import re
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 
 import grpc
 import numpy as np
@@ -91,8 +93,11 @@ def busy(small):
 
 
 def wait_for(condition):
-    while not condition():
+    for _ in range(2000):
+        if condition():
+            return
         time.sleep(0.01)
+    raise AssertionError("It did not come to that.")
 
 
 def refusal(call):
@@ -245,6 +250,26 @@ def test_bodies_that_are_no_protobuf_fill_no_log(small, caplog):
             assert code == Code.INVALID_ARGUMENT
             assert details == "The body is no PredictRequest."
     assert not caplog.records
+
+
+def test_refused_requests_are_forgotten_at_once(small, stub, monkeypatch):
+    """Without waiting for the collector: a few hundred large ones fill a machine."""
+    jobs, submit = [], small._core.submit
+
+    def recorded(*arguments):
+        job = submit(*arguments)
+        jobs.append(weakref.ref(job))
+        return job
+
+    monkeypatch.setattr(small._core, "submit", recorded)
+    gc.disable()
+    try:
+        for request in (encoded(b"no picture"), predict_request("x", {}, "lgcnet")):
+            refusal(lambda request=request: stub.Predict(request, timeout=DEADLINE_S))
+        assert len(jobs) == 2
+        wait_for(lambda: not any(job() for job in jobs))
+    finally:
+        gc.enable()
 
 
 def test_integers_out_of_range_wrap_and_log_nothing(stub, caplog, live_mask):
