@@ -16,6 +16,7 @@ from lgcnet_tf.interruption import INTERRUPTION, Interrupted
 from lgcnet_tf.model.zoo import load_network, load_trained
 
 EPOCHS = 8
+RATE = 0.01
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def options(image_folder, small_genotype):
         epochs=EPOCHS,
         warmup_epochs=1,
         batch_size=4,
-        lr=0.05,
+        lr=RATE,
         validate_every=4,
     )
 
@@ -52,7 +53,7 @@ def test_learns_and_says_so(finished):
     assert results["last_epoch"]["val_top1"] > 0.6  # a third is chance
     assert results["last_epoch"]["val_top5"] == 1.0
     losses = [entry["loss"] for entry in history(folder)]
-    assert min(losses[1:]) < losses[0]
+    assert losses[-1] < 0.7 * losses[0]
     validated = ["val_top1" in entry for entry in history(folder)]
     assert validated == [False, False, False, True] * 2
 
@@ -60,7 +61,7 @@ def test_learns_and_says_so(finished):
 def test_rate_falls_as_a_cosine_after_the_warm_up(finished):
     found = [entry["learning_rate"] for entry in history(finished[1])]
     done = np.arange(1, EPOCHS + 1) / EPOCHS
-    np.testing.assert_allclose(found, 0.05 * (1 + np.cos(np.pi * done)) / 2, atol=1e-6)
+    np.testing.assert_allclose(found, RATE * (1 + np.cos(np.pi * done)) / 2, atol=1e-6)
 
 
 def test_accuracy_is_that_of_the_saved_classifier(finished, image_folder):
