@@ -75,13 +75,20 @@ def test_evaluates_and_times(tmp_path):
     assert "ran on jax" in result.stdout
 
 
-@pytest.mark.parametrize("command", ["export", "serve", "predict"])
-def test_commands_without_tensorflow_say_what_they_need(command):
+@pytest.mark.parametrize(
+    "command, flags",
+    [
+        ("export", ["--model=lgcnet_camvid", "--output_dir=no_such_folder"]),
+        ("serve", ["--model=no_such_folder"]),
+        ("predict", ["--images=no_such_file.png"]),
+    ],
+)
+def test_commands_without_tensorflow_say_what_they_need(command, flags):
     code = (
-        "import sys; sys.modules['tensorflow'] = None; sys.argv[0] = sys.argv[1];"
+        "import sys; sys.modules['tensorflow'] = None; sys.argv[:2] = sys.argv[1:2];"
         f"from lgcnet_tf.bin.{command} import main; main()"
     )
-    result = run(["-c", code, f"lgcnet-{command}"])
+    result = run(["-c", code, f"lgcnet-{command}", *flags])
     assert result.returncode == 1 and result.stdout == ""
     (line,) = result.stderr.splitlines()
     assert line.startswith(f"lgcnet-{command}: needs the package tensorflow;")
