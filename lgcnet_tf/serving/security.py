@@ -4,10 +4,12 @@ import dataclasses
 import ipaddress
 import pathlib
 import ssl
-
-import grpc
+import typing
 
 from lgcnet_tf.errors import InputError
+
+if typing.TYPE_CHECKING:
+    import grpc
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,12 +39,14 @@ class Tls:
             ) from None
         return context
 
-    def credentials(self) -> grpc.ServerCredentials:
+    def credentials(self) -> "grpc.ServerCredentials":
         """For the gRPC face.
 
         Raises:
             InputError: as `context`.
         """
+        import grpc  # not with the options
+
         self.context()
         key, certificate = (
             pathlib.Path(path).read_bytes() for path in (self.key, self.certificate)
