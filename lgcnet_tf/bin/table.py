@@ -59,6 +59,16 @@ COMMANDS = (
         (),
     ),
     Command(
+        "run",
+        "RunPathOptions",
+        "run_path",
+        "Goes from a data folder to a network that is ready to serve.",
+        f"--data_dir=data --target_latency_ms=60 {_FOLDER}mine",
+        (),
+        resumable=True,
+        backends=False,
+    ),
+    Command(
         "measure_latency",
         "MeasureOptions",
         "measure_latency",
