@@ -81,7 +81,10 @@ def path(tmp_path_factory):
     process = start(options)
     printed, said = process.communicate()
     assert process.returncode == 0, said
-    assert states(out / "search") | states(out / "latency") == searched
+    # The last stage draws each run; nothing that was there is touched.
+    assert (
+        searched.items() <= (states(out / "search") | states(out / "latency")).items()
+    )
     return options, out, printed.splitlines()[-1], said
 
 
