@@ -81,7 +81,7 @@ def path(tmp_path_factory):
     process = start(options)
     printed, said = process.communicate()
     assert process.returncode == 0, said
-    assert states(out / "search") | states(out / "latency") == searched
+    assert searched.items() <= states(out).items()  # the report adds figures alone
     return options, out, printed.splitlines()[-1], said
 
 
