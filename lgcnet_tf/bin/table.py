@@ -1,6 +1,7 @@
 """The commands: what each does, where it stands, and an example of it."""
 
 import dataclasses
+import importlib.util
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Command:
 
 _TABLE = "--latency_table=runs/latency/latency_table.json"
 _FOLDER = "--output_dir=runs/"
+_TENSORFLOW = ("tensorflow",) if importlib.util.find_spec("tensorflow") else ()
+"""Some data sets are read with it where it is installed."""
 
 COMMANDS = (
     Command(
@@ -56,7 +59,7 @@ COMMANDS = (
         "inspect_data",
         "Counts, draws and checks a data set before it is trained on.",
         f"--data_dir=data {_FOLDER}inspect",
-        (),
+        _TENSORFLOW,
     ),
     Command(
         "run",
@@ -138,7 +141,7 @@ COMMANDS = (
         "serve",
         "ServeOptions",
         "serve",
-        "Serves an exported model over gRPC.",
+        "Serves exported models over gRPC and REST.",
         "--model=runs/export/saved_model --port=8500",
         ("lgcnet_tf.serving.server",),
         backends=False,

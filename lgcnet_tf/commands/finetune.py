@@ -30,12 +30,14 @@ class FinetuneOptions(AverageOptions, RecipeOptions):
     )
     initial_model: str = option(
         "",
-        "What to take weights from, layer by layer where they fit: a folder of "
-        "lgcnet-search or lgcnet-pretrain, a .keras file or a name of the model zoo; "
+        "What to take weights from, layer by layer where they fit: the folder of "
+        "a search, pretraining or finetuning, a .keras file or a name of the model zoo; "
         "else from scratch.",
         topic="Network",
     )
-    validate_every: int = option(5, "Epochs from one to the next.", minimum=1)
+    validate_every: int = option(
+        5, "Epochs from one validation to the next.", minimum=1
+    )
     epochs: int = option(200, "Epochs of training.", minimum=1)
     batch_size: int = option(8, "Global batch size.", minimum=1)
     optimizer: str = option(

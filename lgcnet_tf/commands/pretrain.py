@@ -72,7 +72,9 @@ class PretrainOptions(AverageOptions, StepOptions, RunOptions):
     label_smoothing: float = option(
         0.1, "Share of a label that is spread over all classes.", minimum=0
     )
-    validate_every: int = option(1, "Epochs from one to the next.", minimum=1)
+    validate_every: int = option(
+        1, "Epochs from one validation to the next.", minimum=1
+    )
 
     @property
     def scale_range(self) -> tuple[float, float]:
