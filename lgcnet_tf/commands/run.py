@@ -1,10 +1,6 @@
 """From a data folder to a network that is ready to serve, in one command.
 
-Each stage is the command of that name as a process of its own, in a sub-folder. They
-could not share one: a search and a deterministic training set TensorFlow's graph
-optimiser and kernels for the whole process, which would then time and evaluate
-otherwise than `lgcnet-evaluate` does; memory of the GPU that TensorFlow took it gives
-back with the process alone; and a stage that runs out of memory takes nothing with it.
+Each stage is the command of that name as a process of its own, in a sub-folder.
 """
 
 import collections
@@ -12,57 +8,35 @@ import dataclasses
 import math
 import os
 import pathlib
-import shlex
-import subprocess
-import time
 from collections.abc import Iterator
 from typing import Any
 
-from lgcnet_tf.commands.evaluate import EvaluateOptions
-from lgcnet_tf.commands.export import ExportOptions
 from lgcnet_tf.commands.finetune import FinetuneOptions
 from lgcnet_tf.commands.measure_latency import MeasureOptions
+from lgcnet_tf.commands.run_report import conclusion, results_of_stages, write_report
+from lgcnet_tf.commands.run_stages import SEARCH, run_stage, stages_of, with_target
 from lgcnet_tf.commands.search import SearchOptions
-from lgcnet_tf.config import DivisionOptions, RunOptions, Size, format_size, option
-from lgcnet_tf.convert.quiet import quiet
+from lgcnet_tf.config import DivisionOptions, Size, format_size, option
 from lgcnet_tf.data import Dataset, split_inputs, steps_per_epoch
 from lgcnet_tf.data.division import TRAIN, VAL
 from lgcnet_tf.data.folder import FOLDER
 from lgcnet_tf.data.load import open_divided
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import read_json
-from lgcnet_tf.interruption import INTERRUPTION
 from lgcnet_tf.latency.options import RuntimeOptions
 from lgcnet_tf.run_folder import (
     FLAGS,
-    GENOTYPE,
-    LATENCY_TABLE,
-    MODEL,
     RESULTS,
     RunFolder,
     flag_lines,
 )
 from lgcnet_tf.space.options import SpaceOptions
-from lgcnet_tf.sweep.trial import stage_command
-
-LATENCY, SEARCH, FINETUNE = "latency", "search", "finetune"
-EVALUATE, EXPORT = "evaluate", "export"
-COMMANDS = {
-    LATENCY: "measure_latency",
-    SEARCH: "search",
-    FINETUNE: "finetune",
-    EVALUATE: "evaluate",
-    EXPORT: "export",
-}
-"""Sub-folder of each stage, in order, and the command that fills it."""
 
 STEP = 16
 MOST_INPUT_PIXELS = 512 * 1024
 MOST_CROP_PIXELS = 360 * 480
 LOOKED_AT = 64
 """Images whose sizes are looked at for the default of the input size."""
-
-_POLL_S = 0.2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -165,7 +139,7 @@ def run_path(options: RunPathOptions) -> dict[str, Any]:
         sizes = sizes_of(data)
         size = size_within(sizes.most_common(1)[0][0], MOST_INPUT_PIXELS)
     crop = options.crop_size or size_within(size, MOST_CROP_PIXELS)
-    stages = _stages(options, root, size, crop)
+    stages = stages_of(options, root, size, crop)
     for stage in stages.values():
         stage.check()
     inputs: dict[str, dict[str, str]] = {}
@@ -181,10 +155,10 @@ def run_path(options: RunPathOptions) -> dict[str, Any]:
             folder.log.info("%s: done before", name)
             continue
         if name == SEARCH:
-            stage = _with_target(stage, data.info.num_classes, folder)
-        _run_stage(name, stage, folder)
-    report = _write_report(root)
-    results = _conclude(root) | {"report": report.relative_to(root).as_posix()}
+            stage = with_target(stage, data.info.num_classes, folder)
+        run_stage(name, stage, folder)
+    report = write_report(root)
+    results = results_of_stages(root) | {"report": report.relative_to(root).as_posix()}
     folder.finish(results)
     print(conclusion(root, results), flush=True)
     return results
@@ -216,18 +190,6 @@ def sizes_of(data: Dataset) -> collections.Counter[Size]:
     )
 
 
-def conclusion(root: pathlib.Path, results: dict[str, Any]) -> str:
-    """The one line that the command ends with."""
-    served = root / results["saved_model"]
-    predicted, measured = results["predicted_latency_ms"], results["latency_ms"]
-    said = "" if predicted is None else f"{predicted:.4g} ms predicted, "
-    return (
-        f"model {root / results['model']}, SavedModel {served}, mIoU "
-        f"{100 * results['miou']:.1f} %, latency {said}{measured:.4g} ms measured; "
-        f"serve it: lgcnet-serve --model={shlex.quote(str(served))}"
-    )
-
-
 def _results_of(options: RunPathOptions, root: pathlib.Path) -> dict[str, Any] | None:
     """The results of a run with just these flags that has finished."""
     if not (root / RESULTS).is_file() or not (root / FLAGS).is_file():
@@ -235,47 +197,6 @@ def _results_of(options: RunPathOptions, root: pathlib.Path) -> dict[str, Any] |
     lines = (root / FLAGS).read_text().splitlines()
     given = [line for line in lines if line.startswith("--")]
     return read_json(root / RESULTS) if given == flag_lines(options) else None
-
-
-def _stages(options, root, size: Size, crop: Size) -> dict[str, RunOptions]:
-    """The options of each stage's command; those of a same name are handed on."""
-
-    def handed_on(kind, stage, **own):
-        names = {f.name for f in dataclasses.fields(options)}
-        names &= {f.name for f in dataclasses.fields(kind)}
-        values = {name: getattr(options, name) for name in names}
-        return kind(**values | own | {"output_dir": str(root / stage)})
-
-    table, model = str(root / LATENCY / LATENCY_TABLE), str(root / FINETUNE / MODEL)
-    training = {"input_size": size, "crop_size": crop}
-    return {
-        LATENCY: handed_on(MeasureOptions, LATENCY, input_size=size, batch_size=1),
-        SEARCH: handed_on(
-            SearchOptions,
-            SEARCH,
-            **training,
-            latency_table=table,
-            epochs=options.search_epochs,
-        ),
-        FINETUNE: handed_on(
-            FinetuneOptions,
-            FINETUNE,
-            **training,
-            model=str(root / SEARCH / GENOTYPE),
-            initial_model=str(root / SEARCH),
-            epochs=options.finetune_epochs,
-        ),
-        EVALUATE: handed_on(
-            EvaluateOptions,
-            EVALUATE,
-            input_size=None,
-            split=VAL,
-            model=model,
-            batch_size=1,
-            latency_table=table,
-        ),
-        EXPORT: ExportOptions(model=model, output_dir=str(root / EXPORT)),
-    }
 
 
 def _plan(options, data: Dataset, size, crop, sizes) -> Iterator[str]:
@@ -303,119 +224,4 @@ def _plan(options, data: Dataset, size, crop, sizes) -> Iterator[str]:
         f"epochs of {steps} steps), finetune ({options.finetune_epochs} epochs of {steps} "
         "steps), evaluate, export; how long they take depends on the device and is not "
         "known before"
-    )
-
-
-def _with_target(stage: SearchOptions, num_classes: int, folder) -> SearchOptions:
-    """The search's options with the target that is given, or the range's middle.
-
-    Raises:
-        InputError: what is given is out of reach.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with quiet():
-        from lgcnet_tf.architecture_search.latency_target import (
-            check_reachable,
-            latency_range,
-        )
-        from lgcnet_tf.guidance.communication import cell_kinds
-        from lgcnet_tf.latency.estimate import CostModel
-        from lgcnet_tf.latency.table import LatencyTable
-
-    skeleton = stage.skeleton(num_classes)
-    costs = CostModel(
-        LatencyTable.load(stage.latency_table), skeleton, stage.input_size
-    )
-    kinds = cell_kinds(stage.communication, [c.reduction for c in skeleton.cells])
-    fastest, slowest = (us / 1000.0 for us in latency_range(costs, kinds))
-    folder.log.info(
-        "networks of this space take %.4g to %.4g ms by the table", fastest, slowest
-    )
-    target = stage.target_latency_ms
-    if not target:
-        target = float(f"{(fastest + slowest) / 2:.4g}")
-        folder.log.info("target: %.4g ms, the middle of that", target)
-    try:
-        check_reachable(1000.0 * target, costs, kinds)
-    except InputError as error:
-        raise InputError(
-            f"{error} Give another one, or another --initial_channels or --input_size, "
-            "with another --output_dir."
-        ) from None
-    return dataclasses.replace(stage, target_latency_ms=target)
-
-
-def _run_stage(name: str, stage: RunOptions, folder: RunFolder) -> None:
-    """Runs a command as a process that says on this one's outputs what it has to say.
-
-    Raises:
-        InputError: it left no results.
-        Interrupted: a signal came and it has ended.
-    """
-    folder.log.info("%s: begins", name)
-    begin = time.monotonic()
-    INTERRUPTION.defer()  # the stage has to save and leave first
-    process = subprocess.Popen(
-        stage_command(COMMANDS[name]) + flag_lines(stage),
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C reaches this process alone
-    )
-    told = False
-    try:
-        while process.poll() is None:
-            if INTERRUPTION.requested and not told:
-                process.terminate()
-                told = True
-            time.sleep(_POLL_S)
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            process.wait()
-    if INTERRUPTION.requested:
-        INTERRUPTION.leave(f"stopped in the stage {name}; the same command goes on.")
-    INTERRUPTION.allow()
-    if not (folder / name / RESULTS).exists():
-        status = process.returncode
-        ended = f"signal {-status}" if status < 0 else f"exit status {status}"
-        raise InputError(
-            f"the stage {name} ended without results ({ended}); its last line says why, "
-            "and the same command goes on there."
-        )
-    folder.log.info("%s: took %.0f s", name, time.monotonic() - begin)
-
-
-def _conclude(root: pathlib.Path) -> dict[str, Any]:
-    """What the stages came to; paths are relative to `root`."""
-    evaluated = read_json(root / EVALUATE / RESULTS)
-    searched = read_json(root / SEARCH / GENOTYPE)["provenance"]
-    names = (
-        "dataset", "input_size", "miou", "per_class_iou", "pixel_accuracy", "num_images",
-        "params", "macs", "predicted_latency_ms", "latency_ms", "device", "measured_on",
-    )  # fmt: skip
-    return {name: evaluated[name] for name in names} | {
-        "target_latency_ms": searched["target_latency_ms"],
-        "model": f"{FINETUNE}/{MODEL}",
-        "saved_model": f"{EXPORT}/saved_model",
-    }
-
-
-def _write_report(root: pathlib.Path) -> pathlib.Path:
-    """One page of all stages; each one's figures are in its own folder."""
-    with quiet():
-        from lgcnet_tf.report.html import write_html
-        from lgcnet_tf.report.run import CAPTIONS, REPORT, plot_run, read_run
-
-    pictures = []
-    for stage in (EVALUATE, FINETUNE, SEARCH, LATENCY):
-        for path in plot_run(root / stage):
-            if path.name in CAPTIONS:
-                pictures.append((f"{CAPTIONS[path.name]} ({stage})", path))
-    return write_html(
-        root / REPORT,
-        f"Run {root.resolve().name}",
-        results=_conclude(root),
-        genotype=read_run(root / SEARCH).genotype,
-        history=read_run(root / FINETUNE).history,
-        flags=(root / FLAGS).read_text(),
-        pictures=pictures,
     )

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from lgcnet_tf.commands import run
+from lgcnet_tf.commands import run, run_stages
 from lgcnet_tf.commands.run import RunPathOptions, run_path, size_within
 from lgcnet_tf.config import format_size
 from lgcnet_tf.errors import InputError
@@ -31,8 +31,10 @@ def here(last):
     def run_stage(name, stage, folder):
         if name == last:
             raise Interrupted("stopped")
-        module = importlib.import_module(f"lgcnet_tf.commands.{run.COMMANDS[name]}")
-        getattr(module, run.COMMANDS[name])(stage)
+        module = importlib.import_module(
+            f"lgcnet_tf.commands.{run_stages.COMMANDS[name]}"
+        )
+        getattr(module, run_stages.COMMANDS[name])(stage)
 
     return run_stage
 
@@ -64,7 +66,7 @@ def path(tmp_path_factory):
     )  # fmt: skip
     out = root / "out"
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Interrupted):
-        patch.setattr(run, "_run_stage", here("finetune"))
+        patch.setattr(run, "run_stage", here("finetune"))
         run_path(options)
     searched = states(out / "search") | states(out / "latency")
     process = start(options)
@@ -138,7 +140,7 @@ def test_other_flags_are_another_run(path, tmp_path):
         run_path(RunPathOptions(**changed))
     changed = vars(options) | {"output_dir": str(tmp_path / "other")}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "_run_stage", here("latency"))
+        patch.setattr(run, "run_stage", here("latency"))
         with pytest.raises(Interrupted):
             run_path(RunPathOptions(**changed))
         with pytest.raises(InputError, match="Different flags: .*--search_epochs=2"):

@@ -1,0 +1,59 @@
+"""What a whole `lgcnet run` came to: its figures, its page, its last line."""
+
+import pathlib
+import shlex
+from typing import Any
+
+from lgcnet_tf.commands.run_stages import EVALUATE, EXPORT, FINETUNE, LATENCY, SEARCH
+from lgcnet_tf.convert.quiet import quiet
+from lgcnet_tf.files import read_json
+from lgcnet_tf.run_folder import FLAGS, GENOTYPE, MODEL, RESULTS
+
+
+def conclusion(root: pathlib.Path, results: dict[str, Any]) -> str:
+    """The one line that the command ends with."""
+    served = root / results["saved_model"]
+    predicted, measured = results["predicted_latency_ms"], results["latency_ms"]
+    said = "" if predicted is None else f"{predicted:.4g} ms predicted, "
+    return (
+        f"model {root / results['model']}, SavedModel {served}, mIoU "
+        f"{100 * results['miou']:.1f} %, latency {said}{measured:.4g} ms measured; "
+        f"serve it: lgcnet-serve --model={shlex.quote(str(served))}"
+    )
+
+
+def results_of_stages(root: pathlib.Path) -> dict[str, Any]:
+    """What the stages came to; paths are relative to `root`."""
+    evaluated = read_json(root / EVALUATE / RESULTS)
+    searched = read_json(root / SEARCH / GENOTYPE)["provenance"]
+    names = (
+        "dataset", "input_size", "miou", "per_class_iou", "pixel_accuracy", "num_images",
+        "params", "macs", "predicted_latency_ms", "latency_ms", "device", "measured_on",
+    )  # fmt: skip
+    return {name: evaluated[name] for name in names} | {
+        "target_latency_ms": searched["target_latency_ms"],
+        "model": f"{FINETUNE}/{MODEL}",
+        "saved_model": f"{EXPORT}/saved_model",
+    }
+
+
+def write_report(root: pathlib.Path) -> pathlib.Path:
+    """One page of all stages; each one's figures are in its own folder."""
+    with quiet():
+        from lgcnet_tf.report.html import write_html
+        from lgcnet_tf.report.run import CAPTIONS, REPORT, plot_run, read_run
+
+    pictures = []
+    for stage in (EVALUATE, FINETUNE, SEARCH, LATENCY):
+        for path in plot_run(root / stage):
+            if path.name in CAPTIONS:
+                pictures.append((f"{CAPTIONS[path.name]} ({stage})", path))
+    return write_html(
+        root / REPORT,
+        f"Run {root.resolve().name}",
+        results=results_of_stages(root),
+        genotype=read_run(root / SEARCH).genotype,
+        history=read_run(root / FINETUNE).history,
+        flags=(root / FLAGS).read_text(),
+        pictures=pictures,
+    )
