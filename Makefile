@@ -46,7 +46,7 @@ lint: $(VENV)/lint
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
 test: setup
-	$(BIN)/python -m pytest -n auto --maxprocesses=4 --max-worker-restart=0 --dist=loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses=4 --max-worker-restart=0 --dist=loadfile --session-timeout=4200
 
 # No TensorFlow in it: what it tests must do without. 2.13.0 is a build for CPUs.
 $(TORCH_VENV)/installed: pyproject.toml constraints.txt
@@ -54,7 +54,7 @@ $(TORCH_VENV)/installed: pyproject.toml constraints.txt
 	$$interpreter -m venv $(TORCH_VENV)
 	echo "Installing PyTorch and what its tests need into $(TORCH_VENV) ..."
 	$(TORCH_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt \
-	  torch==2.13.0 keras numpy pillow h5py absl-py rich matplotlib tensorboard pytest pytest-xdist
+	  torch==2.13.0 keras numpy pillow h5py absl-py rich matplotlib tensorboard pytest pytest-timeout pytest-xdist
 	touch $@
 
 test-torch: $(TORCH_VENV)/installed

@@ -16,7 +16,7 @@ from lgcnet_tf.run_folder import flag_lines
 
 SCRIPT = pathlib.Path(__file__).with_name("worker.py")
 EPOCHS = 3
-PATIENCE_S = 900
+PATIENCE_S = 600
 
 
 @pytest.fixture(scope="module")

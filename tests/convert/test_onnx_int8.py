@@ -99,7 +99,11 @@ def test_methods(method, graph, batches, eight_bits):
 
 
 def test_a_method_has_outliers_cut_off(batches):
-    """One outlier in 30,000 pixels: minmax's range follows it, percentile's does not."""
+    """One outlier in 490,000 values: minmax's range follows it, percentile's does not.
+
+    No farther out than that: the histogram of an entropy grows with the range,
+    and its time with the square of that.
+    """
     import keras
 
     layer = keras.layers.Conv2D(2, 1, name="conv")
@@ -107,7 +111,7 @@ def test_a_method_has_outliers_cut_off(batches):
     graph = to_onnx(layer, (1, 64, 64, 3), "float32")
     draw = np.random.default_rng(0).standard_normal
     maps = [draw((1, 3, 64, 64), "float32") for _ in range(40)]
-    maps[7][0, 0, 0, 0] = 1000.0
+    maps[7][0, 0, 0, 0] = 60.0
     largest = {}
     for method in CALIBRATION_METHODS:
         model = onnx.load_from_string(quantize(graph, maps, method=method))
@@ -116,8 +120,8 @@ def test_a_method_has_outliers_cut_off(batches):
         }
         first = next(n for n in model.graph.node if n.op_type == "QuantizeLinear")
         largest[method] = float(scales[first.input[1]]) * 255
-    assert largest["minmax"] > 1000
-    assert largest["percentile"] < 100 and largest["entropy"] < 100
+    assert largest["minmax"] > 60
+    assert largest["percentile"] < 20 and largest["entropy"] < 20
 
 
 def test_quiet(graph, batches, capfd):
