@@ -1,6 +1,7 @@
 """The package imports only downwards, and `BUILD` names all of it."""
 
 import ast
+import functools
 import pathlib
 import re
 import shutil
@@ -76,6 +77,7 @@ def imported_rooms(tree, module):
     return found
 
 
+@functools.cache
 def imports():
     """The rooms that each room imports, but for itself, with the file that does."""
     found = {room: {} for room in rooms()}
