@@ -120,6 +120,7 @@ class Server:
                 check_address(self.host, port)
         tls = self._tls.context() if self._tls else None
         core = Core(self._limits, self._batching)
+        seen = _stamp(self._config_file)  # before it is read: no change is missed
         try:
             # Loaded first: gRPC never gives back the port of a server that was
             # not started.
@@ -134,9 +135,10 @@ class Server:
             core.pool.close(0)
             raise
         self._core, self._grpc, self._rest = core, rpc, rest
-        self._stopping.clear()
+        self._stopping = threading.Event()
         if self._poll_wait_s > 0:
-            threading.Thread(target=self._poll, args=(core,), daemon=True).start()
+            arguments = core, seen, self._stopping
+            threading.Thread(target=self._poll, args=arguments, daemon=True).start()
         return self
 
     def stop(self, grace_s: float = _STOP_GRACE_S, lame_duck_s: float = 0.0) -> bool:
@@ -233,10 +235,14 @@ class Server:
         except InputError as error:
             raise invalid(str(error)) from None
 
-    def _poll(self, core: Core) -> None:
-        """Looks for new versions, and for another configuration, until the end."""
-        seen, said = _stamp(self._config_file), ""
-        while not self._stopping.wait(self._poll_wait_s):
+    def _poll(self, core: Core, seen: object, stopping: threading.Event) -> None:
+        """Looks for new versions, and for another configuration, until the end.
+
+        Args:
+            seen: stamp of the configuration file when it was read first.
+        """
+        said = ""
+        while not stopping.wait(self._poll_wait_s):
             now = _stamp(self._config_file)
             try:
                 if now != seen:
@@ -252,6 +258,6 @@ class Server:
 def _stamp(path: str) -> object:
     try:
         found = os.stat(path)
-        return found.st_mtime_ns, found.st_size
+        return found.st_mtime_ns, found.st_size, found.st_ino
     except OSError:
         return None

@@ -191,3 +191,20 @@ def test_a_configuration_is_read_again_and_reloaded_on_request(base, tmp_path, i
             assert answer.status.error_code == 0
             assert running.versions == {"b": 2}
             assert client.predict(images).shape == (2, 24, 40)
+
+
+def test_a_configuration_written_while_the_server_starts_is_read(
+    base, tmp_path, monkeypatch
+):
+    path = tmp_path / "models.config"
+    text = 'model_config_list {{ config {{ name: "{}" base_path: "{}" }} }}'
+    path.write_text(text.format("a", base))
+    listen = Server._listen
+
+    def written_meanwhile(*arguments):
+        path.write_text(text.format("written-later", base))
+        return listen(*arguments)
+
+    monkeypatch.setattr(Server, "_listen", written_meanwhile)
+    with Server(port=0, model_config_file=str(path), poll_wait_s=0.1) as running:
+        wait_for(lambda: running.versions == {"written-later": 4})
