@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lgcnet_tf.commands.defaults import TOY, of_data
 from lgcnet_tf.config import option
 from lgcnet_tf.data import dataset_info
 from lgcnet_tf.latency.options import BatchOptions, runtime_inputs
@@ -41,6 +42,12 @@ class MeasureOptions(SpaceOptions, BatchOptions):
 
     def problems(self) -> Iterator[str]:
         yield from super().problems()
+        named = self.data_dir or self.dataset not in ("", TOY)
+        if named and self.input_size is None:
+            yield (
+                "--input_size is missing: the size at which the network will see the "
+                "images, HxW, such as 360x480."
+            )
         if 0 < self.calibration_networks < FEWEST_NETWORKS:
             yield (
                 f"--calibration_networks must be 0 or at least {FEWEST_NETWORKS}. "
@@ -64,11 +71,17 @@ def measure_latency(options: MeasureOptions) -> dict[str, Any]:
     from lgcnet_tf.latency.measure import measure_table
 
     options.check()
+    named = options.dataset or options.data_dir
+    options = of_data(options)
     classes = dataset_info(options.dataset, options.data_dir or None)
     skeleton = options.skeleton(classes.num_classes)
     runtime = options.make_runtime()
     inputs = options.calibration_inputs() | runtime_inputs(runtime)
     folder = RunFolder(options, "measure_latency", inputs=inputs)
+    if not named:
+        folder.log.info(
+            "no --dataset and no --data_dir: the classes are those of %s", TOY
+        )
     store = SampleStore(folder / SAMPLES)
     table = measure_table(
         skeleton,

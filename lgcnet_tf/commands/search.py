@@ -12,6 +12,7 @@ from lgcnet_tf.architecture_search.settings import (
     SAMPLINGS,
 )
 from lgcnet_tf.architecture_search.temperature import temperature_at
+from lgcnet_tf.commands.defaults import of_table as resolved
 from lgcnet_tf.config import option
 from lgcnet_tf.data import dataset_info, steps_per_epoch
 from lgcnet_tf.data.class_weights import class_weights
@@ -55,7 +56,8 @@ class SearchOptions(SpaceOptions, TrainingOptions):
     )
     latency_table: str = option(
         "",
-        "Latency table of the space at --input_size.",
+        "Latency table; data set, --input_size and search space are its own, unless "
+        "they are given.",
         needed="make one with lgcnet-measure-latency.",
         topic="Latency",
     )
@@ -165,6 +167,7 @@ def search(options: SearchOptions) -> dict[str, Any]:
         raise InputError(
             "--latency_table is missing: make one with lgcnet-measure-latency."
         )
+    options = resolved(options)
     if options.search_strategy == "random":
         return _random_search(options)
     if options.deterministic:
