@@ -32,11 +32,10 @@ import pathlib, sys
 
 import lgcnet_tf as lt
 
-table, data, image = sys.argv[1:]
-own = {"dataset": "folder", "data_dir": data}
-result = lt.search(table, search_strategy="random", **own)
-net = lt.finetune(result.genotype, epochs=1, batch_size=6, **own)
-found = lt.evaluate(net, repeats=2, examples=0, **own)
+table, data = sys.argv[1:]
+result = lt.search(table, search_strategy="random")
+net = lt.finetune(result.genotype, data_dir=data, epochs=1, batch_size=6)
+found = lt.evaluate(net, data_dir=data, repeats=2, examples=0)
 assert 0.0 <= found.miou <= 1.0 and found.latency_ms > 0.0
 saved_model = lt.export(net, output_dir="from_python").parent
 picture = lt.load_dataset("folder", "val", data)[0].image
@@ -121,30 +120,27 @@ class Stranger:
 def stranger(tmp_path_factory):
     """A stranger with a data folder of three classes who went the whole path.
 
-    It ends where `lgcnet-serve` would begin.
+    It ends where `lgcnet-serve` would begin. Data, size and space are named once.
     """
     stranger = Stranger(tmp_path_factory.mktemp("stranger"))
     write_folder(stranger.home / "data", "images", (("train", 6), ("val", 2)), SIZE)
-    data = ("--dataset=folder", "--data_dir=data")
     table = "--latency_table=latency/latency_table.json"
     stranger.run(
         "lgcnet-inspect-data", "--data_dir=data", "--output_dir=inspect", "--pictures=2"
     )
     stranger.run(
-        "lgcnet-measure-latency", *data, *SPACE, "--repeats=2", "--warmup=1",
+        "lgcnet-measure-latency", "--data_dir=data", *SPACE, "--repeats=2", "--warmup=1",
         "--calibration_networks=8", "--output_dir=latency",
     )  # fmt: skip
     stranger.run(
-        "lgcnet-search", *data, *SPACE, table, "--crop_size=64x64", "--epochs=1",
-        "--batch_size=6", "--output_dir=search",
+        "lgcnet-search", table, "--epochs=1", "--batch_size=6", "--output_dir=search",
     )  # fmt: skip
     stranger.run(
-        "lgcnet-finetune", *data, "--model=search/genotype.json", "--epochs=1",
-        "--input_size=64x64", "--crop_size=64x64", "--batch_size=6",
-        "--initial_model=search", "--output_dir=finetune",
+        "lgcnet-finetune", "--model=search/genotype.json", "--epochs=1",
+        "--batch_size=6", "--initial_model=search", "--output_dir=finetune",
     )  # fmt: skip
     stranger.run(
-        "lgcnet-evaluate", *data, "--model=finetune/model.keras", table, "--repeats=2",
+        "lgcnet-evaluate", "--model=finetune/model.keras", table, "--repeats=2",
         "--output_dir=evaluate",
     )  # fmt: skip
     stranger.run("lgcnet-export", "--model=finetune/model.keras", "--output_dir=export")
@@ -198,8 +194,8 @@ def test_a_server_segments_a_picture(stranger):
 
 
 def test_the_path_in_python(stranger):
-    table, image = "latency/latency_table.json", "data/images/val"
-    printed = stranger.run("python", "-c", PYTHON_PATH, table, "data", image)
+    table = "latency/latency_table.json"
+    printed = stranger.run("python", "-c", PYTHON_PATH, table, "data")
     place, rest = printed.splitlines()[-1].split(" ", 1)
     assert pathlib.Path(place).is_relative_to(stranger.bin.parent)
     assert rest == f"{list(CLASSES)} {(1, *SIZE)}"

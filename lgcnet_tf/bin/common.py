@@ -103,7 +103,7 @@ def run_command(found: Command) -> None:
     def start(values):
         check_given(values)
         if resolve := getattr(module, "resolved", None):
-            resolve(values)  # for what it refuses; the command does so once more
+            values = resolve(values)
         with quiet_start(found.backends):
             for name in found.imports:
                 importlib.import_module(name)

@@ -9,12 +9,13 @@ import dataclasses
 import json
 import math
 import pathlib
+import sys
 import zipfile
 from typing import Any, TypeVar
 
 from lgcnet_tf.config import Options, Size
 from lgcnet_tf.data.folder import FOLDER
-from lgcnet_tf.data.registry import dataset_names
+from lgcnet_tf.data.registry import dataset_info, dataset_names
 from lgcnet_tf.errors import InputError, did_you_mean
 from lgcnet_tf.files import read_json
 from lgcnet_tf.latency.table import LatencyTable
@@ -51,7 +52,8 @@ def of_table(options: AnyOptions) -> AnyOptions:
     found = _data_of_run(options, pathlib.Path(options.latency_table).parent)
     if not found:
         name = table.classes.name if table.classes else ""
-        found = _data_named(options, name, options.latency_table)
+        classes = table.skeleton.num_classes
+        found = _data_named(options, name, options.latency_table, classes)
     found |= {"input_size": tuple(table.input_size)} | space_of(table.skeleton)
     return _with_crop(_filled(options, found))
 
@@ -68,8 +70,12 @@ def of_genotype(options: AnyOptions) -> AnyOptions:
     genotype = read_genotype(options.model)
     found = _data_of_run(options, _run_of(options.model))
     if not found:
-        found = _data_named(options, dataset_of(genotype), options.model)
+        found = _data_named(
+            options, dataset_of(genotype), options.model, _classes_of(genotype)
+        )
     size = genotype and genotype.provenance.get("input_size")
+    if not size and (options.dataset or found.get("dataset")) == TOY:
+        size = TOY_SIZE
     if not size and options.input_size is None:
         raise InputError(
             f"--input_size is missing: {options.model} does not say which; give one, "
@@ -95,8 +101,9 @@ def of_model(options: AnyOptions) -> AnyOptions:
         return _filled(options, found)
     if options.dataset:
         return options
-    name = dataset_of(read_genotype(options.model))
-    return _filled(options, _data_named(options, name, options.model))
+    genotype = read_genotype(options.model)
+    name, classes = dataset_of(genotype), _classes_of(genotype)
+    return _filled(options, _data_named(options, name, options.model, classes))
 
 
 def of_data(options: AnyOptions) -> AnyOptions:
@@ -226,8 +233,17 @@ def _data_of_run(options, folder: pathlib.Path | None) -> dict[str, Any]:
     return {name: kind(flags[name]) for name, kind in names.items() if flags.get(name)}
 
 
-def _data_named(options, name: str, source: str) -> dict[str, Any]:
+def _classes_of(genotype: Genotype | None) -> int | None:
+    return genotype and genotype.skeleton.num_classes
+
+
+def _data_named(
+    options, name: str, source: str, num_classes: int | None
+) -> dict[str, Any]:
     """The data set of a name that a table or model bears, as options.
+
+    One that bears none and has as many classes as the toy data is taken for theirs, and
+    a line says so.
 
     Raises:
         InputError: it bears none, or that of a folder that is not given.
@@ -245,6 +261,14 @@ def _data_named(options, name: str, source: str) -> dict[str, Any]:
             f"--data_dir is missing: {source} is of the data set {name}, a folder of "
             "your own; name it, or another --dataset."
         )
+    if num_classes == dataset_info(TOY).num_classes:
+        print(
+            f"{source} does not say which data it is of: {TOY} is taken, which has "
+            f"{num_classes} classes too; --dataset names others.",
+            file=sys.stderr,
+            flush=True,
+        )
+        return {"dataset": TOY}
     raise InputError(
         f"--dataset is missing: {source} does not say which data it is of. Available: "
         f"{', '.join(dataset_names())}."

@@ -52,9 +52,13 @@ def test_what_is_given_stays(table):
     assert (found.input_size, found.crop_size) == ((64, 64), (16, 16))
 
 
-def test_a_table_that_does_not_know_its_data(make_table, space, tmp_path):
-    make_table(space, (32, 64)).save(tmp_path / "table.json")
+def test_a_table_that_does_not_know_its_data(make_table, space, tmp_path, capsys):
     options = SearchOptions(latency_table=str(tmp_path / "table.json"))
+    make_table(space, (32, 64)).save(options.latency_table)
+    assert defaults.of_table(options).dataset == "toy_streets"
+    assert "table.json does not say which data it is of" in capsys.readouterr().err
+    space = dataclasses.replace(space, num_classes=7)
+    make_table(space, (32, 64)).save(options.latency_table)
     with pytest.raises(
         InputError, match="--dataset is missing: .* Available: .*camvid"
     ):
