@@ -13,6 +13,7 @@ from lgcnet_tf.architecture_search.settings import (
 )
 from lgcnet_tf.architecture_search.temperature import temperature_at
 from lgcnet_tf.commands.defaults import of_table as resolved
+from lgcnet_tf.commands.latency_range import saying_what_to_turn
 from lgcnet_tf.config import option
 from lgcnet_tf.data import dataset_info, steps_per_epoch
 from lgcnet_tf.data.class_weights import class_weights
@@ -185,9 +186,10 @@ def search(options: SearchOptions) -> dict[str, Any]:
     cost_model = CostModel(table, skeleton, options.input_size)
     if target_us:
         reductions = [spec.reduction for spec in skeleton.cells]
-        check_reachable(
-            target_us, cost_model, cell_kinds(options.communication, reductions)
-        )
+        with saying_what_to_turn():
+            check_reachable(
+                target_us, cost_model, cell_kinds(options.communication, reductions)
+            )
     inputs = input_file("--latency_table", options.latency_table)
     inputs |= training_inputs(options)
     folder = RunFolder(options, "search", worker.index, inputs)
