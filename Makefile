@@ -1,6 +1,6 @@
 # make demo                                         the whole path on toy_streets
 # make demo DATA=camvid DATA_DIR=../shared/camvid   the same on real images
-# make test                                         the tests
+# make test                                         the tests, of the built and installed wheel
 # make lint                                         format, lint and types
 # make test-torch                                   those of Keras on PyTorch
 
@@ -21,7 +21,7 @@ TASK := --dataset=$(DATA) --input_size=$(SIZE_$(DATA))
 INPUT := $(TASK) --data_dir="$(DATA_DIR)"
 
 .SILENT:
-.PHONY: setup demo lint test test-torch clean
+.PHONY: setup demo lint wheel test test-torch clean
 .ONESHELL:
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -45,8 +45,27 @@ lint: $(VENV)/lint
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
-test: setup
-	$(BIN)/python -m pytest -n auto --maxprocesses=4 --max-worker-restart=0 --dist=loadfile --session-timeout=4200
+# The wheel is what is tested, from another folder than this one. Its environment reads
+# what it depends on where `setup` has put it.
+WHEEL_VENV := build/venv
+PIP := PYTHONPATH= $(BIN)/python -m pip --quiet --disable-pip-version-check
+PYTEST := -m pytest -n auto --maxprocesses=4 --max-worker-restart=0 --dist=loadfile --session-timeout=4200
+
+wheel: setup
+	rm -rf build
+	$(PIP) wheel --no-deps --wheel-dir=build/dist .
+	$(BIN)/python -m venv --without-pip $(WHEEL_VENV)
+	$(PIP) --python $(WHEEL_VENV)/bin/python install --no-deps build/dist/*.whl
+	packages="import sysconfig; print(sysconfig.get_path('purelib'))"
+	$(BIN)/python -c "$$packages" > "$$($(WHEEL_VENV)/bin/python -c "$$packages")/dependencies.pth"
+
+test: wheel
+	root=$$PWD
+	elsewhere=$$(mktemp -d)
+	trap "rm -rf '$$elsewhere'" EXIT
+	cd "$$elsewhere"
+	LGCNET_WHEEL=$$(echo "$$root"/build/dist/*.whl) PYTHONPATH= "$$root/$(WHEEL_VENV)/bin/python" $(PYTEST) \
+	  -c "$$root/pyproject.toml" --rootdir="$$root" "$$root/tests"
 
 # No TensorFlow in it: what it tests must do without. 2.13.0 is a build for CPUs.
 $(TORCH_VENV)/installed: pyproject.toml constraints.txt

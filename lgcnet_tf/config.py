@@ -6,6 +6,9 @@ default written there.
 """
 
 import dataclasses
+import numbers
+import types
+import typing
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -65,6 +68,47 @@ def format_size(size: Size) -> str:
     return f"{size[0]}x{size[1]}"
 
 
+_WORDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    Size: "a size, height and width",
+}
+
+
+def kinds_of(kind: Any) -> tuple[Any, ...]:
+    """The types that a field's type is made of: `int` and `None` of `int | None`."""
+    union = isinstance(kind, types.UnionType)
+    return typing.get_args(kind) if union else (kind,)
+
+
+def in_words(kind: Any) -> str:
+    """What a field of that type takes, as `a whole number`."""
+    first = kinds_of(kind)[0]
+    if first in _WORDS:
+        return _WORDS[first]
+    parts = {int: "whole numbers", float: "numbers", str: "texts"}
+    return f"a list of {parts[typing.get_args(first)[0]]}"
+
+
+def _is_of(value: Any, kind: Any) -> bool:
+    if typing.get_origin(kind) is tuple:
+        parts = typing.get_args(kind)
+        same_length = parts[-1] is ... or (
+            isinstance(value, tuple) and len(value) == len(parts)
+        )
+        return (
+            isinstance(value, tuple)
+            and same_length
+            and all(_is_of(part, parts[0]) for part in value)
+        )
+    if kind in (int, float):
+        wanted = numbers.Integral if kind is int else numbers.Real
+        return isinstance(value, wanted) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
     """Options of any command."""
@@ -78,14 +122,26 @@ class Options:
         Raises:
             InputError: names each such option and what it takes, a line for each.
         """
-        if problems := list(self.problems()):
+        if problems := list(self._wrong_types()) or list(self.problems()):
             raise InputError("\n".join(problems))
+
+    def _wrong_types(self) -> Iterator[str]:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if not any(_is_of(value, kind) for kind in kinds_of(field.type)):
+                such = "" if field.default in (None, "", ()) else f", such as {field.default!r}"  # fmt: skip
+                yield (
+                    f"--{field.name} takes {in_words(field.type)}{such}. "
+                    f"Received: {value!r}"
+                )
 
     def problems(self) -> Iterator[str]:
         """What is wrong with the values, a line for each; nothing is read for it."""
         for field in dataclasses.fields(self):
             value, limits = getattr(self, field.name), field.metadata
             rule = ""
+            if value is None:
+                continue
             if limits["choices"] and value not in limits["choices"]:
                 rule = f"one of {', '.join(limits['choices'])}"
             elif limits["minimum"] is not None and not value >= limits["minimum"]:
@@ -123,9 +179,10 @@ class SourceOptions(RunOptions):
     TOPIC = "Data"
 
     dataset: str = option(
-        "toy_streets",
+        "",
         "Data set: folder for your own, that of --data_dir; toy_streets, camvid, "
-        "cityscapes; or one that an installed package brings.",
+        "cityscapes; or one that an installed package brings. By default that of the "
+        "latency table or model given, and folder for a --data_dir with a class file.",
     )
     data_dir: str = option("", "Folder of the data set's files, if it needs any.")
 
@@ -136,7 +193,11 @@ class TaskOptions(SourceOptions):
 
     TOPIC = "Data"
 
-    input_size: Size = option((96, 160), "Size of the network's input, HxW.")
+    input_size: Size | None = option(
+        None,
+        "Size of the network's input, HxW; by default that of the latency table or "
+        "genotype given.",
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

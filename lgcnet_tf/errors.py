@@ -1,5 +1,7 @@
 """The exceptions that the binaries know."""
 
+from collections.abc import Iterable
+
 
 class InputError(ValueError):
     """Bad input: one line that says what is wrong, where, and what is right.
@@ -18,3 +20,11 @@ class WorkerLost(RuntimeError):
     TensorFlow cannot go on in this process: the binaries say so in one line and
     start themselves again, to meet the others at the last checkpoint.
     """
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """` Did you mean 'NAME'?`, or an empty text where no known name is close."""
+    import difflib  # only who is mistaken waits for it
+
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f" Did you mean {close[0]!r}?" if close else ""

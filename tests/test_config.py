@@ -61,7 +61,7 @@ def test_check():
 
 def test_size_is_a_pair():
     assert Size == tuple[int, int]
-    assert DataOptions().input_size == (96, 160)
+    assert DataOptions(input_size=(96, 160)).input_size == (96, 160)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,3 +78,33 @@ def test_limits():
         Limited(rate=0.0).check()
     with pytest.raises(InputError, match="--rate must be above 0. Received: nan"):
         Limited(rate=float("nan")).check()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Typed(RunOptions):
+    number: int = option(3, "A number.", minimum=1)
+    share: float = option(0.5, "A share.", above=0)
+    size: Size | None = option(None, "A size.")
+    cells: tuple[int, ...] | None = option(None, "Cells.")
+    kind: str | None = option(None, "A kind.", ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    "values, words",
+    [
+        ({"number": "many"}, "--number takes a whole number, such as 3. Received: 'many'"),
+        ({"number": True}, "--number takes a whole number"),
+        ({"share": "half"}, "--share takes a number, such as 0.5"),
+        ({"size": (3, 4, 5)}, "--size takes a size, height and width. Received"),
+        ({"cells": (1, "b")}, "--cells takes a list of whole numbers. Received"),
+        ({"kind": "c"}, "--kind must be one of a, b. Received: 'c'"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_type_is_told(values, words):
+    with pytest.raises(InputError, match=words):
+        Typed(**values).check()
+
+
+def test_what_fits_a_type_passes():
+    Typed().check()
+    Typed(number=4, share=1, size=(3, 4), cells=(), kind="a").check()

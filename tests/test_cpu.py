@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
+import lgcnet_tf
 from lgcnet_tf.cpu import ONEDNN, has_avx512, use_onednn
 
-ROOT = pathlib.Path(__file__).parents[1]
 OLD = "processor\t: 0\nflags\t\t: fpu sse2 avx avx2 fma avx_vnni\n"
 NEW = "processor\t: 0\nflags\t\t: fpu sse2 avx2 avx512f avx512dq\n"
 ARM = "processor\t: 0\nFeatures\t: fp asimd\n"
@@ -75,7 +75,7 @@ print(os.environ.get("TF_ENABLE_ONEDNN_OPTS"))
 def test_every_command_begins_so(text, setting, expected):
     """Importing the package is enough, and comes before TensorFlow."""
     environment = {k: v for k, v in os.environ.items() if k != ONEDNN}
-    environment["PYTHONPATH"] = str(ROOT)
+    environment["PYTHONPATH"] = str(pathlib.Path(lgcnet_tf.__file__).parents[1])
     if setting is not None:
         environment[ONEDNN] = setting
     done = subprocess.run(

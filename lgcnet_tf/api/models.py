@@ -87,13 +87,6 @@ def load_dataset(
         return load_samples(name, split, data_dir)
 
 
-def dataset_of(network: "Network") -> str:
-    """The data set that a network was last trained on; empty if it does not say."""
-    provenance = network.genotype.provenance if network.genotype else {}
-    trainings = provenance.get("trained_on") or [{}]
-    return trainings[-1].get("dataset") or provenance.get("dataset", "")
-
-
 def as_file(model: "str | os.PathLike | Network", path: pathlib.Path) -> str:
     """A model as the commands take it: its name or path, or `path` with the object.
 

@@ -3,7 +3,6 @@
 import atexit
 import contextlib
 import dataclasses
-import difflib
 import functools
 import inspect
 import os
@@ -12,14 +11,15 @@ import re
 import shutil
 import sys
 import tempfile
+import typing
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from lgcnet_tf.config import Options, RunOptions
+from lgcnet_tf.config import Options, RunOptions, kinds_of
 from lgcnet_tf.convert.quiet import quiet
-from lgcnet_tf.errors import InputError
+from lgcnet_tf.errors import InputError, did_you_mean
 from lgcnet_tf.files import read_json
 from lgcnet_tf.run_folder import FLAGS, RESULTS, flag_lines
 
@@ -85,8 +85,7 @@ def with_options(options: type[Options], *without: str) -> Callable[[Any], Any]:
 def _check_names(function, given, known):
     for name in given:
         if name not in known:
-            close = difflib.get_close_matches(name, known, 1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
+            hint = did_you_mean(name, known)
             raise TypeError(f"{function}() has no argument {name!r}.{hint}")
 
 
@@ -109,32 +108,31 @@ def argument_names(options: type[Options]) -> Iterator[None]:
 
 
 def make_options(options: type[Options], values: dict[str, Any]) -> Any:
-    """Options of plain arguments, their types checked.
+    """Options of plain arguments, checked.
+
+    Lists may stand for tuples, whole numbers for floats, NumPy's scalars for Python's.
 
     Raises:
-        InputError: a value is of another type than its option.
+        InputError: a value is of another type than its option, or out of its range.
     """
-    fields = {field.name: field for field in dataclasses.fields(options)}
-    for name, value in values.items():
-        kind = type(fields[name].default)
-        if isinstance(value, np.generic):
-            values[name] = value = value.item()
-        if kind is tuple and isinstance(value, list):
-            values[name] = value = tuple(value)
-        if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            values[name] = value = float(value)
-        if isinstance(value, os.PathLike):
-            values[name] = value = os.fspath(value)
-        if fields[name].default is not None and (
-            not isinstance(value, kind) or (kind is int and isinstance(value, bool))
-        ):
-            raise InputError(
-                f"--{name} takes a {kind.__name__}, such as {fields[name].default!r}. "
-                f"Received: {value!r}"
-            )
-    made = options(**values)
+    kinds = {f.name: kinds_of(f.type)[0] for f in dataclasses.fields(options)}
+    plain = {name: _plain(value, kinds[name]) for name, value in values.items()}
+    made = options(**plain)
     made.check()
     return made
+
+
+def _plain(value: Any, kind: Any) -> Any:
+    """A value as a command line would give it."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, list | tuple):
+        part = (typing.get_args(kind) or (None,))[0]
+        return tuple(_plain(one, part) for one in value)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return float(value) if kind is float and whole else value
 
 
 def folder_for(output_dir: str | os.PathLike | None) -> pathlib.Path:
@@ -146,15 +144,24 @@ def folder_for(output_dir: str | os.PathLike | None) -> pathlib.Path:
     return pathlib.Path(folder) / "run"
 
 
-def run_once(command: Callable[[Any], Any], options: RunOptions) -> dict[str, Any]:
+def run_once(
+    command: Callable[[Any], Any],
+    options: RunOptions,
+    resolved: Callable[[Any], Any] = lambda options: options,
+) -> dict[str, Any]:
     """Calls the command, or reads what it left where it has finished with just these.
 
     So a cell of a notebook that is run again has the same result as before.
+
+    Args:
+        resolved: gives the options the defaults that the command gives them.
     """
     folder = pathlib.Path(options.output_dir)
     if (folder / RESULTS).is_file() and (folder / FLAGS).is_file():
         lines = (folder / FLAGS).read_text().splitlines()
-        if [line for line in lines if line.startswith("--")] == flag_lines(options):
+        if [line for line in lines if line.startswith("--")] == flag_lines(
+            resolved(options)
+        ):
             return read_json(folder / RESULTS)
     return command(options)
 

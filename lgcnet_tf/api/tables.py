@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from lgcnet_tf.api.run import folder_for, make_options, run_once, with_options
+from lgcnet_tf.commands.defaults import of_data, space_of
 from lgcnet_tf.commands.measure_latency import MeasureOptions
 from lgcnet_tf.data import dataset_info
 from lgcnet_tf.errors import InputError
@@ -44,22 +45,15 @@ def measure_latency(
     folder = folder_for(output_dir)
     values = options | {"output_dir": str(folder)}
     if skeleton:
-        values |= options_of_skeleton(skeleton)
-        name = options.get("dataset", MeasureOptions.dataset)
-        classes = dataset_info(name).num_classes
+        values |= space_of(skeleton)
+        given = of_data(MeasureOptions(**values))
+        name = given.dataset
+        classes = dataset_info(name, given.data_dir or None).num_classes
         if skeleton.num_classes != classes:
             raise InputError(
                 f"skeleton.num_classes is {skeleton.num_classes}, --dataset={name} has "
                 f"{classes} classes."
             )
-    run_once(command.measure_latency, make_options(MeasureOptions, values))
+    made = make_options(MeasureOptions, values)
+    run_once(command.measure_latency, made, of_data)
     return LatencyTable.load(folder / LATENCY_TABLE)
-
-
-def options_of_skeleton(skeleton: Skeleton) -> dict[str, Any]:
-    """The options that describe a search space."""
-    names = (
-        "initial_channels", "num_cells", "reduction_cells", "fusion", "fusion_taps",
-        "fusion_channels",
-    )  # fmt: skip
-    return {name: getattr(skeleton, name) for name in names}

@@ -5,7 +5,7 @@ import os
 import pathlib
 from typing import TYPE_CHECKING, Any
 
-from lgcnet_tf.api.models import as_file, dataset_of
+from lgcnet_tf.api.models import as_file
 from lgcnet_tf.api.run import folder_for, keep, make_options, run_once, with_options
 from lgcnet_tf.commands.evaluate import EvaluateOptions
 from lgcnet_tf.commands.export import ExportOptions
@@ -75,13 +75,16 @@ def evaluate(
     from lgcnet_tf.commands import evaluate as command
 
     folder = folder_for(output_dir)
-    values = _of_network(model) | options
-    values |= {"model": as_file(model, folder / MODEL), "output_dir": str(folder)}
+    values = options | {
+        "model": as_file(model, folder / MODEL),
+        "output_dir": str(folder),
+    }
     if isinstance(latency_table, LatencyTable):
         values["latency_table"] = keep(latency_table, folder / LATENCY_TABLE)
     elif latency_table:
         values["latency_table"] = os.fspath(latency_table)
-    results = run_once(command.evaluate_model, make_options(EvaluateOptions, values))
+    made = make_options(EvaluateOptions, values)
+    results = run_once(command.evaluate_model, made, command.resolved)
     names = [f.name for f in dataclasses.fields(Evaluation)]
     figures = {name: results[name] for name in names[:-2]}
     return Evaluation(**figures, results=results, folder=folder)
@@ -100,7 +103,7 @@ def export(
         model: a network, a name of `list_models`, or the path of a `.keras` file.
         output_dir: folder of what is written; else one that Python removes at its end.
 
-    The classes are by default those of the data set that it was trained on.
+    The classes are the network's own, unless it is too old to know them.
 
     Returns:
         The version folder of a SavedModel, whose parent a server takes, or the file.
@@ -123,22 +126,9 @@ def export(
     from lgcnet_tf.commands import export as command
 
     folder = folder_for(output_dir)
-    values = _of_network(model) | options
-    values |= {"model": as_file(model, folder / MODEL), "output_dir": str(folder)}
+    values = options | {
+        "model": as_file(model, folder / MODEL),
+        "output_dir": str(folder),
+    }
     made = make_options(ExportOptions, values)
     return pathlib.Path(run_once(command.export, made)[made.format])
-
-
-def _of_network(model: Any) -> dict[str, str]:
-    """The data set that a model names."""
-    from lgcnet_tf.model.network import Network
-    from lgcnet_tf.model.zoo import load_genotype, zoo_names
-
-    name = ""
-    if isinstance(model, Network):
-        name = dataset_of(model)
-    elif str(model) in zoo_names() or pathlib.Path(model).suffix == ".json":
-        provenance = load_genotype(model).provenance
-        trainings = provenance.get("trained_on") or [{}]
-        name = trainings[-1].get("dataset") or provenance.get("dataset", "")
-    return {"dataset": name} if name else {}

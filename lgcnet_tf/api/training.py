@@ -3,21 +3,18 @@
 import dataclasses
 import os
 import pathlib
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lgcnet_tf.api.models import as_file
 from lgcnet_tf.api.run import folder_for, keep, make_options, run_once, with_options
-from lgcnet_tf.api.tables import options_of_skeleton
 from lgcnet_tf.commands.finetune import FinetuneOptions
 from lgcnet_tf.commands.search import SearchOptions
 from lgcnet_tf.files import read_json
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.run_folder import ALPHAS, GENOTYPE, LATENCY_TABLE, MODEL
 from lgcnet_tf.space.genotype import Genotype
-from lgcnet_tf.training.options import TrainingOptions
 
 if TYPE_CHECKING:
     from lgcnet_tf.model.network import Network
@@ -57,8 +54,8 @@ def search(
     """Searches a network in the space of a latency table.
 
     Args:
-        table: of `measure_latency`, or the path of one. Search space and `input_size`
-            are the table's unless they are given.
+        table: of `measure_latency`, or the path of one. Data set, search space and
+            `input_size` are the table's unless they are given.
         output_dir: folder of checkpoints, log, pictures and results, from which the
             same call goes on after an interruption; else temporary.
 
@@ -83,20 +80,11 @@ def search(
     if isinstance(table, LatencyTable):
         path = keep(table, folder / LATENCY_TABLE)
     else:
-        path, table = os.fspath(table), LatencyTable.load(table)
-    values = options_of_skeleton(table.skeleton) | _sizes(table.input_size)
-    values |= options | {"latency_table": path, "output_dir": str(folder)}
-    results = run_once(command.search, make_options(SearchOptions, values))
+        path = os.fspath(table)
+    values = options | {"latency_table": path, "output_dir": str(folder)}
+    made = make_options(SearchOptions, values)
+    results = run_once(command.search, made, command.resolved)
     return _search_result(folder, results)
-
-
-def _sizes(input_size: Sequence[int]) -> dict[str, tuple[int, ...]]:
-    """The input's size, and crops of the usual size that are not larger."""
-    crop = zip(TrainingOptions.crop_size, input_size, strict=True)
-    return {
-        "input_size": tuple(input_size),
-        "crop_size": tuple(min(usual, whole) for usual, whole in crop),
-    }
 
 
 def _search_result(folder: pathlib.Path, results: dict[str, Any]) -> SearchResult:
@@ -133,8 +121,8 @@ def finetune(
             the same call goes on after an interruption; else temporary.
 
     Returns:
-        The trained network at `input_size`, by default what the genotype was searched
-        at.
+        The trained network at `input_size`. This and the data set are by default those
+        of the genotype's search.
 
     Raises:
         InputError: bad arguments, data or genotype; a loss that became NaN.
@@ -150,19 +138,19 @@ def finetune(
         (32, 64)
     """
     from lgcnet_tf.commands import finetune as command
-    from lgcnet_tf.model.zoo import load_genotype, load_network
+    from lgcnet_tf.model.zoo import load_network
 
     folder = folder_for(output_dir)
     if isinstance(genotype, Genotype):
         path = keep(genotype, folder / GENOTYPE)
     else:
-        path, genotype = os.fspath(genotype), load_genotype(genotype)
-    size = genotype.provenance.get("input_size")
-    values: dict[str, Any] = _sizes(size) if size else {}
+        path = os.fspath(genotype)
+    values: dict[str, Any] = {}
     if isinstance(initial_model, SearchResult):
         values["initial_model"] = str(initial_model.folder)
     elif initial_model is not None:
         values["initial_model"] = as_file(initial_model, folder / _INITIAL)
     values |= options | {"model": path, "output_dir": str(folder)}
-    run_once(command.finetune, make_options(FinetuneOptions, values))
+    made = make_options(FinetuneOptions, values)
+    run_once(command.finetune, made, command.resolved)
     return load_network(folder / MODEL)

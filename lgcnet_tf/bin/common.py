@@ -15,6 +15,7 @@ from absl import app, flags, logging
 from lgcnet_tf.bin.flags import define_flags, options_from_flags, parse
 from lgcnet_tf.bin.help import help_text, version
 from lgcnet_tf.bin.table import Command, command
+from lgcnet_tf.commands.given import check_given
 from lgcnet_tf.config import Options
 from lgcnet_tf.convert.packages import needs
 from lgcnet_tf.errors import InputError, WorkerLost
@@ -100,6 +101,9 @@ def run_command(found: Command) -> None:
         return
 
     def start(values):
+        check_given(values)
+        if resolve := getattr(module, "resolved", None):
+            values = resolve(values)
         with quiet_start(found.backends):
             for name in found.imports:
                 importlib.import_module(name)
@@ -119,7 +123,7 @@ def run(options: type[Options], command: Callable[[Any], Any]) -> None:
     given = []
 
     def parser(argv):
-        arguments, wrong = parse(argv)
+        arguments, wrong = parse(options, argv)
         wrong += [f"unknown argument {a!r}; every option is a --flag." for a in arguments[1:]]  # fmt: skip
         if not flags.FLAGS.is_parsed():
             fail([*wrong, "Pass --help to see the flags."])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from absl import flags
 
-from lgcnet_tf.config import Options, Size, format_size, parse_size
+from lgcnet_tf.config import Options, Size, format_size, in_words, kinds_of, parse_size
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.flagfiles import flag_lines_of
 
@@ -60,14 +60,15 @@ def define_flags(options: type[Options]) -> None:
     """Makes a flag of each field, with the field's default and help."""
     for field in dataclasses.fields(options):
         name, default, help = field.name, field.default, field.metadata["help"]
+        kind = kinds_of(field.type)[0]
         if field.metadata["choices"]:
             flags.DEFINE_enum(name, default, field.metadata["choices"], help)
-        elif field.type in _DEFINE:
-            _DEFINE[field.type](name, default, help)
-        elif field.type in (Size, Size | None):
+        elif kind in _DEFINE:
+            _DEFINE[kind](name, default, help)
+        elif kind == Size:
             flags.DEFINE(SizeParser(), name, default, help, serializer=SizeSerializer())
         else:
-            kind, *_ = typing.get_args(field.type)
+            kind, *_ = typing.get_args(kind)
             serializer = flags.CsvListSerializer(",")
             flags.DEFINE(TupleParser(kind), name, default, help, serializer=serializer)
         # Elsewhere than in the program's own file they would not be in absl's help.
@@ -82,10 +83,11 @@ def options_from_flags(options: type[Options]) -> Options:
     return options(**{name: getattr(flags.FLAGS, name) for name in names})
 
 
-def parse(arguments: list[str]) -> tuple[list[str], list[str]]:
+def parse(options: type[Options], arguments: list[str]) -> tuple[list[str], list[str]]:
     """Parses a command line, past what is wrong with it.
 
     Args:
+        options: what the flags were made of.
         arguments: the program's name and what follows it.
 
     Returns:
@@ -108,11 +110,31 @@ def parse(arguments: list[str]) -> tuple[list[str], list[str]]:
             line = " ".join(str(error).split())
             found = re.search(r"--?(?:no)?(\w+)", line)
             name = found.group(1) if found else ""
+            line = _wrong_value(options, name, line) or line
         wrong.append(line)
         rest = _without(arguments, name)
         if len(rest) == len(arguments):  # it cannot be told which argument it was
             return arguments[:1], wrong
         arguments = rest
+
+
+def _wrong_value(options: type[Options], name: str, line: str) -> str:
+    """What to say of a flag's value, in place of what absl says of it.
+
+    Empty where the flag is none of the options, or something else is wrong.
+    """
+    fields = {field.name: field for field in dataclasses.fields(options)}
+    fields |= {f.metadata["alias"]: f for f in fields.values() if f.metadata["alias"]}
+    found = re.match(rf"flag --{re.escape(name)}=(.*?): ", line)
+    if name not in fields or not found:
+        return ""
+    field = fields[name]
+    rule = f"takes {in_words(field.type)}"
+    if choices := field.metadata["choices"]:
+        rule = f"must be one of {', '.join(choices)}"
+    elif kinds_of(field.type)[0] == Size:
+        rule = "takes a size, HEIGHTxWIDTH, such as 360x480"
+    return f"--{name} {rule}. Received: {found.group(1)!r}"
 
 
 def _expanded(arguments: list[str]) -> Iterator[str]:

@@ -7,7 +7,7 @@ import textwrap
 import typing
 
 from lgcnet_tf.bin.table import COMMANDS, Command
-from lgcnet_tf.config import Options, Size, format_size
+from lgcnet_tf.config import Options, Size, format_size, kinds_of
 
 _INDENT = 28
 _ALWAYS = (
@@ -31,7 +31,7 @@ def overview(program: str) -> str:
         f"{program}: search, train and serve real-time segmentation networks.",
         "",
         f"Usage: {program} COMMAND --flag=value ...",
-        f"       {program} COMMAND --help",
+        f"       {program} help COMMAND",
         "",
         "Commands:",
     ]
@@ -95,9 +95,10 @@ def _flag(field) -> str:
 
 
 def _form(field) -> str:
-    if field.type in (Size, Size | None):
+    kind = kinds_of(field.type)[0]
+    if kind == Size:
         return "HxW"
-    if typing.get_origin(field.type) is tuple:
+    if typing.get_origin(kind) is tuple:
         return "A,B,..."
     return "..."
 

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from lgcnet_tf.commands.defaults import of_model as resolved
 from lgcnet_tf.config import DataOptions, Size, option
 from lgcnet_tf.data import Samples, divide, load_samples, split_inputs
 from lgcnet_tf.data.geometry import FITS
@@ -81,6 +82,7 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
     from lgcnet_tf.latency.measure import measure
 
     options.check()
+    options = resolved(options)
     if options.precision == "int8" and options.batch_size > 1:
         raise InputError(
             "--precision=int8 is calibrated for the batch it is compiled for, and one "

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
+from lgcnet_tf.commands.defaults import of_genotype as resolved
 from lgcnet_tf.config import option
 from lgcnet_tf.data import steps_per_epoch
 from lgcnet_tf.data.class_weights import class_weights
@@ -88,6 +89,7 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
     from lgcnet_tf.training.setup import averaged, begin, optimizer_for
     from lgcnet_tf.training.validation import Validation
 
+    options = resolved(options)
     setup = begin(options)
     strategy, worker = setup.strategy, setup.worker
     data = load_training_data(options)

@@ -2,10 +2,19 @@
 
 import dataclasses
 from collections.abc import Iterator
+from logging import Logger
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lgcnet_tf.commands.defaults import TOY, of_data
+from lgcnet_tf.commands.latency_range import (
+    TURN,
+    estimate_ranges,
+    measure_on,
+    range_of_table,
+    suggestions,
+)
 from lgcnet_tf.config import option
 from lgcnet_tf.data import dataset_info
 from lgcnet_tf.latency.options import BatchOptions, runtime_inputs
@@ -15,6 +24,7 @@ from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.latency.timing import levelled_medians
 from lgcnet_tf.run_folder import LATENCY_TABLE, RunFolder
 from lgcnet_tf.space.options import SpaceOptions
+from lgcnet_tf.space.skeleton import Skeleton
 
 if TYPE_CHECKING:
     from lgcnet_tf.latency.runtimes import Runtime
@@ -38,9 +48,26 @@ class MeasureOptions(SpaceOptions, BatchOptions):
     calibration_networks: int = option(
         32, "Whole networks that correct the table; 0 for none.", minimum=0
     )
+    target_latency_ms: float = option(
+        0.0,
+        "A latency that a search shall have as its target: whether it is in the space's "
+        "range, and with --quick which settings have it; 0 for none.",
+        minimum=0,
+    )
+    quick: bool = option(
+        False,
+        "Estimate in about a minute, by a few whole networks, which latencies the space "
+        "has at some input sizes and --initial_channels; writes no table.",
+    )
 
     def problems(self) -> Iterator[str]:
         yield from super().problems()
+        named = self.data_dir or self.dataset not in ("", TOY)
+        if named and self.input_size is None:
+            yield (
+                "--input_size is missing: the size at which the network will see the "
+                "images, HxW, such as 360x480."
+            )
         if 0 < self.calibration_networks < FEWEST_NETWORKS:
             yield (
                 f"--calibration_networks must be 0 or at least {FEWEST_NETWORKS}. "
@@ -51,8 +78,8 @@ class MeasureOptions(SpaceOptions, BatchOptions):
 def measure_latency(options: MeasureOptions) -> dict[str, Any]:
     """Measures every distinct operation, then whole networks that correct them.
 
-    Writes `latency_table.json`. What was timed stands in the run folder, so that
-    the same command goes on after an interruption.
+    Writes `latency_table.json`, but for `quick`. What was timed stands in the run
+    folder, so that the same command goes on after an interruption.
 
     Returns:
         What `results.json` holds.
@@ -64,11 +91,19 @@ def measure_latency(options: MeasureOptions) -> dict[str, Any]:
     from lgcnet_tf.latency.measure import measure_table
 
     options.check()
+    named = options.dataset or options.data_dir
+    options = of_data(options)
     classes = dataset_info(options.dataset, options.data_dir or None)
     skeleton = options.skeleton(classes.num_classes)
     runtime = options.make_runtime()
     inputs = options.calibration_inputs() | runtime_inputs(runtime)
     folder = RunFolder(options, "measure_latency", inputs=inputs)
+    if not named:
+        folder.log.info(
+            "no --dataset and no --data_dir: the classes are those of %s", TOY
+        )
+    if options.quick:
+        return folder.finish(_estimated(options, skeleton, runtime, folder.log))
     store = SampleStore(folder / SAMPLES)
     table = measure_table(
         skeleton,
@@ -121,7 +156,48 @@ def measure_latency(options: MeasureOptions) -> dict[str, Any]:
             for name, value in dataclasses.asdict(found).items()
             if name != "times_us"
         } | {"networks": len(found.networks)}
+    fastest, slowest = results["latency_range_ms"] = range_of_table(table)
+    folder.log.info(
+        "networks of this space take %.4g to %.4g ms by the table; a search's "
+        "--target_latency_ms lies between.",
+        fastest,
+        slowest,
+    )
+    if target := options.target_latency_ms:
+        if not fastest <= target <= slowest:
+            folder.log.warning("%.4g ms is out of reach. %s", target, TURN)
     return folder.finish(results)
+
+
+def _estimated(
+    options: MeasureOptions, skeleton: Skeleton, runtime: "Runtime", log: Logger
+) -> dict[str, Any]:
+    """Ranges of latency by setting, and settings for the target, said and returned."""
+    from lgcnet_tf.commands.progress_bars import ProgressBars
+
+    measure = measure_on(runtime, options.batch_size, ProgressBars())
+    found = estimate_ranges(skeleton, options.input_size, measure)
+    log.info("about what the networks take, estimated by whole networks:")
+    for one in found:
+        log.info("  %s: %.3g to %.3g ms", one.flags, one.fastest_ms, one.slowest_ms)
+    results = {
+        "estimates": [dataclasses.asdict(one) for one in found],
+        "device": runtime.device,
+        "runtime": runtime.name,
+        "precision": runtime.precision,
+        "threads": runtime.threads,
+        "batch_size": options.batch_size,
+    }
+    if target := options.target_latency_ms:
+        fitting = suggestions(found, target)
+        results["suggestions"] = [one.flags for one in fitting]
+        if fitting:
+            log.info("for a target of %.4g ms:", target)
+        else:
+            log.warning("none of these settings has %.4g ms well inside.", target)
+        for one in fitting:
+            log.info("  %s", one.flags)
+    return results
 
 
 def _calibrated(

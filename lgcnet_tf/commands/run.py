@@ -5,12 +5,12 @@ Each stage is the command of that name as a process of its own, in a sub-folder.
 
 import collections
 import dataclasses
-import math
 import os
 import pathlib
 from collections.abc import Iterator
 from typing import Any
 
+from lgcnet_tf.commands.defaults import MOST_CROP_PIXELS, STEP, size_within, with_space
 from lgcnet_tf.commands.finetune import FinetuneOptions
 from lgcnet_tf.commands.measure_latency import MeasureOptions
 from lgcnet_tf.commands.run_report import conclusion, results_of_stages, write_report
@@ -32,9 +32,7 @@ from lgcnet_tf.run_folder import (
 )
 from lgcnet_tf.space.options import SpaceOptions
 
-STEP = 16
 MOST_INPUT_PIXELS = 512 * 1024
-MOST_CROP_PIXELS = 360 * 480
 LOOKED_AT = 64
 """Images whose sizes are looked at for the default of the input size."""
 
@@ -119,6 +117,7 @@ def run_path(options: RunPathOptions) -> dict[str, Any]:
         raise InputError("\n".join(missing))
     if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
         raise InputError("The export at its end needs KERAS_BACKEND=tensorflow.")
+    options = with_space(options)
     root = pathlib.Path(options.output_dir)
     if (results := _results_of(options, root)) is not None:
         print(conclusion(root, results), flush=True)
@@ -162,17 +161,6 @@ def run_path(options: RunPathOptions) -> dict[str, Any]:
     folder.finish(results)
     print(conclusion(root, results), flush=True)
     return results
-
-
-def size_within(size: Size, most_pixels: int) -> Size:
-    """A size in multiples of `STEP`, at least two of them, of at most so many pixels.
-
-    Args:
-        size: (height, width), whose proportions are kept as far as the steps allow.
-    """
-    scale = min(1.0, math.sqrt(most_pixels / (size[0] * size[1])))
-    height, width = (max(2, int(side * scale) // STEP) * STEP for side in size)
-    return height, width
 
 
 def sizes_of(data: Dataset) -> collections.Counter[Size]:

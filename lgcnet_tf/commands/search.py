@@ -12,6 +12,8 @@ from lgcnet_tf.architecture_search.settings import (
     SAMPLINGS,
 )
 from lgcnet_tf.architecture_search.temperature import temperature_at
+from lgcnet_tf.commands.defaults import of_table as resolved
+from lgcnet_tf.commands.latency_range import saying_what_to_turn
 from lgcnet_tf.config import option
 from lgcnet_tf.data import dataset_info, steps_per_epoch
 from lgcnet_tf.data.class_weights import class_weights
@@ -55,7 +57,8 @@ class SearchOptions(SpaceOptions, TrainingOptions):
     )
     latency_table: str = option(
         "",
-        "Latency table of the space at --input_size.",
+        "Latency table; data set, --input_size and search space are its own, unless "
+        "they are given.",
         needed="make one with lgcnet-measure-latency.",
         topic="Latency",
     )
@@ -165,6 +168,7 @@ def search(options: SearchOptions) -> dict[str, Any]:
         raise InputError(
             "--latency_table is missing: make one with lgcnet-measure-latency."
         )
+    options = resolved(options)
     if options.search_strategy == "random":
         return _random_search(options)
     if options.deterministic:
@@ -182,9 +186,10 @@ def search(options: SearchOptions) -> dict[str, Any]:
     cost_model = CostModel(table, skeleton, options.input_size)
     if target_us:
         reductions = [spec.reduction for spec in skeleton.cells]
-        check_reachable(
-            target_us, cost_model, cell_kinds(options.communication, reductions)
-        )
+        with saying_what_to_turn():
+            check_reachable(
+                target_us, cost_model, cell_kinds(options.communication, reductions)
+            )
     inputs = input_file("--latency_table", options.latency_table)
     inputs |= training_inputs(options)
     folder = RunFolder(options, "search", worker.index, inputs)

@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
+from lgcnet_tf.commands.defaults import of_table
 from lgcnet_tf.commands.evaluate import EvaluateOptions
 from lgcnet_tf.commands.finetune import FinetuneOptions
 from lgcnet_tf.commands.search import SearchOptions
@@ -121,7 +122,9 @@ def sweep(options: SweepOptions) -> dict[str, Any]:
         )
     runtime = options.make_runtime()
     given = _given(options)
-    inputs = sweep_inputs(_flagfiles(options), given, settings(axes), STAGE_OPTIONS)
+    inputs = sweep_inputs(
+        _flagfiles(options), given, settings(axes), STAGE_OPTIONS, _data_of
+    )
     inputs |= options.calibration_inputs()
     folder = RunFolder(options, "sweep", inputs=inputs)
     trials = _trials(options, axes, given, folder)
@@ -179,6 +182,14 @@ def _given(options) -> dict[str, dict[str, str]]:
                 )
     given["evaluate"] |= {name: value for name, value in own.items() if value}
     return given
+
+
+def _data_of(flags) -> tuple[str, str]:
+    """Data set and folder of a search with such flags."""
+    names = ("dataset", "data_dir", "latency_table")
+    given = SearchOptions(**{name: flags[name] for name in names})
+    found = of_table(given)
+    return found.dataset, found.data_dir
 
 
 def _trials(options, axes, given, folder) -> list[Trial]:

@@ -18,9 +18,13 @@ _PIP_NAMES = {
     "tensorflow_datasets": "tensorflow-datasets",
     "tensorflow_serving": "tensorflow-serving-api",
 }
-EXTRA = "lgcnet_tf[runtimes]"
-IN_EXTRA = ("ai_edge_litert", "onnx", "onnxruntime", "openvino", "tf2onnx")
-"""What `EXTRA` brings; other packages, TensorFlow too, are installed by name."""
+_USED_WITH = {
+    "onnx": ("tf2onnx",),
+    "onnxruntime": ("onnx", "tf2onnx"),
+    "openvino": ("onnx", "tf2onnx"),
+    "tf2onnx": ("onnx",),
+}
+"""What is needed besides to bring networks to a runtime, by its package."""
 
 
 def import_package(module: str, user: str) -> types.ModuleType:
@@ -42,5 +46,5 @@ def import_package(module: str, user: str) -> types.ModuleType:
 def needs(missing: str) -> str:
     """What to say of a missing module's package, by the module's first name."""
     package = _PIP_NAMES.get(missing, missing)
-    source = EXTRA if missing in IN_EXTRA else package
-    return f"needs the package {package}; pip install '{source}'."
+    packages = " ".join((package, *_USED_WITH.get(missing, ())))
+    return f"needs the package {package}; pip install {packages}."

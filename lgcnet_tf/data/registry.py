@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from lgcnet_tf.data.dataset import Dataset
 from lgcnet_tf.data.info import DatasetInfo
-from lgcnet_tf.errors import InputError
+from lgcnet_tf.errors import InputError, did_you_mean
 
 ENTRY_POINTS = "lgcnet_tf.datasets"
 """Group of the entry points by which an installed package brings data sets."""
@@ -116,7 +116,9 @@ def _find(name: str) -> _Registered:
         for entry in importlib.metadata.entry_points(group=ENTRY_POINTS, name=name):
             register_dataset(name, entry.load())
     if name not in _registered:
+        names = dataset_names()
         raise InputError(
-            f"Unknown dataset '{name}'. Available: {', '.join(dataset_names())}."
+            f"Unknown dataset '{name}'.{did_you_mean(name, names)} Available: "
+            f"{', '.join(names)}."
         )
     return _registered[name]

@@ -5,7 +5,7 @@ import pathlib
 
 import keras
 
-from lgcnet_tf.errors import InputError
+from lgcnet_tf.errors import InputError, did_you_mean
 from lgcnet_tf.model.cards import Card
 from lgcnet_tf.model.classifier import ImageClassifier
 from lgcnet_tf.model.network import Network, at_size
@@ -29,7 +29,8 @@ def load_card(name: str) -> Card:
     """
     if name not in zoo_names():
         raise InputError(
-            f"{name}: not in the zoo; there are {', '.join(zoo_names()) or 'none'}."
+            f"{name}: not in the zoo.{did_you_mean(name, zoo_names())} There are "
+            f"{', '.join(zoo_names()) or 'none'}."
         )
     return Card.load(ZOO / name / "card.json")
 
@@ -136,7 +137,8 @@ def model_path(model: str | os.PathLike, file: str = "model.keras") -> pathlib.P
     path = pathlib.Path(model)
     if path.suffix not in (".json", ".keras") or not path.is_file():
         raise InputError(
-            f"{model}: no such model; give a genotype (.json), a .keras file or one of "
-            f"the zoo: {', '.join(zoo_names()) or '(empty)'}."
+            f"{model}: no such model.{did_you_mean(str(model), zoo_names())} Give a "
+            "genotype (.json), a .keras file or one of the zoo: "
+            f"{', '.join(zoo_names()) or '(empty)'}."
         )
     return path

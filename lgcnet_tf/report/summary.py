@@ -10,6 +10,7 @@ def headline(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     Args:
         results: `results.json`, of one run or of several put together. Used
             where present: `miou`, `pixel_accuracy` (fractions of 1), `num_images`,
+            `latency_range_ms` (of a search space, fastest and slowest),
             `predicted_latency_ms`, `latency_ms` (measured; a number or a dict
             with `median`), `params`, `macs`, `measured_on` (runtime, precision and
             calibration of `accuracy` and `latency`), `weights` where random.
@@ -22,6 +23,7 @@ def headline(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("pixel accuracy", _scaled(results.get("pixel_accuracy"), 100, ".2f", " %")),
         ("accuracy measured on", _place(on.get("accuracy"))),
         ("images", _scaled(results.get("num_images"), 1, ",.0f", "")),
+        ("latencies of the space", _range(results.get("latency_range_ms"))),
         ("predicted latency", _time(_number(results.get("predicted_latency_ms")))),
         ("measured latency", _time(measured)),
         ("latency measured on", _place(on.get("latency"))),
@@ -60,6 +62,10 @@ def summary_table(results: Mapping[str, Any], title: str = "") -> str:
         lines.append(rule)
         lines += [f"{name:<{left}}   {value:>{right}}" for name, value in rows]
     return "\n".join([*lines, rule])
+
+
+def _range(found: Any) -> str | None:
+    return f"{found[0]:.4g} to {found[1]:.4g} ms" if found else None
 
 
 def _place(found: Mapping[str, Any] | None) -> str | None:

@@ -1,7 +1,7 @@
 """What a sweep's trials read: finished trials and later ones must read the same."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from lgcnet_tf.config import Options
 from lgcnet_tf.data import split_inputs
@@ -39,6 +39,7 @@ def sweep_inputs(
     given: Mapping[str, Mapping[str, str]],
     settings: list[dict[str, str]],
     stages: StageOptions,
+    data_of: Callable[[Mapping[str, str]], tuple[str, str]],
 ) -> Inputs:
     """Fingerprints of the data, tables, models and further flagfiles of all trials.
 
@@ -47,6 +48,8 @@ def sweep_inputs(
         given: flags of each stage that win over its flagfile's.
         settings: the values of the axes in each trial.
         stages: the options of `search`, `finetune` and `evaluate`.
+        data_of: data set and its folder of a search with such flags; empty where the
+            search would refuse them.
 
     Raises:
         InputError: a file is absent, or bad data.
@@ -69,13 +72,18 @@ def sweep_inputs(
             )
             for stage in ("search", "finetune")
         )
+        search["dataset"], search["data_dir"] = data_of(search)
+        _take_data(tuning, search)
         evaluation = values.get("evaluate")
         if evaluation is None:
             split = tuning["validation_split"] or stages["evaluate"].split
             evaluation = {**tuning, "split": split, "latency_table": ""}
         evaluation = evaluation | given["evaluate"]
         evaluation = _with_defaults(stages["evaluate"], evaluation)
+        _take_data(evaluation, tuning)
         for flags in (search, tuning, evaluation):
+            if not flags["dataset"]:
+                continue
             for split in filter(None, (flags["split"], flags.get("validation_split"))):
                 data = flags["dataset"], split, flags["data_dir"] or None
                 if data not in seen:
@@ -89,6 +97,13 @@ def sweep_inputs(
     if initial:
         found["--initial_model"] = initial
     return found | ({"--latency_table": tables} if tables else {})
+
+
+def _take_data(flags: dict[str, str], earlier: Mapping[str, str]) -> None:
+    """Gives a stage the data of the one before it, where its flags name none."""
+    if not flags["dataset"]:
+        flags["dataset"] = earlier["dataset"]
+        flags["data_dir"] = flags["data_dir"] or earlier["data_dir"]
 
 
 def _with_defaults(options: type[Options], flags: Mapping[str, str]) -> dict[str, str]:

@@ -65,7 +65,7 @@ def import_ray() -> tuple[Any, Any]:
         from ray import tune
     except ImportError:
         raise InputError(
-            "--launcher=ray needs Ray Tune: pip install 'lgcnet_tf[ray]'."
+            "--launcher=ray needs Ray Tune: pip install 'ray[train,tune]'."
         ) from None
     return ray, tune
 

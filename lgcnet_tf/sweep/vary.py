@@ -6,7 +6,7 @@ import re
 import typing
 from collections.abc import Mapping
 
-from lgcnet_tf.config import Options, Size, parse_size
+from lgcnet_tf.config import Options, Size, kinds_of, parse_size
 from lgcnet_tf.errors import InputError
 
 FINETUNE = "finetune."
@@ -39,7 +39,7 @@ def parse_vary(text: str, stages: StageOptions) -> dict[str, tuple[str, ...]]:
         field = _field(axis, stages)
         if axis in axes:
             raise InputError(f"--vary: {axis} stands there twice.")
-        separator = "|" if _listed(field.type) else ","
+        separator = "|" if _listed(kinds_of(field.type)[0]) else ","
         found = tuple(value.strip() for value in values.split(separator))
         if not equals or not all(found):
             raise InputError(
@@ -90,7 +90,7 @@ def _listed(kind) -> bool:
 
 def _check(axis: str, field: dataclasses.Field, text: str) -> None:
     """Refuses before the first trial what a trial's flags would refuse."""
-    kind, limits = field.type, field.metadata
+    kind, limits = kinds_of(field.type)[0], field.metadata
     try:
         if kind is bool:
             if text.lower() not in ("true", "false", "1", "0"):

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 
+from lgcnet_tf.config import kinds_of
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import write_json
 from lgcnet_tf.model.network import Network
@@ -121,10 +122,10 @@ def _space(flags) -> SpaceOptions:
     for field in dataclasses.fields(SpaceOptions):
         if field.name not in flags or field.name.endswith("_size"):
             continue
-        value = flags[field.name]
-        if field.type is int:
+        value, kind = flags[field.name], kinds_of(field.type)[0]
+        if kind is int:
             read[field.name] = int(value)
-        elif field.type == tuple[int, ...]:
+        elif kind == tuple[int, ...]:
             read[field.name] = tuple(int(part) for part in value.split(",") if part)
         else:
             read[field.name] = value

@@ -56,7 +56,11 @@ class TrainingOptions(StepOptions, DataOptions):
 
     TOPIC = "Training"
 
-    crop_size: Size = option((96, 160), "Size of the training crops, HxW.")
+    crop_size: Size | None = option(
+        None,
+        "Size of the training crops, HxW; by default --input_size, made smaller to "
+        "360x480 pixels.",
+    )
     left_out: tuple[str, ...] = option(
         (),
         "Groups of --split (see --group_by) that are not trained on but measured on, "

@@ -80,7 +80,8 @@ class RecipeOptions(TrainingOptions):
             if value > 1.0:
                 yield f"--{name} must be at most 1. Received: {value}"
         try:
-            self.crops()
+            if self.crop_schedule:
+                self.crops()
         except InputError as error:
             yield str(error)
 

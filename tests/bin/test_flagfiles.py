@@ -41,7 +41,7 @@ def parse(monkeypatch, tmp_path):
         before = set(flags.FLAGS)
         command_flags.define_flags(options)
         own.update(set(flags.FLAGS) - before)
-        assert command_flags.parse(["test", *arguments]) == (["test"], [])
+        assert command_flags.parse(options, ["test", *arguments]) == (["test"], [])
         return command_flags.options_from_flags(options)
 
     yield read

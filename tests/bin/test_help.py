@@ -95,10 +95,10 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path):
     lines = done.stderr.splitlines()
     assert all(line.startswith("lgcnet search: ") for line in lines)
     expected = (
-        "flag --sampling=sometimes: value should be one of <soft|hard>",
+        "--sampling must be one of soft, hard. Received: 'sometimes'",
         "unknown flag --epochz. Did you mean --epochs?",
-        "flag --batch_size=many",
-        "flag --input_size=3: A size is HEIGHTxWIDTH",
+        "--batch_size takes a whole number. Received: 'many'",
+        "--input_size takes a size, HEIGHTxWIDTH, such as 360x480. Received: '3'",
         "unknown argument 'there'",
         "--output_dir is missing",
         "--latency_table is missing: make one with lgcnet-measure-latency.",
@@ -117,7 +117,30 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path):
         (["--help"], 0, "Commands:"),
         ([], 0, "measure-latency"),
         (["--version"], 0, "lgcnet "),
-        (["serch"], 1, "unknown command 'serch'"),
+        (["serch"], 1, "unknown command 'serch'. Did you mean 'search'?"),
+        (["help", "plot"], 0, "lgcnet plot: Draws what a run folder holds"),
+        (["help", "plod"], 1, "Did you mean 'plot'?"),
+        (
+            [
+                "evaluate",
+                "--model=lgcnet_camvit",
+                "--dataset=camvit",
+                "--data_dir=/no/such",
+                "--output_dir=out",
+            ],
+            1,
+            "--model=lgcnet_camvit: no such model. Did you mean 'lgcnet_camvid'?",
+        ),
+        (
+            [
+                "finetune",
+                "--model=lgcnet_camvid",
+                "--dataset=camvit",
+                "--output_dir=out",
+            ],
+            1,
+            "--dataset=camvit: unknown. Did you mean 'camvid'?",
+        ),
         (["check-latency", "--help"], 0, "lgcnet check-latency: Compares"),
         (["plot", "--flagfile=/no/such/file"], 1, "--flagfile: "),
     ],

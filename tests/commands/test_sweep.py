@@ -177,7 +177,7 @@ def test_refuses(options, changes, message):
 def test_ray_is_optional(options, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     run = options("ray", launcher="ray")
-    with pytest.raises(InputError, match="pip install 'lgcnet_tf.ray.'"):
+    with pytest.raises(InputError, match="pip install 'ray.train,tune.'"):
         sweep(run)
     assert not os.path.exists(run.output_dir)
 

