@@ -26,6 +26,8 @@ EVENTS = "events"
 GENOTYPE = "genotype.json"
 ALPHAS = "alphas.npz"
 MODEL = "model.keras"
+CHECKPOINTS = "checkpoints"
+HISTORY = "history.json"
 LATENCY_TABLE = "latency_table.json"
 
 Inputs = Mapping[str, Mapping[str, str]]

@@ -14,10 +14,9 @@ from lgcnet_tf.data.labelled_images import (
 )
 from lgcnet_tf.errors import NoSuchSplit
 from lgcnet_tf.files import atomic_write
-from lgcnet_tf.run_folder import MODEL, RunFolder, input_file
+from lgcnet_tf.run_folder import MODEL, input_file
 from lgcnet_tf.training.options import AverageOptions, StepOptions
 from lgcnet_tf.training.settings import OPTIMIZERS
-from lgcnet_tf.training.workers import last_words, watch
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -97,7 +96,6 @@ class PretrainOptions(AverageOptions, StepOptions, RunOptions):
             )
 
 
-@watch()
 def pretrain(options: PretrainOptions) -> dict[str, Any]:
     """Trains a genotype's backbone as a classifier; writes `model.keras`.
 
@@ -117,63 +115,53 @@ def pretrain(options: PretrainOptions) -> dict[str, Any]:
         SmoothedCrossEntropy,
         compile_for_classification,
     )
-    from lgcnet_tf.training.fit import fit
-    from lgcnet_tf.training.setup import averaged, begin, optimizer_for
+    from lgcnet_tf.training.run import training_run
+    from lgcnet_tf.training.setup import averaged, optimizer_for
 
-    setup = begin(options)
-    strategy, worker = setup.strategy, setup.worker
-    genotype = load_genotype(options.model)
-    images = load_labelled_images(
-        options.dataset, options.split, options.data_dir or None
-    )
-    images.check()
-    validation = _load_validation(options)
-    steps = steps_per_epoch(images, options.batch_size)
-    with setup.building(options):
-        classifier = build_classifier(
-            genotype, images.num_classes, options.crop_size, options.remat
+    with training_run(options, "pretrain") as run:
+        genotype = load_genotype(options.model)
+        images = load_labelled_images(
+            options.dataset, options.split, options.data_dir or None
         )
-    with strategy.scope():
-        compile_for_classification(
+        images.check()
+        validation = _load_validation(options)
+        steps = steps_per_epoch(images, options.batch_size)
+        with run.building():
+            classifier = build_classifier(
+                genotype, images.num_classes, options.crop_size, options.remat
+            )
+        with run.strategy.scope():
+            compile_for_classification(
+                classifier,
+                optimizer_for(
+                    options, steps, "cosine", options.weight_decay, nesterov=True
+                ),
+                SmoothedCrossEntropy(options.label_smoothing),
+            )
+        average, get_weights = averaged(classifier, options.ema, run.strategy)
+        inputs = input_file("--model", model_path(options.model, "genotype.json"))
+        for read in filter(None, (images, validation)):
+            inputs |= labelled_inputs(read, options.dataset, options.data_dir or None)
+        folder = run.open_folder(inputs)
+        if options.validation_split and validation is None:
+            folder.log.info(
+                "the data have no split '%s': no validation", options.validation_split
+            )
+        measure = ClassifierValidation(
             classifier,
-            optimizer_for(
-                options, steps, "cosine", options.weight_decay, nesterov=True
-            ),
-            SmoothedCrossEntropy(options.label_smoothing),
+            validation if run.worker.chief else None,
+            options.batch_size,
+            options.validate_every,
+            options.epochs,
+            get_weights,
         )
-    callbacks, get_weights = averaged(classifier, options.ema, strategy)
-    inputs = input_file("--model", model_path(options.model, "genotype.json"))
-    for read in filter(None, (images, validation)):
-        inputs |= labelled_inputs(read, options.dataset, options.data_dir or None)
-    folder = RunFolder(options, "pretrain", worker.index, inputs)
-    if options.validation_split and validation is None:
-        folder.log.info(
-            "the data have no split '%s': no validation", options.validation_split
-        )
-    measure = ClassifierValidation(
-        classifier,
-        validation if worker.chief else None,
-        options.batch_size,
-        options.validate_every,
-        options.epochs,
-        get_weights,
-    )
-    try:
-        history = fit(
-            classifier,
-            images,
-            folder,
-            options,
-            strategy=strategy,
-            callbacks=callbacks,
-            on_epoch_end=measure,
-        )
-    except Exception:
-        if images.failure:  # inside tf.data it became another error
-            raise images.failure from None
-        raise
-    with last_words(strategy, worker, options.epochs):
-        if not worker.chief:
+        try:
+            history = run.fit(classifier, images, callbacks=average, measures=[measure])
+        except Exception:
+            if images.failure:  # inside tf.data it became another error
+                raise images.failure from None
+            raise
+        if not run.worker.chief:
             return history[-1]
         classifier.set_weights(get_weights())
         with atomic_write(folder / MODEL) as temporary:

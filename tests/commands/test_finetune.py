@@ -204,7 +204,7 @@ def test_goes_on_only_with_the_same_inputs(tmp_path, monkeypatch):
         model=str(genotype), output_dir=str(tmp_path / "run"), dataset="camvid",
         data_dir=str(data), batch_size=2, input_size=(32, 32), crop_size=(32, 32),
     )  # fmt: skip
-    monkeypatch.setattr("lgcnet_tf.training.fit.fit", stop)
+    monkeypatch.setattr("lgcnet_tf.training.run.fit", stop)
     for _ in range(2):
         with pytest.raises(Stopped):
             finetune(options)
