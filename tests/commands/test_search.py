@@ -148,7 +148,8 @@ def test_the_choice_in_the_results(finished):
     assert results["margin"]["minimum"] == pytest.approx(margins.min())
     assert results["margin"]["median"] == pytest.approx(np.median(margins))
     log = pathlib.Path(run.output_dir, "log.txt").read_text()
-    assert "margin of the choice" in log and "epoch 2/2: loss" in log
+    assert log.count("decided: median margin") == 1 and "epoch 2/2: loss" in log
+    assert log.splitlines()[-1].endswith("genotype.json (figures in results.json)")
 
 
 def events(run):
