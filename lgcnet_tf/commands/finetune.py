@@ -8,7 +8,7 @@ from lgcnet_tf.config import option
 from lgcnet_tf.data import DatasetInfo, steps_per_epoch
 from lgcnet_tf.data.class_weights import class_weights
 from lgcnet_tf.files import atomic_write
-from lgcnet_tf.run_folder import MODEL, Inputs, input_file
+from lgcnet_tf.run_folder import MODEL, Inputs, input_file, refuse_finished
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.training.inputs import training_inputs
 from lgcnet_tf.training.options import AverageOptions
@@ -65,6 +65,8 @@ class FinetuneOptions(AverageOptions, RecipeOptions):
 def finetune(options: FinetuneOptions) -> dict[str, Any]:
     """Trains a network; writes `model.keras` at `input_size`, history, results.
 
+    `best.keras` beside it has the weights of the epoch with the best validation.
+
     Returns:
         What `results.json` holds.
 
@@ -72,9 +74,16 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         InputError: bad options, data or genotype; a loss that became NaN.
         WorkerLost: another machine of a distributed training is gone.
     """
+    refuse_finished(options.output_dir)
     from lgcnet_tf.model.network import Network, at_size
     from lgcnet_tf.model.zoo import load_genotype
-    from lgcnet_tf.training.data import LEFT_OUT_MIOU, earlier_training, with_training
+    from lgcnet_tf.training.best import Best
+    from lgcnet_tf.training.data import (
+        LEFT_OUT_MIOU,
+        VAL_MIOU,
+        earlier_training,
+        with_training,
+    )
     from lgcnet_tf.training.fit import compile_for_segmentation
     from lgcnet_tf.training.growing_crops import GrowingCrops
     from lgcnet_tf.training.initial import report_start, start_from
@@ -114,39 +123,47 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
             report_start(initial, options.initial_model, folder)
         for note in (*run.data.notes, *notes):
             folder.log.info("%s", note)
+        sets = run.data.validation if run.worker.chief else {}
+        trained = at_size(network, options.input_size)
+        trained.genotype = with_training(genotype, earlier, [run.data.record()])
         validation = Validation(
-            network,
-            run.data.validation if run.worker.chief else {},
-            options.input_size,
+            trained,
+            sets,
             options.validate_every,
             options.epochs,
             options.pictures_every,
             folder,
             get_weights,
         )
+        best = Best(
+            VAL_MIOU if VAL_MIOU in sets else next(iter(sets), VAL_MIOU),
+            validation.save,
+        )
+        run.announce(network, samples, sets, crops.sizes)
         history = run.fit(
             model,
             samples,
             callbacks=[GrowingCrops(network, crops, options.epochs), *average],
             measures=[validation],
+            best=best,
             crops=crops,
             augmentation=added,
         )
         if not run.worker.chief:
             return history[-1]
-        trained = at_size(network, options.input_size)
-        trained.set_weights(get_weights())
-        trained.genotype = with_training(genotype, earlier, [run.data.record()])
         with atomic_write(folder / MODEL) as temporary:
-            trained.save(temporary)
+            validation.save(temporary)
+        best.log(folder, history)
         return folder.finish(
             {
                 "model": MODEL,
+                **best.results(history),
                 "params": trained.count_params(),
                 "epochs": len(history),
                 **{k: v for k, v in history[-1].items() if k == LEFT_OUT_MIOU},
                 "last_epoch": history[-1],
-            }
+            },
+            folder / MODEL,
         )
 
 

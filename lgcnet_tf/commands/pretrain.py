@@ -14,7 +14,7 @@ from lgcnet_tf.data.labelled_images import (
 )
 from lgcnet_tf.errors import NoSuchSplit
 from lgcnet_tf.files import atomic_write
-from lgcnet_tf.run_folder import MODEL, input_file
+from lgcnet_tf.run_folder import MODEL, input_file, refuse_finished
 from lgcnet_tf.training.options import AverageOptions, StepOptions
 from lgcnet_tf.training.settings import OPTIMIZERS
 
@@ -99,7 +99,8 @@ class PretrainOptions(AverageOptions, StepOptions, RunOptions):
 def pretrain(options: PretrainOptions) -> dict[str, Any]:
     """Trains a genotype's backbone as a classifier; writes `model.keras`.
 
-    That file, or the run's folder, is an `--initial_model` of lgcnet-finetune.
+    That file, or the run's folder, is an `--initial_model` of lgcnet-finetune;
+    `best.keras` beside it has the weights of the epoch with the best validation.
 
     Returns:
         What `results.json` holds.
@@ -108,8 +109,10 @@ def pretrain(options: PretrainOptions) -> dict[str, Any]:
         InputError: bad options, data or genotype; a loss that became NaN.
         WorkerLost: another machine of a distributed training is gone.
     """
+    refuse_finished(options.output_dir)
     from lgcnet_tf.model.classifier import build_classifier
     from lgcnet_tf.model.zoo import load_genotype, model_path
+    from lgcnet_tf.training.best import Best
     from lgcnet_tf.training.classification import (
         ClassifierValidation,
         SmoothedCrossEntropy,
@@ -155,8 +158,12 @@ def pretrain(options: PretrainOptions) -> dict[str, Any]:
             options.epochs,
             get_weights,
         )
+        best = Best("val_top1", measure.save)
+        run.announce(classifier, images, {"val_top1": validation} if validation else {})
         try:
-            history = run.fit(classifier, images, callbacks=average, measures=[measure])
+            history = run.fit(
+                classifier, images, callbacks=average, measures=[measure], best=best
+            )
         except Exception:
             if images.failure:  # inside tf.data it became another error
                 raise images.failure from None
@@ -166,15 +173,18 @@ def pretrain(options: PretrainOptions) -> dict[str, Any]:
         classifier.set_weights(get_weights())
         with atomic_write(folder / MODEL) as temporary:
             classifier.save(temporary)
+        best.log(folder, history)
         return folder.finish(
             {
                 "model": MODEL,
+                **best.results(history),
                 "params": classifier.count_params(),
                 "classes": images.num_classes,
                 "images": len(images),
                 "epochs": len(history),
                 "last_epoch": history[-1],
-            }
+            },
+            folder / MODEL,
         )
 
 

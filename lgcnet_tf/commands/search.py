@@ -19,7 +19,13 @@ from lgcnet_tf.files import atomic_write
 from lgcnet_tf.guidance.settings import COMMUNICATIONS, GAMMA, WIDTH
 from lgcnet_tf.latency.settings import FORMS, LATENCY_WEIGHT
 from lgcnet_tf.latency.table import LatencyTable
-from lgcnet_tf.run_folder import ALPHAS, GENOTYPE, RunFolder, input_file
+from lgcnet_tf.run_folder import (
+    ALPHAS,
+    GENOTYPE,
+    RunFolder,
+    input_file,
+    refuse_finished,
+)
 from lgcnet_tf.space import Genotype
 from lgcnet_tf.space.genotype import operation_counts
 from lgcnet_tf.space.options import SpaceOptions
@@ -141,6 +147,7 @@ def search(options: SearchOptions) -> dict[str, Any]:
         WorkerLost: another machine of a distributed search is gone.
     """
     options.check()
+    refuse_finished(options.output_dir)
     if not options.latency_table:
         raise InputError(
             "--latency_table is missing: make one with lgcnet-measure-latency."
@@ -196,6 +203,7 @@ def _differentiable_search(options: SearchOptions) -> dict[str, Any]:
         observer = Observer(
             model, folder, options, watched if options.pictures_every else None
         )
+        run.announce(model.network, samples, {})
         history = run.fit(model, samples, callbacks=callbacks, measures=[observer])
         if not run.worker.chief:
             return history[-1]
@@ -223,7 +231,8 @@ def _differentiable_search(options: SearchOptions) -> dict[str, Any]:
                 "epochs": len(history),
                 **observer.conclusion(),
                 "last_epoch": history[-1],
-            }
+            },
+            folder / GENOTYPE,
         )
 
 
@@ -303,5 +312,6 @@ def _random_search(options: SearchOptions) -> dict[str, Any]:
             "operations": operation_counts(genotype),
             "params": network.count_params(),
             "draws": draws,
-        }
+        },
+        folder / GENOTYPE,
     )

@@ -264,13 +264,17 @@ class ClassMap(keras.Model):
         """Nothing to build; the network is."""
 
     def call(self, images, training=None):
-        logits = self.network(images, training=training)
-        if keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
+        return class_map(self.network(images, training=training))
 
-            # Keras first replaces negative zeros, in six passes over the logits.
-            return tf.cast(tf.argmax(logits, -1, output_type="int32"), "uint8")
-        return ops.cast(ops.argmax(logits, axis=-1), "uint8")
+
+def class_map(logits: Any) -> Any:
+    """The class of each pixel: logits (..., classes), at most 256, to uint8 (...)."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # Keras first replaces negative zeros, in six passes over the logits.
+        return tf.cast(tf.argmax(logits, -1, output_type="int32"), "uint8")
+    return ops.cast(ops.argmax(logits, axis=-1), "uint8")
 
 
 def _walk(layer, path):

@@ -14,6 +14,7 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import write_json
 from lgcnet_tf.interruption import INTERRUPTION, Interrupted
 from lgcnet_tf.run_folder import CHECKPOINTS, HISTORY, RunFolder
+from lgcnet_tf.training.best import BestWeights
 from lgcnet_tf.training.checkpoint import checkpoint_paths
 from lgcnet_tf.training.progress import Progress
 from lgcnet_tf.training.resumption import (
@@ -32,6 +33,7 @@ def in_order(
     acting: Sequence[keras.callbacks.Callback],
     measures: Sequence[Measure],
     checkpoints: Checkpoints,
+    best: BestWeights | None = None,
 ) -> list[keras.callbacks.Callback]:
     """All callbacks of a run in the order in which Keras has to call them.
 
@@ -43,7 +45,7 @@ def in_order(
     and at last the run may stop, with everything saved.
 
     When an epoch ends, what is measured comes before the record and the record before
-    the checkpoint that has it. A run that is stopped while it measures saves what
+    the checkpoint that has it, and the best weights after both. A run that is stopped while it measures saves what
     was there before. The line in the log says what is on disk already.
     """
     return [
@@ -54,6 +56,7 @@ def in_order(
         Measurements(position, measures, checkpoints),
         Record(position, checkpoints.folder),
         checkpoints,
+        *([best] if best else []),
         ProgressLines(position, checkpoints.folder),
         HeedSignals(position, checkpoints),
     ]

@@ -8,10 +8,12 @@ from typing import Any
 
 import keras
 
-from lgcnet_tf.data import Samples
+from lgcnet_tf.config import Size
+from lgcnet_tf.data import Samples, steps_per_epoch
 from lgcnet_tf.data.labelled_images import LabelledImages
 from lgcnet_tf.model.precision import precision
-from lgcnet_tf.run_folder import Inputs, RunFolder
+from lgcnet_tf.run_folder import Inputs, RunFolder, refuse_finished
+from lgcnet_tf.training.best import Best
 from lgcnet_tf.training.callbacks import Measure
 from lgcnet_tf.training.crop_schedule import CropSchedule
 from lgcnet_tf.training.data import TrainingData, load_training_data
@@ -19,6 +21,7 @@ from lgcnet_tf.training.determinism import make_deterministic
 from lgcnet_tf.training.fit import fit
 from lgcnet_tf.training.graphs import prepare_graphs
 from lgcnet_tf.training.options import StepOptions
+from lgcnet_tf.training.start_lines import data_line, device_line, network_line
 from lgcnet_tf.training.strategy import make_strategy
 from lgcnet_tf.training.workers import (
     Worker,
@@ -49,6 +52,7 @@ def training_run(
     """
     with translate_worker_loss():
         options.check()
+        refuse_finished(options.output_dir)
         if options.deterministic:
             make_deterministic()
         prepare_graphs(wide=wide_graphs)
@@ -112,6 +116,38 @@ class TrainingRun:
         self.folder = RunFolder(self.options, self.command, worker, inputs)
         return self.folder
 
+    def announce(
+        self,
+        network: keras.Model,
+        images: Samples | LabelledImages,
+        measured_on: Mapping[str, Samples | LabelledImages],
+        sizes: Sequence[Size] = (),
+    ) -> None:
+        """Logs what will be trained on what, and writes the flags into the events.
+
+        Args:
+            network: what is trained, without what only its training needs.
+            images: to train on.
+            measured_on: other images, by the name of the figure.
+            sizes: of the crops; by default the options' `crop_size`.
+        """
+        options = self.options
+        steps = steps_per_epoch(images, options.batch_size)
+        for line in (
+            data_line(images, measured_on),
+            network_line(
+                network,
+                options.epochs,
+                steps,
+                options.batch_size,
+                sizes or [options.crop_size],
+            ),
+            device_line(options.devices, self.strategy, self.worker),
+            f"folder: {self.folder.path}",
+        ):
+            self.folder.log.info("%s", line)
+        self.folder.write_flags()
+
     def fit(
         self,
         model: keras.Model,
@@ -119,6 +155,7 @@ class TrainingRun:
         *,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         measures: Sequence[Measure] = (),
+        best: Best | None = None,
         crops: CropSchedule | None = None,
         augmentation: Mapping[str, Any] = types.MappingProxyType({}),
     ) -> list[dict[str, Any]]:
@@ -131,6 +168,7 @@ class TrainingRun:
             strategy=self.strategy,
             callbacks=callbacks,
             measures=measures,
+            best=best,
             crops=crops,
             augmentation=augmentation,
         )
