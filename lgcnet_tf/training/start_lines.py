@@ -1,6 +1,6 @@
 """What a run says before its first epoch: data, network, schedule, device, folder."""
 
-import importlib.metadata
+import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -71,7 +71,8 @@ def device_line(devices: Sequence[str], strategy: Any, worker: Worker) -> str:
     """
     names = ", ".join(devices or _accelerators()) or cpu_description()
     backend = keras.backend.backend()
-    line = f"device: {names}; Keras on {backend} {importlib.metadata.version(backend)}"
+    version = importlib.import_module(backend).__version__
+    line = f"device: {names}; Keras on {backend} {version}"
     if strategy.num_replicas_in_sync > 1:
         line += f"; {strategy.num_replicas_in_sync} replicas"
     if worker.count > 1:
