@@ -101,9 +101,7 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         crops = options.crops()
         added, notes = augmentation(options, samples)
         with run.building():
-            network = Network(
-                genotype.skeleton, crops.sizes[0], genotype, remat=options.remat
-            )
+            network = Network.derived(genotype, crops.sizes[0], remat=options.remat)
             model = supervised(network, options, info.void_label)
         with run.strategy.scope():
             initial = options.initial_model and start_from(

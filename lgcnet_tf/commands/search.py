@@ -218,7 +218,7 @@ def _differentiable_search(options: SearchOptions) -> dict[str, Any]:
                 genotype.provenance["predicted_latency_ms"],
                 edges_changed,
             )
-        network = Network(skeleton, options.crop_size, genotype)  # refuses an empty one
+        network = Network.derived(genotype, options.crop_size)  # refuses an empty one
         genotype.save(folder / GENOTYPE)
         with atomic_write(folder / ALPHAS) as temporary:
             np.savez(temporary, **model.architecture.probabilities())
@@ -304,7 +304,7 @@ def _random_search(options: SearchOptions) -> dict[str, Any]:
     genotype = dataclasses.replace(genotype, provenance=provenance, classes=classes)
     inputs = input_file("--latency_table", options.latency_table)
     folder = RunFolder(options, "search", inputs=inputs)
-    network = Network(skeleton, options.crop_size, genotype)
+    network = Network.derived(genotype, options.crop_size)
     genotype.save(folder / GENOTYPE)
     return folder.finish(
         {

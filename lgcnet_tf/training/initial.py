@@ -90,7 +90,7 @@ def _supernet(folder, lines, input_size):
         (classes,) = checkpoint.arrays[f"{_ROOT}classifier/bias"].shape
         skeleton = _space(flags).skeleton(classes)
         sampling = flags.get("sampling", "soft")
-        supernet = Network(skeleton, input_size, sampling=sampling)
+        supernet = Network.supernet(skeleton, input_size, sampling=sampling)
         for variable in supernet.variables:
             path = _ROOT + variable.path.partition("/")[2]
             variable.assign(checkpoint.arrays[path])
