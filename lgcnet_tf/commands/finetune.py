@@ -77,7 +77,7 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
     refuse_finished(options.output_dir)
     from lgcnet_tf.model.network import Network, at_size
     from lgcnet_tf.model.zoo import load_genotype
-    from lgcnet_tf.training.best import Best
+    from lgcnet_tf.training.best import BestWeights
     from lgcnet_tf.training.data import (
         LEFT_OUT_MIOU,
         VAL_MIOU,
@@ -133,7 +133,7 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
             folder,
             get_weights,
         )
-        best = Best(
+        best = BestWeights(
             VAL_MIOU if VAL_MIOU in sets else next(iter(sets), VAL_MIOU),
             validation.save,
         )
@@ -151,11 +151,11 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
             return history[-1]
         with atomic_write(folder / MODEL) as temporary:
             validation.save(temporary)
-        best.log(folder, history)
+        best.log()
         return folder.finish(
             {
                 "model": MODEL,
-                **best.results(history),
+                **best.results(),
                 "params": trained.count_params(),
                 "epochs": len(history),
                 **{k: v for k, v in history[-1].items() if k == LEFT_OUT_MIOU},

@@ -112,7 +112,7 @@ def pretrain(options: PretrainOptions) -> dict[str, Any]:
     refuse_finished(options.output_dir)
     from lgcnet_tf.model.classifier import build_classifier
     from lgcnet_tf.model.zoo import load_genotype, model_path
-    from lgcnet_tf.training.best import Best
+    from lgcnet_tf.training.best import BestWeights
     from lgcnet_tf.training.classification import (
         ClassifierValidation,
         SmoothedCrossEntropy,
@@ -158,7 +158,7 @@ def pretrain(options: PretrainOptions) -> dict[str, Any]:
             options.epochs,
             get_weights,
         )
-        best = Best("val_top1", measure.save)
+        best = BestWeights("val_top1", measure.save)
         run.announce(classifier, images, {"val_top1": validation} if validation else {})
         try:
             history = run.fit(
@@ -173,11 +173,11 @@ def pretrain(options: PretrainOptions) -> dict[str, Any]:
         classifier.set_weights(get_weights())
         with atomic_write(folder / MODEL) as temporary:
             classifier.save(temporary)
-        best.log(folder, history)
+        best.log()
         return folder.finish(
             {
                 "model": MODEL,
-                **best.results(history),
+                **best.results(),
                 "params": classifier.count_params(),
                 "classes": images.num_classes,
                 "images": len(images),

@@ -1,6 +1,5 @@
 """The weights of the best validation, kept beside the last ones."""
 
-import dataclasses
 import math
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
@@ -14,56 +13,25 @@ from lgcnet_tf.training.progress import figures_text
 from lgcnet_tf.training.resumption import Position
 
 
-@dataclasses.dataclass(frozen=True)
-class Best:
-    """What is best, and how it is saved.
+def best_epoch(
+    history: Sequence[Mapping[str, Any]], figure: str, since: int = 0
+) -> int | None:
+    """The epoch, from 1, whose figure is the largest: the first of equal ones.
 
-    Attributes:
-        figure: name of the figure of an epoch whose largest value is the best.
-        save: writes the network with the weights that were measured to a path.
-    """
+    Args:
+        history: the figures of each epoch.
+        figure: its name; an epoch may lack it.
+        since: so many epochs at the beginning do not count.
 
-    figure: str
-    save: Callable[[pathlib.Path], None]
-
-    def epoch_of(self, history: Sequence[Mapping[str, Any]]) -> int | None:
-        """The epoch, from 1, with the best figure: the first of equal ones.
-
+    Returns:
         None where no epoch has a figure that is a number.
-        """
-        known = [
-            (entry[self.figure], -entry["epoch"])
-            for entry in history
-            if self.figure in entry and not math.isnan(entry[self.figure])
-        ]
-        return -max(known)[1] if known else None
-
-    def results(self, history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """The best for `results.json`: file, epoch and figure; empty without one."""
-        epoch = self.epoch_of(history)
-        if epoch is None:
-            return {}
-        return {
-            "best_model": BEST_MODEL,
-            "best_epoch": epoch,
-            f"best_{self.figure}": history[epoch - 1][self.figure],
-        }
-
-    def log(self, folder: RunFolder, history: Sequence[Mapping[str, Any]]) -> None:
-        """Says which of the two files is which, where there are two."""
-        epoch = self.epoch_of(history)
-        if epoch is None:
-            return
-        figures = figures_text({self.figure: history[epoch - 1][self.figure]})
-        folder.log.info(
-            "%s: the weights of the last epoch, %d", folder / MODEL, len(history)
-        )
-        folder.log.info(
-            "%s: those of the best validation, epoch %d (%s)",
-            folder / BEST_MODEL,
-            epoch,
-            figures,
-        )
+    """
+    known = [
+        (entry[figure], -entry["epoch"])
+        for entry in history[since:]
+        if figure in entry and not math.isnan(entry[figure])
+    ]
+    return -max(known)[1] if known else None
 
 
 class BestWeights(keras.callbacks.Callback):
@@ -72,24 +40,66 @@ class BestWeights(keras.callbacks.Callback):
     The history says which epoch that is, and the file is written after the
     checkpoint of that epoch, from the same weights. A run that died between the two
     writes it when it resumes there, so that history and file always agree.
+
+    Args:
+        figure: of an epoch; its largest value is the best.
+        save: writes the network with the weights that were measured to a path.
     """
 
-    def __init__(self, best: Best, position: Position, folder: RunFolder):
+    def __init__(self, figure: str, save: Callable[[pathlib.Path], None]):
         super().__init__()
-        self.best = best
-        self.position = position
-        self.folder = folder
+        self.figure = figure
+        self.save = save
+        self.position: Position | None = None
+        self.folder: RunFolder | None = None
+
+    def follow(self, position: Position, folder: RunFolder) -> None:
+        """Says which run it is; `fit` does, before the run resumes."""
+        self.position, self.folder = position, folder
+
+    @property
+    def epoch(self) -> int | None:
+        """The epoch, from 1, whose weights the file has; None without one."""
+        position = self.position
+        return best_epoch(position.history, self.figure, position.kept_since)
 
     def save_if_best(self) -> None:
         """Writes the file if the last finished epoch is the best.
 
         The model has to have the weights of the end of that epoch.
         """
-        history = self.position.history
-        epoch = self.best.epoch_of(history)
-        if self.folder.writes and epoch is not None and epoch == len(history):
+        epoch = self.epoch
+        if not self.folder.writes or epoch is None:
+            return
+        if epoch == len(self.position.history):
             with atomic_write(self.folder / BEST_MODEL) as temporary:
-                self.best.save(temporary)
+                self.save(temporary)
+
+    def results(self) -> dict[str, Any]:
+        """For `results.json`: file, epoch and figure; empty without a best one."""
+        if self.epoch is None:
+            return {}
+        return {
+            "best_model": BEST_MODEL,
+            "best_epoch": self.epoch,
+            f"best_{self.figure}": self.position.history[self.epoch - 1][self.figure],
+        }
+
+    def log(self) -> None:
+        """Says which of the two files is which, where there are two."""
+        if self.epoch is None:
+            return
+        history = self.position.history
+        figures = figures_text({self.figure: history[self.epoch - 1][self.figure]})
+        self.folder.log.info(
+            "%s: the weights of the last epoch, %d", self.folder / MODEL, len(history)
+        )
+        self.folder.log.info(
+            "%s: those of the best validation, epoch %d (%s)",
+            self.folder / BEST_MODEL,
+            self.epoch,
+            figures,
+        )
 
     def on_epoch_end(self, epoch, logs=None):
         self.save_if_best()

@@ -15,7 +15,7 @@ from lgcnet_tf.data import (
 from lgcnet_tf.data.labelled_images import LabelledImages
 from lgcnet_tf.files import remove_leftovers
 from lgcnet_tf.run_folder import CHECKPOINTS, RunFolder
-from lgcnet_tf.training.best import Best, BestWeights
+from lgcnet_tf.training.best import BestWeights
 from lgcnet_tf.training.callbacks import Measure, in_order
 from lgcnet_tf.training.checkpoint import load_checkpoint
 from lgcnet_tf.training.crop_schedule import CropSchedule
@@ -80,7 +80,7 @@ def fit(
     strategy: Any = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     measures: Sequence[Measure] = (),
-    best: Best | None = None,
+    best: BestWeights | None = None,
     crops: CropSchedule | None = None,
     augmentation: Mapping[str, Any] = types.MappingProxyType({}),
 ) -> list[dict[str, Any]]:
@@ -103,7 +103,7 @@ def fit(
             in the attribute `kept` of one, a dict by name, are saved and restored
             with the model's.
         measures: called at each epoch's end; their figures join the epoch's.
-        best: what to keep in `best.keras`, if anything.
+        best: keeps the best weights, if wanted.
         crops: their sizes over the epochs; by default the options' `crop_size`. A
             callback has to bring the model to them (`GrowingCrops`).
         augmentation: more arguments of `training_batches`.
@@ -127,13 +127,14 @@ def fit(
         kept |= getattr(callback, "kept", {})
     position = Position(options.epochs, steps)
     checkpoints = Checkpoints(model, folder, position, kept)
-    keeper = BestWeights(best, position, folder) if best else None
-    ordered = in_order(position, callbacks, measures, checkpoints, keeper)
+    if best:
+        best.follow(position, folder)
+    ordered = in_order(position, callbacks, measures, checkpoints, best)
     saved = load_checkpoint(folder / CHECKPOINTS, folder.log)
     if saved:
         checkpoints.resume_from(saved)
-        if keeper and not saved.step:
-            keeper.save_if_best()
+        if best and not saved.step:
+            best.save_if_best()
     epoch, step = (saved.epoch, saved.step) if saved else (0, 0)
 
     def train_part(epoch, step, epochs):

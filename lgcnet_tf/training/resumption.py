@@ -34,6 +34,8 @@ class Position(keras.callbacks.Callback):
         started: when the epoch would have begun, on the clock `time.monotonic`, had
             it never been interrupted.
         history: the figures of each finished epoch.
+        kept_since: so many epochs were finished by a release that did not keep the
+            best weights.
     """
 
     def __init__(self, epochs: int, steps: int):
@@ -42,6 +44,7 @@ class Position(keras.callbacks.Callback):
         self.epoch = self.step = self.first_step = 0
         self.started = time.monotonic()
         self.history: list[dict[str, Any]] = []
+        self.kept_since = 0
 
     @property
     def seconds(self) -> float:
@@ -103,6 +106,8 @@ class Checkpoints(keras.callbacks.Callback):
         """Restores what was saved; metrics only when their epoch begins again."""
         restore(self.trained, saved, kept=self.kept)
         self.position.history = saved.state["history"]
+        not_kept = saved.epoch if saved.step else saved.epoch - 1
+        self.position.kept_since = saved.state.get("kept_since", max(0, not_kept))
         where = self.position.after_epoch(saved.epoch)
         if saved.step:
             self._resumed = saved
@@ -157,7 +162,8 @@ class Checkpoints(keras.callbacks.Callback):
             self._save(arrays, {}, epoch + 1)
 
     def _save(self, arrays, state, epoch, step=0):
-        state = {"history": self.position.history, **state}
+        kept_since = self.position.kept_since
+        state = {"history": self.position.history, "kept_since": kept_since, **state}
         save_checkpoint(self.folder / CHECKPOINTS, arrays, state, epoch, step)
 
 

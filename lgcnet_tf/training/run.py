@@ -13,7 +13,7 @@ from lgcnet_tf.data import Samples, steps_per_epoch
 from lgcnet_tf.data.labelled_images import LabelledImages
 from lgcnet_tf.model.precision import precision
 from lgcnet_tf.run_folder import Inputs, RunFolder, refuse_finished
-from lgcnet_tf.training.best import Best
+from lgcnet_tf.training.best import BestWeights
 from lgcnet_tf.training.callbacks import Measure
 from lgcnet_tf.training.crop_schedule import CropSchedule
 from lgcnet_tf.training.data import TrainingData, load_training_data
@@ -155,7 +155,7 @@ class TrainingRun:
         *,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         measures: Sequence[Measure] = (),
-        best: Best | None = None,
+        best: BestWeights | None = None,
         crops: CropSchedule | None = None,
         augmentation: Mapping[str, Any] = types.MappingProxyType({}),
     ) -> list[dict[str, Any]]:

@@ -1,12 +1,14 @@
 """The best weights beside the last: which they are, and after interruptions."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
 
 from lgcnet_tf.commands.finetune import FinetuneOptions
 from lgcnet_tf.run_folder import RunFolder
-from lgcnet_tf.training.best import Best
+from lgcnet_tf.training.best import BestWeights, best_epoch
 from lgcnet_tf.training.fit import fit
 
 COURSE = [0.3, 0.5, 0.4, 0.5]  # the second epoch is the best, not the equal fourth
@@ -29,11 +31,7 @@ def test_the_first_of_the_largest(figures, epoch):
         {"epoch": number, **({} if figure is None else {"val_miou": figure})}
         for number, figure in enumerate(figures, start=1)
     ]
-    best = Best("val_miou", lambda path: None)
-    assert best.epoch_of(history) == epoch
-    found = best.results(history)
-    assert found.get("best_epoch") == epoch
-    assert found.get("best_val_miou") == (figures[epoch - 1] if epoch else None)
+    assert best_epoch(history, "val_miou") == epoch
 
 
 @pytest.fixture
@@ -64,10 +62,12 @@ def run(small_samples, make_small_model, tmp_path):
                 raise KeyboardInterrupt
             model.save(path)
 
-        best = Best("val_miou", save)
+        best = BestWeights("val_miou", save)
         folder = RunFolder(options, "finetune")
         fit(model, small_samples, folder, options, measures=[measure], best=best)
-        saved = keras.saving.load_model(folder / "best.keras", compile=False)
+        found = best.results()
+        assert found["best_val_miou"] == COURSE[found["best_epoch"] - 1]
+        saved = keras.saving.load_model(folder / found["best_model"], compile=False)
         return saved.get_weights(), weights
 
     return run
@@ -92,4 +92,21 @@ def test_a_run_that_died_before_it_wrote_them_writes_them(run, tmp_path):
     assert f"epoch_000{BEST}.npz" in names  # its epoch is over and is not done again
     best, weights = run("died")
     assert len(weights) == len(COURSE) - BEST
+    assert_equal(best, whole)
+
+
+def test_a_run_begun_before_they_were_kept_keeps_them_from_there(run, tmp_path):
+    """An earlier release's checkpoint; its first epoch was better, but is gone."""
+    whole, _ = run("whole")
+    with pytest.raises(KeyboardInterrupt):
+        run("old", dies_at=2)
+    (tmp_path / "old/best.keras").unlink()
+    path = tmp_path / f"old/checkpoints/epoch_000{BEST}.npz"
+    with np.load(path) as data:
+        arrays = {name: data[name] for name in data.files}
+    meta = json.loads(str(arrays["meta.json"]))
+    assert meta["state"].pop("kept_since") == 0
+    meta["state"]["history"][0]["val_miou"] = 0.9
+    np.savez(path, **arrays | {"meta.json": np.array(json.dumps(meta))})
+    best, _ = run("old")
     assert_equal(best, whole)
