@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 from tensorboard.compat.proto import event_pb2, summary_pb2
+from tensorboard.plugins.text import summary_v2
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from lgcnet_tf.files import naming_when_full
@@ -50,6 +51,11 @@ class Events:
                 for tag, picture in pictures.items()
             ],
         )
+
+    def text(self, step: int, texts: Mapping[str, str]) -> None:
+        """Adds Markdown by its tags."""
+        values = [summary_v2.text_pb(tag, text).value[0] for tag, text in texts.items()]
+        self._add_values(step, values)
 
     def restart(self, step: int) -> None:
         """Voids the events at `step` and after it: the run does them again."""

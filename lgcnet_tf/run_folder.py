@@ -26,6 +26,9 @@ EVENTS = "events"
 GENOTYPE = "genotype.json"
 ALPHAS = "alphas.npz"
 MODEL = "model.keras"
+BEST_MODEL = "best.keras"
+CHECKPOINTS = "checkpoints"
+HISTORY = "history.json"
 LATENCY_TABLE = "latency_table.json"
 
 Inputs = Mapping[str, Mapping[str, str]]
@@ -96,6 +99,16 @@ class Lock:
             ) from None
         except OSError:
             self.works = False
+
+
+def refuse_finished(output_dir: str | os.PathLike) -> None:
+    """Refuses the folder of a finished run, before anything is loaded.
+
+    Raises:
+        InputError: it has results.
+    """
+    if output_dir and (pathlib.Path(output_dir) / RESULTS).exists():
+        raise _finished(pathlib.Path(output_dir))
 
 
 class RunFolder:
@@ -196,17 +209,32 @@ class RunFolder:
         if self.writes:
             self._events.images(step, pictures)
 
+    def write_flags(self) -> None:
+        """Adds the flags to the events as a text, once in a run's life."""
+        if self.writes and not self.resumed:
+            lines = (self.path / FLAGS).read_text().splitlines()
+            text = "\n".join(f"    {line}" for line in lines)
+            self._events.text(0, {"flags": text})
+
     def restart_events(self, step: int) -> None:
         """Voids the events from `step` on, which a resumed run writes again."""
         if self.writes:
             self._events.restart(step)
 
-    def finish(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Writes `results.json`: from then on the run counts as finished."""
+    def finish(
+        self, results: dict[str, Any], made: str | os.PathLike = ""
+    ) -> dict[str, Any]:
+        """Writes `results.json`: from then on the run counts as finished.
+
+        Args:
+            results: the run's figures.
+            made: path of what the run is for, which the log's last line then names.
+        """
         self.write_scalars(0, {f"results/{k}": v for k, v in results.items()})
         self._events.close()
         write_json(self.path / RESULTS, results)
-        self.log.info("done: %s", self.path / RESULTS)
+        figures = f" (figures in {RESULTS})" if made else ""
+        self.log.info("done: %s%s", made or self.path / RESULTS, figures)
         self._lock = None
         return results
 

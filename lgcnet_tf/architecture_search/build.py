@@ -35,7 +35,7 @@ def build_search_model(
     """
     keras.utils.set_random_seed(options.seed)
     with precision(options.mixed_precision):
-        network = Network(
+        network = Network.supernet(
             skeleton, options.crop_size, sampling=options.sampling, remat=options.remat
         )
     model = SearchModel(

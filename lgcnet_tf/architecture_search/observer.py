@@ -9,6 +9,7 @@ import numpy as np
 
 from lgcnet_tf.architecture_search.architecture import Architecture
 from lgcnet_tf.architecture_search.search_model import SearchModel
+from lgcnet_tf.architecture_search.verdict import verdict
 from lgcnet_tf.data import Samples
 from lgcnet_tf.evaluation.evaluate import mask_function
 from lgcnet_tf.figures import (
@@ -21,7 +22,7 @@ from lgcnet_tf.files import atomic_write
 from lgcnet_tf.guidance.communication import Communication
 from lgcnet_tf.run_folder import RunFolder
 from lgcnet_tf.space import Genotype
-from lgcnet_tf.space.choices import choice_lines, last_change, sureness
+from lgcnet_tf.space.choices import last_change, margins, sureness
 from lgcnet_tf.training.fixed_images import FixedImages
 from lgcnet_tf.training.options import TrainingOptions
 
@@ -126,18 +127,19 @@ class Observer:
         }
 
     def conclusion(self) -> dict[str, Any]:
-        """What the search's results say of its choice, which is also logged.
+        """What the search's results say of its choice; the log gets a verdict.
 
         Returns:
             `margin` and, unless its file was damaged since, `last_change`; see
             `lgcnet_tf.space.choices`.
         """
         skeleton = self.model.architecture.skeleton
-        found = {"margin": sureness(self.model.architecture.probabilities(), skeleton)}
+        probabilities = self.model.architecture.probabilities()
+        found = {"margin": sureness(probabilities, skeleton)}
         if self.alphas.epochs:
             found["last_change"] = last_change(self.alphas.arrays(), skeleton)
-        for line in choice_lines(found):
-            self.folder.log.info("%s", line)
+        edges = margins(probabilities, skeleton).size
+        self.folder.log.info("%s", verdict(found, edges, self.options.epochs))
         return found
 
     def _pictures(self, probabilities, genotype):

@@ -152,7 +152,8 @@ def export(options: ExportOptions) -> dict[str, Any]:
             "fit": options.fit,
             "params": metadata["params"],
             "macs": metadata["macs"],
-        }
+        },
+        path,
     )
 
 

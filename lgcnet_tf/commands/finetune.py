@@ -6,15 +6,15 @@ from typing import Any
 
 from lgcnet_tf.commands.defaults import of_genotype as resolved
 from lgcnet_tf.config import option
-from lgcnet_tf.data import steps_per_epoch
+from lgcnet_tf.data import DatasetInfo, steps_per_epoch
 from lgcnet_tf.data.class_weights import class_weights
 from lgcnet_tf.files import atomic_write
-from lgcnet_tf.run_folder import MODEL, Inputs, RunFolder, input_file
+from lgcnet_tf.run_folder import MODEL, Inputs, input_file, refuse_finished
+from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.training.inputs import training_inputs
 from lgcnet_tf.training.options import AverageOptions
 from lgcnet_tf.training.recipe_options import RecipeOptions
 from lgcnet_tf.training.settings import OPTIMIZERS, SCHEDULES
-from lgcnet_tf.training.workers import last_words, watch
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,9 +63,10 @@ class FinetuneOptions(AverageOptions, RecipeOptions):
             yield f"--hardest must be at most 1. Received: {self.hardest}"
 
 
-@watch()
 def finetune(options: FinetuneOptions) -> dict[str, Any]:
     """Trains a network; writes `model.keras` at `input_size`, history, results.
+
+    `best.keras` beside it has the weights of the epoch with the best validation.
 
     Returns:
         What `results.json` holds.
@@ -74,101 +75,108 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         InputError: bad options, data or genotype; a loss that became NaN.
         WorkerLost: another machine of a distributed training is gone.
     """
+    refuse_finished(options.output_dir)
     from lgcnet_tf.model.network import Network, at_size
     from lgcnet_tf.model.zoo import load_genotype
+    from lgcnet_tf.training.best import BestWeights
     from lgcnet_tf.training.data import (
         LEFT_OUT_MIOU,
+        VAL_MIOU,
         earlier_training,
-        load_training_data,
         with_training,
     )
-    from lgcnet_tf.training.fit import compile_for_segmentation, fit
+    from lgcnet_tf.training.fit import compile_for_segmentation
     from lgcnet_tf.training.growing_crops import GrowingCrops
     from lgcnet_tf.training.initial import report_start, start_from
     from lgcnet_tf.training.recipe import augmentation, segmentation_loss, supervised
-    from lgcnet_tf.training.setup import averaged, begin, optimizer_for
+    from lgcnet_tf.training.run import training_run
+    from lgcnet_tf.training.setup import averaged, optimizer_for
     from lgcnet_tf.training.validation import Validation
 
     options = resolved(options)
-    setup = begin(options)
-    strategy, worker = setup.strategy, setup.worker
-    data = load_training_data(options)
-    samples = data.samples
-    samples.check()
-    genotype = load_genotype(options.model)
-    earlier = earlier_training(options.initial_model)
-    classes = samples.info.num_classes
-    if genotype.skeleton.num_classes != classes:  # the classifier alone depends on it
-        skeleton = dataclasses.replace(genotype.skeleton, num_classes=classes)
-        provenance = dict(genotype.provenance)
-        provenance.pop("predicted_latency_ms", None)  # it was another network's
-        genotype = dataclasses.replace(
-            genotype, skeleton=skeleton, provenance=provenance, classes=None
-        )
-    genotype = dataclasses.replace(genotype, classes=samples.info)
-    steps = steps_per_epoch(samples, options.batch_size)
-    weights = class_weights(samples, options.class_weights, options.class_weights_c)
-    crops, info = options.crops(), samples.info
-    added, notes = augmentation(options, samples)
-    with setup.building(options):
-        network = Network(
-            genotype.skeleton, crops.sizes[0], genotype, remat=options.remat
-        )
-        model = supervised(network, options, info.void_label)
-    with strategy.scope():
-        initial = options.initial_model and start_from(network, options.initial_model)
-        compile_for_segmentation(
-            model,
-            optimizer_for(
-                options, steps, options.schedule, options.l2, options.lr_power
-            ),
-            segmentation_loss(options, info.void_label, options.hardest, weights),
-            classes,
-        )
-    callbacks, get_weights = averaged(network, options.ema, strategy)
-    inputs = training_inputs(options) | _model_inputs(options)
-    folder = RunFolder(options, "finetune", worker.index, inputs)
-    if initial:
-        report_start(initial, options.initial_model, folder)
-    for note in (*data.notes, *notes):
-        folder.log.info("%s", note)
-    history = fit(
-        model,
-        samples,
-        folder,
-        options,
-        strategy=strategy,
-        callbacks=[GrowingCrops(network, crops, options.epochs), *callbacks],
-        crops=crops,
-        augmentation=added,
-        on_epoch_end=Validation(
-            network,
-            data.validation if worker.chief else {},
-            options.input_size,
+    with training_run(options, "finetune") as run:
+        samples, info = run.data.samples, run.data.samples.info
+        genotype = _for_classes(load_genotype(options.model), info)
+        earlier = earlier_training(options.initial_model)
+        steps = steps_per_epoch(samples, options.batch_size)
+        weights = class_weights(samples, options.class_weights, options.class_weights_c)
+        crops = options.crops()
+        added, notes = augmentation(options, samples)
+        with run.building():
+            network = Network.derived(genotype, crops.sizes[0], remat=options.remat)
+            model = supervised(network, options, info.void_label)
+        with run.strategy.scope():
+            initial = options.initial_model and start_from(
+                network, options.initial_model
+            )
+            compile_for_segmentation(
+                model,
+                optimizer_for(
+                    options, steps, options.schedule, options.l2, options.lr_power
+                ),
+                segmentation_loss(options, info.void_label, options.hardest, weights),
+                info.num_classes,
+            )
+        average, get_weights = averaged(network, options.ema, run.strategy)
+        folder = run.open_folder(training_inputs(options) | _model_inputs(options))
+        if initial:
+            report_start(initial, options.initial_model, folder)
+        for note in (*run.data.notes, *notes):
+            folder.log.info("%s", note)
+        sets = run.data.validation if run.worker.chief else {}
+        trained = at_size(network, options.input_size)
+        trained.genotype = with_training(genotype, earlier, [run.data.record()])
+        validation = Validation(
+            trained,
+            sets,
             options.validate_every,
             options.epochs,
             options.pictures_every,
             folder,
             get_weights,
-        ),
-    )
-    with last_words(strategy, worker, options.epochs):
-        if not worker.chief:
+        )
+        best = BestWeights(
+            VAL_MIOU if VAL_MIOU in sets else next(iter(sets), VAL_MIOU),
+            validation.save,
+        )
+        run.announce(network, samples, sets, crops.sizes)
+        history = run.fit(
+            model,
+            samples,
+            callbacks=[GrowingCrops(network, crops, options.epochs), *average],
+            measures=[validation],
+            best=best,
+            crops=crops,
+            augmentation=added,
+        )
+        if not run.worker.chief:
             return history[-1]
-        trained = at_size(network, options.input_size)
-        trained.set_weights(get_weights())
-        trained.genotype = with_training(genotype, earlier, [data.record()])
         with atomic_write(folder / MODEL) as temporary:
-            trained.save(temporary)
+            validation.save(temporary)
+        best.log()
         return folder.finish(
             {
                 "model": MODEL,
+                **best.results(),
                 "params": trained.count_params(),
                 "epochs": len(history),
                 **{k: v for k, v in history[-1].items() if k == LEFT_OUT_MIOU},
                 "last_epoch": history[-1],
-            }
+            },
+            folder / MODEL,
         )
+
+
+def _for_classes(genotype: Genotype, info: DatasetInfo) -> Genotype:
+    """The genotype of a network of these classes: its classifier alone differs."""
+    if genotype.skeleton.num_classes != info.num_classes:
+        skeleton = dataclasses.replace(genotype.skeleton, num_classes=info.num_classes)
+        provenance = dict(genotype.provenance)
+        provenance.pop("predicted_latency_ms", None)  # it was another network's
+        genotype = dataclasses.replace(
+            genotype, skeleton=skeleton, provenance=provenance, classes=None
+        )
+    return dataclasses.replace(genotype, classes=info)
 
 
 def _model_inputs(options: FinetuneOptions) -> Inputs:

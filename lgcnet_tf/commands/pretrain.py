@@ -14,10 +14,9 @@ from lgcnet_tf.data.labelled_images import (
 )
 from lgcnet_tf.errors import NoSuchSplit
 from lgcnet_tf.files import atomic_write
-from lgcnet_tf.run_folder import MODEL, RunFolder, input_file
+from lgcnet_tf.run_folder import MODEL, input_file, refuse_finished
 from lgcnet_tf.training.options import AverageOptions, StepOptions
 from lgcnet_tf.training.settings import OPTIMIZERS
-from lgcnet_tf.training.workers import last_words, watch
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -97,11 +96,11 @@ class PretrainOptions(AverageOptions, StepOptions, RunOptions):
             )
 
 
-@watch()
 def pretrain(options: PretrainOptions) -> dict[str, Any]:
     """Trains a genotype's backbone as a classifier; writes `model.keras`.
 
-    That file, or the run's folder, is an `--initial_model` of lgcnet-finetune.
+    That file, or the run's folder, is an `--initial_model` of lgcnet-finetune;
+    `best.keras` beside it has the weights of the epoch with the best validation.
 
     Returns:
         What `results.json` holds.
@@ -110,83 +109,82 @@ def pretrain(options: PretrainOptions) -> dict[str, Any]:
         InputError: bad options, data or genotype; a loss that became NaN.
         WorkerLost: another machine of a distributed training is gone.
     """
+    refuse_finished(options.output_dir)
     from lgcnet_tf.model.classifier import build_classifier
     from lgcnet_tf.model.zoo import load_genotype, model_path
+    from lgcnet_tf.training.best import BestWeights
     from lgcnet_tf.training.classification import (
         ClassifierValidation,
         SmoothedCrossEntropy,
         compile_for_classification,
     )
-    from lgcnet_tf.training.fit import fit
-    from lgcnet_tf.training.setup import averaged, begin, optimizer_for
+    from lgcnet_tf.training.run import training_run
+    from lgcnet_tf.training.setup import averaged, optimizer_for
 
-    setup = begin(options)
-    strategy, worker = setup.strategy, setup.worker
-    genotype = load_genotype(options.model)
-    images = load_labelled_images(
-        options.dataset, options.split, options.data_dir or None
-    )
-    images.check()
-    validation = _load_validation(options)
-    steps = steps_per_epoch(images, options.batch_size)
-    with setup.building(options):
-        classifier = build_classifier(
-            genotype, images.num_classes, options.crop_size, options.remat
+    with training_run(options, "pretrain") as run:
+        genotype = load_genotype(options.model)
+        images = load_labelled_images(
+            options.dataset, options.split, options.data_dir or None
         )
-    with strategy.scope():
-        compile_for_classification(
+        images.check()
+        validation = _load_validation(options)
+        steps = steps_per_epoch(images, options.batch_size)
+        with run.building():
+            classifier = build_classifier(
+                genotype, images.num_classes, options.crop_size, options.remat
+            )
+        with run.strategy.scope():
+            compile_for_classification(
+                classifier,
+                optimizer_for(
+                    options, steps, "cosine", options.weight_decay, nesterov=True
+                ),
+                SmoothedCrossEntropy(options.label_smoothing),
+            )
+        average, get_weights = averaged(classifier, options.ema, run.strategy)
+        inputs = input_file("--model", model_path(options.model, "genotype.json"))
+        for read in filter(None, (images, validation)):
+            inputs |= labelled_inputs(read, options.dataset, options.data_dir or None)
+        folder = run.open_folder(inputs)
+        if options.validation_split and validation is None:
+            folder.log.info(
+                "the data have no split '%s': no validation", options.validation_split
+            )
+        measure = ClassifierValidation(
             classifier,
-            optimizer_for(
-                options, steps, "cosine", options.weight_decay, nesterov=True
-            ),
-            SmoothedCrossEntropy(options.label_smoothing),
+            validation if run.worker.chief else None,
+            options.batch_size,
+            options.validate_every,
+            options.epochs,
+            get_weights,
         )
-    callbacks, get_weights = averaged(classifier, options.ema, strategy)
-    inputs = input_file("--model", model_path(options.model, "genotype.json"))
-    for read in filter(None, (images, validation)):
-        inputs |= labelled_inputs(read, options.dataset, options.data_dir or None)
-    folder = RunFolder(options, "pretrain", worker.index, inputs)
-    if options.validation_split and validation is None:
-        folder.log.info(
-            "the data have no split '%s': no validation", options.validation_split
-        )
-    measure = ClassifierValidation(
-        classifier,
-        validation if worker.chief else None,
-        options.batch_size,
-        options.validate_every,
-        options.epochs,
-        get_weights,
-    )
-    try:
-        history = fit(
-            classifier,
-            images,
-            folder,
-            options,
-            strategy=strategy,
-            callbacks=callbacks,
-            on_epoch_end=measure,
-        )
-    except Exception:
-        if images.failure:  # inside tf.data it became another error
-            raise images.failure from None
-        raise
-    with last_words(strategy, worker, options.epochs):
-        if not worker.chief:
+        best = BestWeights("val_top1", measure.save)
+        run.announce(classifier, images, {"val_top1": validation} if validation else {})
+        try:
+            history = run.fit(
+                classifier, images, callbacks=average, measures=[measure], best=best
+            )
+        except Exception:
+            if images.failure:  # inside tf.data it became another error
+                raise images.failure from None
+            raise
+        if not run.worker.chief:
             return history[-1]
         classifier.set_weights(get_weights())
         with atomic_write(folder / MODEL) as temporary:
             classifier.save(temporary)
+        best.log()
         return folder.finish(
             {
                 "model": MODEL,
+                **best.results(),
                 "params": classifier.count_params(),
                 "classes": images.num_classes,
                 "images": len(images),
                 "epochs": len(history),
                 "last_epoch": history[-1],
-            }
+            },
+            folder / MODEL,
         )
 
 

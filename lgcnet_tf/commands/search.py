@@ -11,7 +11,6 @@ from lgcnet_tf.architecture_search.settings import (
     INITIAL_TEMPERATURE,
     SAMPLINGS,
 )
-from lgcnet_tf.architecture_search.temperature import temperature_at
 from lgcnet_tf.commands.defaults import of_table as resolved
 from lgcnet_tf.commands.latency_range import saying_what_to_turn
 from lgcnet_tf.config import option
@@ -22,14 +21,19 @@ from lgcnet_tf.files import atomic_write
 from lgcnet_tf.guidance.settings import COMMUNICATIONS, GAMMA, WIDTH
 from lgcnet_tf.latency.settings import FORMS, LATENCY_WEIGHT
 from lgcnet_tf.latency.table import LatencyTable
-from lgcnet_tf.run_folder import ALPHAS, GENOTYPE, RunFolder, input_file
+from lgcnet_tf.run_folder import (
+    ALPHAS,
+    GENOTYPE,
+    RunFolder,
+    input_file,
+    refuse_finished,
+)
 from lgcnet_tf.space import Genotype
 from lgcnet_tf.space.genotype import operation_counts
 from lgcnet_tf.space.options import SpaceOptions
 from lgcnet_tf.space.trained_on import SEARCHED_ON
 from lgcnet_tf.training.inputs import training_inputs
 from lgcnet_tf.training.options import TrainingOptions
-from lgcnet_tf.training.workers import last_words, this_worker, watch
 
 STRATEGIES = ("differentiable", "random")
 
@@ -135,7 +139,6 @@ def _problems_of_strategy(options: SearchOptions) -> Iterator[str]:
         )
 
 
-@watch()
 def search(options: SearchOptions) -> dict[str, Any]:
     """Searches; writes genotype, α, history, events and results.
 
@@ -146,24 +149,8 @@ def search(options: SearchOptions) -> dict[str, Any]:
         InputError: bad options, data or table; a loss that became NaN.
         WorkerLost: another machine of a distributed search is gone.
     """
-    from lgcnet_tf.architecture_search.architecture import check_sampling
-    from lgcnet_tf.architecture_search.build import build_search_model
-    from lgcnet_tf.architecture_search.latency_target import (
-        LatencyTarget,
-        check_reachable,
-        steer,
-    )
-    from lgcnet_tf.architecture_search.observer import Observer
-    from lgcnet_tf.guidance.communication import cell_kinds
-    from lgcnet_tf.latency.estimate import CostModel
-    from lgcnet_tf.model.network import Network
-    from lgcnet_tf.training.data import load_training_data
-    from lgcnet_tf.training.determinism import make_deterministic
-    from lgcnet_tf.training.fit import fit
-    from lgcnet_tf.training.graphs import prepare_graphs
-    from lgcnet_tf.training.strategy import make_strategy
-
     options.check()
+    refuse_finished(options.output_dir)
     if not options.latency_table:
         raise InputError(
             "--latency_table is missing: make one with lgcnet-measure-latency."
@@ -171,87 +158,86 @@ def search(options: SearchOptions) -> dict[str, Any]:
     options = resolved(options)
     if options.search_strategy == "random":
         return _random_search(options)
-    if options.deterministic:
-        make_deterministic()
-    prepare_graphs(wide=True)
-    strategy, worker = make_strategy(options.devices, options.batch_size), this_worker()
-    check_sampling(options.sampling, strategy.num_replicas_in_sync)
-    target_us = 1000.0 * options.target_latency_ms
-    data = load_training_data(options)
-    samples = data.samples
-    samples.check()
-    watched = next(iter(data.validation.values()), None)
-    skeleton = options.skeleton(samples.info.num_classes)
-    table = LatencyTable.load(options.latency_table)
-    cost_model = CostModel(table, skeleton, options.input_size)
-    if target_us:
-        reductions = [spec.reduction for spec in skeleton.cells]
-        with saying_what_to_turn():
-            check_reachable(
-                target_us, cost_model, cell_kinds(options.communication, reductions)
-            )
-    inputs = input_file("--latency_table", options.latency_table)
-    inputs |= training_inputs(options)
-    folder = RunFolder(options, "search", worker.index, inputs)
-    if options.pictures_every and watched is None:
-        for note in data.notes:
-            folder.log.info("%s", note)
-    steps = options.epochs * steps_per_epoch(samples, options.batch_size)
-    weights = class_weights(samples, options.class_weights, options.class_weights_c)
-    with strategy.scope():
-        model = build_search_model(options, skeleton, cost_model, steps, weights)
-    target = target_us and LatencyTarget(target_us, steps, options.latency_form)
-    if target:
-        model.latency_multiplier.assign(target.start(options.latency_weight))
+    return _differentiable_search(options)
 
-    def on_epoch_begin(epoch):
-        model.temperature.assign(
-            temperature_at(
-                epoch, options.epochs, options.temperature, options.temperature_final
-            )
+
+def _differentiable_search(options: SearchOptions) -> dict[str, Any]:
+    """Searches by gradients (Eq. 10); as `search`."""
+    from lgcnet_tf.architecture_search.architecture import check_sampling
+    from lgcnet_tf.architecture_search.build import build_search_model
+    from lgcnet_tf.architecture_search.callbacks import SteerLatency, Temperature
+    from lgcnet_tf.architecture_search.latency_target import (
+        LatencyTarget,
+        check_reachable,
+    )
+    from lgcnet_tf.architecture_search.observer import Observer
+    from lgcnet_tf.guidance.communication import cell_kinds
+    from lgcnet_tf.latency.estimate import CostModel
+    from lgcnet_tf.model.network import Network
+    from lgcnet_tf.training.run import training_run
+
+    with training_run(options, "search", wide_graphs=True) as run:
+        check_sampling(options.sampling, run.strategy.num_replicas_in_sync)
+        target_us = 1000.0 * options.target_latency_ms
+        samples = run.data.samples
+        watched = next(iter(run.data.validation.values()), None)
+        skeleton = options.skeleton(samples.info.num_classes)
+        table = LatencyTable.load(options.latency_table)
+        cost_model = CostModel(table, skeleton, options.input_size)
+        if target_us:
+            reductions = [spec.reduction for spec in skeleton.cells]
+            with saying_what_to_turn():
+                check_reachable(
+                    target_us, cost_model, cell_kinds(options.communication, reductions)
+                )
+        inputs = input_file("--latency_table", options.latency_table)
+        folder = run.open_folder(inputs | training_inputs(options))
+        if options.pictures_every and watched is None:
+            for note in run.data.notes:
+                folder.log.info("%s", note)
+        steps = options.epochs * steps_per_epoch(samples, options.batch_size)
+        weights = class_weights(samples, options.class_weights, options.class_weights_c)
+        with run.strategy.scope():
+            model = build_search_model(options, skeleton, cost_model, steps, weights)
+        temperatures = options.temperature, options.temperature_final
+        callbacks = [Temperature(model, options.epochs, *temperatures)]
+        if target_us:
+            target = LatencyTarget(target_us, steps, options.latency_form)
+            model.latency_multiplier.assign(target.start(options.latency_weight))
+            callbacks.append(SteerLatency(model, target))
+        observer = Observer(
+            model, folder, options, watched if options.pictures_every else None
         )
-
-    observer = Observer(
-        model, folder, options, watched if options.pictures_every else None
-    )
-    history = fit(
-        model,
-        samples,
-        folder,
-        options,
-        strategy=strategy,
-        on_epoch_begin=on_epoch_begin,
-        on_step_end=lambda: target and steer(model, target),
-        on_epoch_end=observer,
-    )
-    with last_words(strategy, worker, options.epochs):
-        if not worker.chief:
+        run.announce(model.network, samples, {})
+        history = run.fit(model, samples, callbacks=callbacks, measures=[observer])
+        if not run.worker.chief:
             return history[-1]
         genotype, edges_changed = _derive(model, options, table, cost_model)
         genotype = dataclasses.replace(genotype, classes=samples.info)
-        genotype.provenance[SEARCHED_ON] = [data.record()]
+        genotype.provenance[SEARCHED_ON] = [run.data.record()]
         genotype.provenance["dataset"] = samples.info.name
-        if target:
+        if target_us:
             folder.log.info(
                 "target %.4g ms: predicted %.4g ms, edges changed for it: %d",
                 options.target_latency_ms,
                 genotype.provenance["predicted_latency_ms"],
                 edges_changed,
             )
-        network = Network(skeleton, options.crop_size, genotype)  # refuses an empty one
+        network = Network.derived(genotype, options.crop_size)  # refuses an empty one
         genotype.save(folder / GENOTYPE)
         with atomic_write(folder / ALPHAS) as temporary:
             np.savez(temporary, **model.architecture.probabilities())
         return folder.finish(
             {
                 "predicted_latency_ms": genotype.provenance["predicted_latency_ms"],
-                **({"edges_changed_for_target": edges_changed} if target else {}),
+                **({"edges_changed_for_target": edges_changed} if target_us else {}),
                 "operations": operation_counts(genotype),
                 "params": network.count_params(),
                 "epochs": len(history),
                 **observer.conclusion(),
                 "last_epoch": history[-1],
-            }
+            },
+            folder / GENOTYPE,
         )
 
 
@@ -323,7 +309,7 @@ def _random_search(options: SearchOptions) -> dict[str, Any]:
     genotype = dataclasses.replace(genotype, provenance=provenance, classes=classes)
     inputs = input_file("--latency_table", options.latency_table)
     folder = RunFolder(options, "search", inputs=inputs)
-    network = Network(skeleton, options.crop_size, genotype)
+    network = Network.derived(genotype, options.crop_size)
     genotype.save(folder / GENOTYPE)
     return folder.finish(
         {
@@ -331,5 +317,6 @@ def _random_search(options: SearchOptions) -> dict[str, Any]:
             "operations": operation_counts(genotype),
             "params": network.count_params(),
             "draws": draws,
-        }
+        },
+        folder / GENOTYPE,
     )

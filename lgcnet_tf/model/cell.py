@@ -2,9 +2,9 @@
 
 from keras import ops
 
+from lgcnet_tf.model.form import Form
 from lgcnet_tf.model.operations import build_operation
-from lgcnet_tf.model.sampling import one_of
-from lgcnet_tf.model.tracing import SharedTraces
+from lgcnet_tf.model.sampling import select_candidate
 from lgcnet_tf.model.units import Composite, Unit, build_for
 from lgcnet_tf.space.pruning import CellLiveness
 from lgcnet_tf.space.skeleton import (
@@ -21,45 +21,35 @@ class MixedOp(Composite):
 
     Args:
         operations: candidates' names; a single one is the derived network's.
-        channels, stride, size, normalization: as for `build_operation`.
+        channels, stride, size: as for `build_operation`.
+        form: of the network; its sampling is for edges with several candidates.
 
     Attributes:
-        samples_one: see `sample_one`.
-        traces: if set, shares the graph with the edges of equal form.
+        samples_one: whether only the candidate of largest Z is evaluated.
 
     Call arguments:
         x: (batch, height, width, channels).
         weights: Z of the edge, (candidates,); unused by a single operation.
     """
 
-    def __init__(self, operations, channels, stride, size, normalization, **kwargs):
+    def __init__(self, operations, channels, stride, size, form: Form, **kwargs):
         super().__init__(**kwargs)
         self.operations = tuple(operations)
         self.candidates = [
-            build_operation(name, channels, stride, size, normalization, name=name)
+            build_operation(name, channels, stride, size, form.normalization, name=name)
             for name in self.operations
         ]
-        self.samples_one = False
-        self.traces: SharedTraces | None = None
+        self.samples_one = form.sampling == "hard" and len(self.candidates) > 1
+        self.traces = form.traces
+        if self.samples_one:
+            for candidate in self.candidates:
+                if isinstance(candidate, Unit) and not candidate.folded:
+                    candidate.norm.use_batch_statistics = True
         self.key = (self.operations, channels, stride, size)
 
     def build(self, input_shape):
         for candidate in self.candidates:
             build_for(candidate, input_shape[-1])
-
-    def sample_one(self) -> None:
-        """From now on evaluates the candidate of largest Z alone, times its Z.
-
-        The others cost neither time nor memory then. Candidates normalise by
-        the batch's statistics, at inference too: a variable cannot change inside
-        a branch, so moving ones are not kept.
-        """
-        if len(self.candidates) == 1:
-            return
-        self.samples_one = True
-        for candidate in self.candidates:
-            if isinstance(candidate, Unit) and not candidate.folded:
-                candidate.norm.by_batch = True
 
     def call(self, x, weights=None, training=None):
         if len(self.candidates) == 1:
@@ -67,7 +57,7 @@ class MixedOp(Composite):
 
         def mix(x, weights):
             if self.samples_one:
-                return one_of(self.candidates, x, weights)
+                return select_candidate(self.candidates, x, weights)
             return sum(
                 candidate(x, weights[index], training=training)
                 for index, candidate in enumerate(self.candidates)
@@ -87,7 +77,7 @@ class Cell(Composite):
         operations: for each edge the names of its candidates, or the one chosen.
         live: what of it does anything; the rest is left out.
         input_size: (height, width) of the image.
-        normalization: as in `units`.
+        form: of the network.
         prune: False builds the dead parts too and multiplies them by zero.
 
     Call arguments:
@@ -104,7 +94,7 @@ class Cell(Composite):
         operations,
         live: CellLiveness,
         input_size,
-        normalization,
+        form: Form,
         prune=True,
         **kwargs,
     ):
@@ -121,7 +111,7 @@ class Cell(Composite):
             self.preprocess[source] = build_operation(
                 "preprocess_1x1",
                 spec.channels,
-                normalization=normalization,
+                normalization=form.normalization,
                 name=f"preprocess_{source}",
             )
         for index, (source, target) in enumerate(CELL_EDGES):
@@ -131,7 +121,7 @@ class Cell(Composite):
                     spec.channels,
                     spec.edge_stride(index),
                     size_at(input_size, spec.stride),
-                    normalization,
+                    form,
                     name=f"edge_{source}_{target}",
                 )
 

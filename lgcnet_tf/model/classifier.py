@@ -60,4 +60,4 @@ def build_classifier(
         InputError: nothing leads from the image to the last cell's output.
     """
     shorter = backbone(genotype, num_classes)
-    return ImageClassifier(shorter.skeleton, input_size, shorter, remat=remat)
+    return ImageClassifier.derived(shorter, input_size, remat=remat)

@@ -11,10 +11,10 @@ def deploy(network: Network) -> Network:
     """The network as it is served: pruned, normalisation folded into the convs.
 
     Args:
-        network: a derived network in its `"affine"` or `"plain"` form.
+        network: a derived network in its form for training or search.
 
     Returns:
-        A new `Network`, `normalization="folded"`, the classifier being part of
+        A new `Network`, `normalization="deploy"`, the classifier being part of
         a searched fusion cell (`FoldedFusionCell`); its logits are equal to within
         rounding.
 
@@ -30,9 +30,11 @@ def deploy(network: Network) -> Network:
     """
     if network.genotype is None:
         raise ValueError("deploy: a supernet has no single network to deploy.")
-    if network.normalization == "folded":
+    if network.normalization == "deploy":
         return network
-    deployed = Network(network.skeleton, network.input_size, network.genotype, "folded")
+    deployed = Network.derived(
+        network.genotype, network.input_size, normalization="deploy"
+    )
     _fold(network, deployed)
     return deployed
 

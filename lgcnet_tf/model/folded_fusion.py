@@ -17,6 +17,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from lgcnet_tf.model.form import Form
 from lgcnet_tf.model.fusion import FusionCell, ReducedTaps
 from lgcnet_tf.model.operations import build_operation
 from lgcnet_tf.model.units import Unit, UpConvUnit, build_for
@@ -51,7 +52,7 @@ class FoldedFusionCell(ReducedTaps):
     """
 
     def __init__(self, skeleton: Skeleton, operations, sources, input_size, **kwargs):
-        super().__init__(skeleton, sources, input_size, "folded", **kwargs)
+        super().__init__(skeleton, sources, input_size, Form("deploy"), **kwargs)
         table = self.table
         # These end in a ReLU: an edge that leaves them needs none.
         positive = {*table.inputs, *(node.name for node in table.nodes if node.project)}
@@ -67,7 +68,7 @@ class FoldedFusionCell(ReducedTaps):
                 operation,
                 skeleton.num_classes if ends else self.width,
                 size=self.sizes[target],
-                normalization="folded",
+                normalization=self.form.normalization,
                 name=name,
             )
             if isinstance(layer, Unit) and source in positive:

@@ -3,6 +3,7 @@
 from keras import ops
 
 from lgcnet_tf.model.cell import MixedOp
+from lgcnet_tf.model.form import Form
 from lgcnet_tf.model.operations import build_operation
 from lgcnet_tf.model.units import Composite, build_for
 from lgcnet_tf.space.skeleton import Skeleton, size_at
@@ -15,7 +16,7 @@ class ReducedTaps(Composite):
         skeleton: table, taps and width.
         sources: for each tap whether the map is there at all.
         input_size: (height, width) of the image.
-        normalization: as in `units`.
+        form: of the network.
 
     Attributes:
         table, width: of the fusion cell.
@@ -24,13 +25,11 @@ class ReducedTaps(Composite):
         reduce: by the tap's node the unit that brings it to the width.
     """
 
-    def __init__(
-        self, skeleton: Skeleton, sources, input_size, normalization, **kwargs
-    ):
+    def __init__(self, skeleton: Skeleton, sources, input_size, form: Form, **kwargs):
         super().__init__(**kwargs)
         self.table = table = skeleton.fusion_cell
         self.width = skeleton.fusion_channels
-        self.normalization = normalization
+        self.form = form
         strides = [skeleton.cells[tap].stride for tap in skeleton.taps]
         self.sources = dict(zip(table.inputs, sources))
         self.sizes = {
@@ -47,7 +46,7 @@ class ReducedTaps(Composite):
         return build_operation(
             "fusion_reduce_1x1",
             self.width,
-            normalization=self.normalization,
+            normalization=self.form.normalization,
             name=f"reduce_{node}",
         )
 
@@ -73,7 +72,7 @@ class FusionCell(ReducedTaps):
     """A searched fusion cell (III-C, Fig. 5), by the skeleton's `FusionTable`.
 
     Args:
-        skeleton, sources, input_size, normalization: as for `ReducedTaps`.
+        skeleton, sources, input_size, form: as for `ReducedTaps`.
         operations: for each edge's name its candidates, or the one chosen.
 
     Attributes:
@@ -95,10 +94,10 @@ class FusionCell(ReducedTaps):
         operations,
         sources,
         input_size,
-        normalization,
+        form: Form,
         **kwargs,
     ):
-        super().__init__(skeleton, sources, input_size, normalization, **kwargs)
+        super().__init__(skeleton, sources, input_size, form, **kwargs)
         table = self.table
         self.channels = table.output_maps * self.width
         for node in table.nodes:
@@ -110,7 +109,7 @@ class FusionCell(ReducedTaps):
                 self.width,
                 1,
                 self.sizes[edge.target],
-                normalization,
+                form,
                 name=f"edge_{edge.source}_{edge.target}",
             )
             for edge in table.edges

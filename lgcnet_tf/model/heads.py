@@ -3,6 +3,7 @@
 from keras import ops
 
 from lgcnet_tf.model.folded_fusion import FoldedFusionCell
+from lgcnet_tf.model.form import Form
 from lgcnet_tf.model.fusion import FusionCell
 from lgcnet_tf.model.operations import build_operation
 from lgcnet_tf.model.units import Composite, build_for
@@ -15,7 +16,7 @@ class FusionHead(Composite):
     Args:
         skeleton: table, last cell and width.
         input_size: (height, width) of the image.
-        normalization: as in `units`.
+        form: of the network.
 
     Attributes:
         readers: as in `FusionCell`; the input's channels come first in a unit
@@ -30,11 +31,11 @@ class FusionHead(Composite):
         (batch, height, width, fusion_channels) at the last cell's size.
     """
 
-    def __init__(self, skeleton: Skeleton, input_size, normalization, **kwargs):
+    def __init__(self, skeleton: Skeleton, input_size, form: Form, **kwargs):
         super().__init__(**kwargs)
         head, width = skeleton.fusion_head, skeleton.fusion_channels
         size = size_at(input_size, skeleton.cells[skeleton.last_cell].stride)
-        style = {"size": size, "normalization": normalization}
+        style = {"size": size, "normalization": form.normalization}
         self.channels = width
         self.keeps_input = head.keeps_input
         self.branches = [
@@ -61,21 +62,21 @@ class FusionHead(Composite):
 
 
 def build_fusion(
-    skeleton: Skeleton, operations, sources, input_size, normalization, **kwargs
+    skeleton: Skeleton, operations, sources, input_size, form: Form, **kwargs
 ) -> Composite | None:
     """The layer of the skeleton's fusion; None without one.
 
     Args:
         skeleton, operations, sources, input_size: as for `FusionCell`.
-        normalization: as in `units`; a folded cell is a `FoldedFusionCell`, which
+        form: of the network; a cell to deploy is a `FoldedFusionCell`, which
             classifies.
         **kwargs: given to the layer (`name`).
     """
     if skeleton.fusion_cell:
         what = skeleton, operations, sources, input_size
-        if normalization == "folded":
+        if form.normalization == "deploy":
             return FoldedFusionCell(*what, **kwargs)
-        return FusionCell(*what, normalization, **kwargs)
+        return FusionCell(*what, form, **kwargs)
     if skeleton.fusion_head:
-        return FusionHead(skeleton, input_size, normalization, **kwargs)
+        return FusionHead(skeleton, input_size, form, **kwargs)
     return None

@@ -6,13 +6,14 @@ import keras
 from keras import ops
 
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.model.cell import Cell, MixedOp
+from lgcnet_tf.model.cell import Cell
 from lgcnet_tf.model.folded_fusion import FoldedFusionCell
+from lgcnet_tf.model.form import SAMPLINGS, Form
 from lgcnet_tf.model.heads import build_fusion
 from lgcnet_tf.model.operations import build_operation
 from lgcnet_tf.model.remat import recomputed
 from lgcnet_tf.model.tracing import SharedTraces
-from lgcnet_tf.model.units import NORMALIZATIONS, Unit, build_for
+from lgcnet_tf.model.units import Unit, build_for, use_of
 from lgcnet_tf.space.genotype import Genotype, fusion_candidates
 from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.pruning import liveness
@@ -25,7 +26,7 @@ class Network(keras.Model):
 
     With a genotype this is the derived network, pruned of what does nothing;
     without one the supernet, in which every edge is a `MixedOp` over all its
-    candidates and `call` takes their weights Z.
+    candidates and `call` takes their weights Z. `derived` and `supernet` say which.
 
     The network works at one static image size; `set_weights` carries weights
     to the same network at another.
@@ -34,11 +35,12 @@ class Network(keras.Model):
         skeleton: the fixed frame.
         input_size: (height, width) of the images.
         genotype: the chosen operations, or None for the supernet.
-        normalization: one of `units.NORMALIZATIONS`; by default `"affine"` for
-            a derived network and `"plain"` for the supernet.
+        normalization: one of `units.NORMALIZATIONS`, or what earlier releases called
+            it; by default `"train"` for a derived network and `"search"` for the
+            supernet.
         prune: False keeps dead parts of a derived network, times zero.
         sampling: of a supernet; `"hard"` evaluates on each edge only the
-            candidate of largest Z, see `MixedOp.sample_one`.
+            candidate of largest Z, see `Form`.
         remat: in training, recomputes each cell for the gradients instead of
             keeping its activations.
 
@@ -69,7 +71,7 @@ class Network(keras.Model):
         genotype: Genotype | None = None,
         normalization: str | None = None,
         prune: bool = True,
-        sampling: str = "soft",
+        sampling: str = SAMPLINGS[0],
         remat: bool = False,
         **kwargs,
     ):
@@ -80,11 +82,13 @@ class Network(keras.Model):
         self.input_size = tuple(input_size)
         self.genotype = genotype
         self.num_classes = skeleton.num_classes
-        self.normalization = normalization or ("affine" if genotype else "plain")
+        self.normalization = use_of(
+            normalization or ("train" if genotype else "search")
+        )
         self.prune = prune
-        if self.normalization not in NORMALIZATIONS:
-            raise ValueError(f"normalization must be one of {NORMALIZATIONS}.")
         style = {"normalization": self.normalization}
+        traces = None if genotype else SharedTraces()
+        form = Form(self.normalization, sampling, traces)
 
         if genotype is None:
             cells = ((CELL_OPERATIONS,) * len(CELL_EDGES),) * skeleton.num_cells
@@ -105,7 +109,7 @@ class Network(keras.Model):
                 cells[spec.index],
                 self.live[spec.index],
                 self.input_size,
-                self.normalization,
+                form,
                 prune,
                 name=f"cell_{spec.index}",
             )
@@ -123,7 +127,7 @@ class Network(keras.Model):
             fusion,
             present,
             self.input_size,
-            self.normalization,
+            form,
             name="fusion",
         )
         self.classifier = None  # where the fusion classifies
@@ -137,13 +141,30 @@ class Network(keras.Model):
         self.resize.keeps_float32 = True
         self.remat = remat
         self.build((None, *self.input_size, 3))
-        if genotype is None:
-            traces = SharedTraces()
-            for layer in self._flatten_layers():
-                if isinstance(layer, MixedOp):
-                    layer.traces = traces
-                    if sampling == "hard":
-                        layer.sample_one()
+
+    @classmethod
+    def supernet(
+        cls,
+        skeleton: Skeleton,
+        input_size: Size,
+        *,
+        sampling: str = SAMPLINGS[0],
+        remat: bool = False,
+    ) -> "Network":
+        """The supernet of a search space; arguments as of the class."""
+        return cls(skeleton, input_size, sampling=sampling, remat=remat)
+
+    @classmethod
+    def derived(
+        cls,
+        genotype: Genotype,
+        input_size: Size,
+        *,
+        normalization: str = "train",
+        remat: bool = False,
+    ) -> "Network":
+        """The network of a genotype; arguments as of the class."""
+        return cls(genotype.skeleton, input_size, genotype, normalization, remat=remat)
 
     def build(self, input_shape):
         """Builds all parts for what their inputs are; the constructor calls it."""
@@ -264,13 +285,17 @@ class ClassMap(keras.Model):
         """Nothing to build; the network is."""
 
     def call(self, images, training=None):
-        logits = self.network(images, training=training)
-        if keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
+        return class_map(self.network(images, training=training))
 
-            # Keras first replaces negative zeros, in six passes over the logits.
-            return tf.cast(tf.argmax(logits, -1, output_type="int32"), "uint8")
-        return ops.cast(ops.argmax(logits, axis=-1), "uint8")
+
+def class_map(logits: Any) -> Any:
+    """The class of each pixel: logits (..., classes), at most 256, to uint8 (...)."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # Keras first replaces negative zeros, in six passes over the logits.
+        return tf.cast(tf.argmax(logits, -1, output_type="int32"), "uint8")
+    return ops.cast(ops.argmax(logits, axis=-1), "uint8")
 
 
 def _walk(layer, path):

@@ -28,7 +28,7 @@ class BatchNorm(keras.layers.BatchNormalization):
         momentum, epsilon: as in Keras; PyTorch's defaults, which the paper used.
 
     Attributes:
-        by_batch: True normalises by the batch's own statistics, at inference
+        use_batch_statistics: True normalises by the batch's own statistics, at inference
             too, and keeps no moving ones: then a call changes no variable.
 
     Call arguments:
@@ -46,11 +46,11 @@ class BatchNorm(keras.layers.BatchNormalization):
             autocast=False,  # all is float32 here but `x`
             **kwargs,
         )
-        self.by_batch = False
+        self.use_batch_statistics = False
 
     def call(self, x, weight=None, training=None):
-        if self.by_batch:
-            return self._call_by_batch(x, weight)
+        if self.use_batch_statistics:
+            return self._call_use_batch_statistics(x, weight)
         if (
             not training
             or self.synchronized
@@ -74,7 +74,7 @@ class BatchNorm(keras.layers.BatchNormalization):
         self.moving_variance.assign(variance * bias)
         return y
 
-    def _call_by_batch(self, x, weight):
+    def _call_use_batch_statistics(self, x, weight):
         if keras.backend.backend() == "tensorflow":
             return self._fused(x, weight)[0]
         wide = ops.cast(x, "float32")

@@ -19,7 +19,7 @@ def build_operation(
     channels: int,
     stride: int = 1,
     size: tuple[int, int] | None = None,
-    normalization: str = "affine",
+    normalization: str = "train",
     **kwargs,
 ) -> keras.layers.Layer:
     """Makes the layer of a candidate operation or of a fixed part.

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 
-def one_of(candidates: Sequence[keras.layers.Layer], x, weights):
+def select_candidate(candidates: Sequence[keras.layers.Layer], x, weights):
     """The candidate of largest Z alone, times its Z; forward and backward.
 
     On TensorFlow the gradient calls the candidate again: a graph in which each

@@ -1,10 +1,10 @@
 """Convolutions with their normalisation: what every operation is made of.
 
-Each unit exists in three forms, named by its `normalization`:
+Each unit exists in three forms, named by what its `normalization` is for:
 
-- `"plain"`: batch normalisation without learned scale and offset, as in search;
-- `"affine"`: batch normalisation with both, as in training;
-- `"folded"`: none, the normalisation being part of the convolution, as deployed.
+- `"search"`: batch normalisation without learned scale and offset;
+- `"train"`: batch normalisation with both;
+- `"deploy"`: none, the normalisation being part of the convolution.
 
 `folded_weights` of either of the first two gives the weights of the third.
 """
@@ -15,7 +15,22 @@ from keras import ops
 
 from lgcnet_tf.model.normalization import BatchNorm
 
-NORMALIZATIONS = ("plain", "affine", "folded")
+NORMALIZATIONS = ("search", "train", "deploy")
+_EARLIER = {"plain": "search", "affine": "train", "folded": "deploy"}
+
+
+def use_of(normalization: str) -> str:
+    """One of `NORMALIZATIONS`, also by the name that earlier releases saved.
+
+    Raises:
+        ValueError: there is no such normalization.
+    """
+    name = _EARLIER.get(normalization, normalization)
+    if name not in NORMALIZATIONS:
+        raise ValueError(
+            f"normalization must be one of {NORMALIZATIONS}. Received: {normalization!r}"
+        )
+    return name
 
 
 class Composite(keras.layers.Layer):
@@ -52,23 +67,18 @@ class Unit(keras.layers.Layer):
     """
 
     def __init__(
-        self, channels, normalization="affine", pre_relu=True, post_relu=False, **kwargs
+        self, channels, normalization="train", pre_relu=True, post_relu=False, **kwargs
     ):
         super().__init__(autocast=False, **kwargs)  # Z stays float32
-        if normalization not in NORMALIZATIONS:
-            raise ValueError(
-                f"normalization must be one of {NORMALIZATIONS}. "
-                f"Received: {normalization!r}"
-            )
         self.channels = channels
-        self.normalization = normalization
+        self.normalization = use_of(normalization)
         self.pre_relu = pre_relu
         self.post_relu = post_relu
-        self.folded = normalization == "folded"
+        self.folded = self.normalization == "deploy"
         self.norm = (
             None
             if self.folded
-            else BatchNorm(affine=normalization == "affine", name="norm")
+            else BatchNorm(affine=self.normalization == "train", name="norm")
         )
 
     def build(self, input_shape):
@@ -98,7 +108,7 @@ class Unit(keras.layers.Layer):
             return ops.max_pool(x, size, strides=stride, padding="same")
 
         again = (
-            self.normalization == "plain" and keras.backend.backend() == "tensorflow"
+            self.normalization == "search" and keras.backend.backend() == "tensorflow"
         )
         return keras.remat(pool)(x) if again else pool(x)
 

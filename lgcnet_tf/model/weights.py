@@ -122,7 +122,7 @@ def transfer_weights(
         if problem:
             mismatched[path] = problem
             continue
-        if getattr(getattr(theirs[path], "norm", None), "by_batch", False):
+        if getattr(getattr(theirs[path], "norm", None), "use_batch_statistics", False):
             without_statistics.append(path)
             for statistic in _STATISTICS:
                 values.pop(statistic)

@@ -92,22 +92,29 @@ class ClassifierValidation:
             self.own.jit_compile = keras.backend.backend() == "jax"
 
     def __call__(self, epoch: int) -> dict[str, float]:
-        """`val_top1` and `val_top5` of `epoch`, from 0, as fractions; or nothing."""
+        """`val_top1`, `val_top5` (fractions) and `val_loss` of `epoch`, or nothing."""
         done = epoch + 1
         if self.images is None or (done % self.every and done != self.epochs):
             return {}
         self.own.set_weights(self.get_weights())
         return {f"val_{k}": v for k, v in self.accuracy(self.own).items()}
 
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes the classifier with the weights that are evaluated now."""
+        self.own.set_weights(self.get_weights())
+        self.own.save(path)
+
     def accuracy(self, classifier: ImageClassifier) -> dict[str, float]:
         """Shares of the images whose class is the first, among the first five.
+
+        Also `loss`, the mean cross-entropy in nats, of labels that are not smoothed.
 
         Raises:
             InputError: a picture is damaged.
         """
         size, images = self.batch_size, self.images
         crop_size = classifier.input_size
-        right = np.zeros(2, int)
+        right, losses = np.zeros(2, int), []
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             for start in range(0, len(images), size):
                 part = range(start, min(start + size, len(images)))
@@ -118,5 +125,10 @@ class ClassifierValidation:
                 own = logits[np.arange(len(part)), list(labels)]
                 rank = (logits > own[:, None]).sum(axis=1)
                 right += (rank < 1).sum(), (rank < TOP).sum()
+                losses.append(np.logaddexp.reduce(logits.astype(float), 1) - own)
         top1, top5 = (right / len(images)).tolist()
-        return {"top1": top1, "top5": top5}
+        return {
+            "top1": top1,
+            "top5": top5,
+            "loss": float(np.concatenate(losses).mean()),
+        }

@@ -9,7 +9,7 @@ from lgcnet_tf.files import write_json
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.model.weights import TransferReport, transfer_weights
 from lgcnet_tf.model.zoo import load_trained, model_path
-from lgcnet_tf.run_folder import FLAGS, RunFolder
+from lgcnet_tf.run_folder import CHECKPOINTS, FLAGS, MODEL, RunFolder
 from lgcnet_tf.space.options import SpaceOptions
 from lgcnet_tf.space.skeleton import Size
 from lgcnet_tf.training.checkpoint import Checkpoint, checkpoint_paths, load_checkpoint
@@ -17,7 +17,6 @@ from lgcnet_tf.training.checkpoint import Checkpoint, checkpoint_paths, load_che
 REPORT = "initial_weights.json"
 """What a run took from where, in its folder."""
 
-_CHECKPOINTS, _MODEL = "checkpoints", "model.keras"
 _ROOT = "network/"  # of the supernet's variables in a search's checkpoint
 
 
@@ -59,8 +58,8 @@ def initial_file(initial_model: str) -> pathlib.Path:
     folder = pathlib.Path(initial_model)
     if not folder.is_dir():
         return model_path(initial_model)
-    if (folder / _MODEL).is_file():
-        return folder / _MODEL
+    if (folder / MODEL).is_file():
+        return folder / MODEL
     return _newest(folder).path
 
 
@@ -73,13 +72,13 @@ def load_initial(initial_model: str, input_size: Size) -> Network:
     folder = pathlib.Path(initial_model)
     if not folder.is_dir():
         return load_trained(initial_model, input_size)
-    if (folder / _MODEL).is_file():
-        return load_trained(folder / _MODEL, input_size)
+    if (folder / MODEL).is_file():
+        return load_trained(folder / MODEL, input_size)
     flags = folder / FLAGS
     lines = flags.read_text().splitlines() if flags.is_file() else [""]
     if lines[0] != "# lgcnet-search":
         raise InputError(
-            f"{folder}: holds neither {_MODEL} nor a search; give the folder of a "
+            f"{folder}: holds neither {MODEL} nor a search; give the folder of a "
             "search, or of a pretraining or finetuning that is finished."
         )
     return _supernet(folder, lines, input_size)
@@ -92,7 +91,7 @@ def _supernet(folder, lines, input_size):
         (classes,) = checkpoint.arrays[f"{_ROOT}classifier/bias"].shape
         skeleton = _space(flags).skeleton(classes)
         sampling = flags.get("sampling", "soft")
-        supernet = Network(skeleton, input_size, sampling=sampling)
+        supernet = Network.supernet(skeleton, input_size, sampling=sampling)
         for variable in supernet.variables:
             path = _ROOT + variable.path.partition("/")[2]
             variable.assign(checkpoint.arrays[path])
@@ -104,15 +103,15 @@ def _supernet(folder, lines, input_size):
 
 
 def _newest(folder) -> Checkpoint:
-    if not checkpoint_paths(folder / _CHECKPOINTS):
+    if not checkpoint_paths(folder / CHECKPOINTS):
         raise InputError(
             f"{folder}: has no checkpoint of a supernet (a random search trains none)."
         )
     try:
-        return load_checkpoint(folder / _CHECKPOINTS)
+        return load_checkpoint(folder / CHECKPOINTS)
     except InputError:
         raise InputError(
-            f"{folder / _CHECKPOINTS}: no checkpoint in it can be read."
+            f"{folder / CHECKPOINTS}: no checkpoint in it can be read."
         ) from None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from lgcnet_tf.errors import WorkerLost
-from lgcnet_tf.training.workers import agree, this_worker
+from lgcnet_tf.training.workers import all_workers_agree, this_worker
 
 
 def train(
@@ -74,7 +74,7 @@ def _train_together(
     """
     import tensorflow as tf
 
-    if not agree(strategy, epochs.start, steps_per_epoch):
+    if not all_workers_agree(strategy, epochs.start, steps_per_epoch):
         raise WorkerLost("the workers have read different checkpoints.")
     replicas = strategy.num_replicas_in_sync // this_worker().count
     size = batches.element_spec[0].shape[0] // replicas

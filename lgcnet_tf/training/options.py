@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 from lgcnet_tf.config import DataOptions, Options, Size, option
 from lgcnet_tf.data.class_weights import CLASS_WEIGHTS
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.run_folder import refuse_finished
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,14 @@ class StepOptions(Options):
         "Same seed, same bits, also after interruptions; slower. Every operation has "
         "a deterministic kernel on CPUs and GPUs.",
     )
+
+    def missing(self) -> Iterator[str]:
+        """Also a folder without a finished run, before anything heavy is imported."""
+        yield from super().missing()
+        try:
+            refuse_finished(getattr(self, "output_dir", ""))
+        except InputError as error:
+            yield str(error)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

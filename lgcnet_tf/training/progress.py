@@ -1,4 +1,4 @@
-"""What a training says while it runs: a line per epoch, a bar on a terminal."""
+"""What a training says while it runs: an estimate, a line per epoch, a bar."""
 
 import logging
 import math
@@ -21,6 +21,7 @@ FIGURES = {
 }
 """The figures that are shown: name, factor, format and unit."""
 
+_STEPS, _PATIENCE_S = 5, 5.0  # of which the first estimate is made
 _BAR = 10
 _SECONDS = 0.2  # from one drawing of the bar to the next
 
@@ -66,6 +67,7 @@ class Progress:
         self.steps = steps
         self.terminal = terminal if terminal and terminal.isatty() else None
         self._first: tuple[int, float] | None = None
+        self._estimated = False
         self._drawn = -math.inf
 
     def step(self, epoch: int, step: int, figures: Mapping[str, Any]) -> None:
@@ -79,6 +81,7 @@ class Progress:
         now = time.monotonic()
         if self._first is None:  # tracing belongs to the first step alone
             self._first = epoch * self.steps + step, now
+        self._estimate(epoch * self.steps + step, now)
         if self.terminal is None or now - self._drawn < _SECONDS:
             return
         self._drawn = now
@@ -95,13 +98,25 @@ class Progress:
 
     def epoch(self, epoch: int, figures: Mapping[str, Any]) -> None:
         """Call it at the end of each epoch, from 0, with its figures."""
-        self._drawn = -math.inf
+        self._drawn, self._estimated = -math.inf, True
         line = self._line(
             f"epoch {epoch + 1}/{self.epochs}:",
             figures_text(figures),
             self._left((epoch + 1) * self.steps),
         )
         self.log.info("%s", line)
+
+    def _estimate(self, done, now):
+        """Says once, soon after the first step, how long the run still takes."""
+        before, since = self._first
+        if self._estimated or done - before < _STEPS or now - since < _PATIENCE_S:
+            return
+        self._estimated = True
+        self.log.info(
+            "a step takes %.3g s: %s",
+            (now - since) / (done - before),
+            self._left(done) or "the last one is done",
+        )
 
     def _left(self, done):
         if self._first is None or done <= self._first[0]:

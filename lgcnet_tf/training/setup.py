@@ -1,60 +1,14 @@
-"""What finetuning and pretraining begin with: devices, optimiser, averaged weights."""
+"""What finetuning and pretraining share: the optimiser and the averaged weights."""
 
-import contextlib
-import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 
-from lgcnet_tf.model.precision import precision
 from lgcnet_tf.training.average import WeightAverage
-from lgcnet_tf.training.determinism import make_deterministic
-from lgcnet_tf.training.graphs import prepare_graphs
 from lgcnet_tf.training.optimizers import make_optimizer
-from lgcnet_tf.training.options import StepOptions
 from lgcnet_tf.training.schedules import make_schedule
-from lgcnet_tf.training.strategy import make_strategy
-from lgcnet_tf.training.workers import Worker, this_worker
-
-
-@dataclasses.dataclass(frozen=True)
-class Setup:
-    """Where a run trains.
-
-    Attributes:
-        strategy: what the model is built under.
-        worker: this process among those that train together.
-    """
-
-    strategy: Any
-    worker: Worker
-
-    @contextlib.contextmanager
-    def building(self, options: StepOptions) -> Iterator[None]:
-        """Models built inside are initialised by the seed, in the right precision."""
-        with self.strategy.scope():
-            keras.utils.set_random_seed(options.seed)
-            with precision(options.mixed_precision):
-                yield
-
-
-def begin(options: StepOptions) -> Setup:
-    """Checks the options and sets up the backend; call it before anything runs.
-
-    Args:
-        options: `batch_size` too.
-
-    Raises:
-        InputError: bad options, or devices that are not there.
-    """
-    options.check()
-    if options.deterministic:
-        make_deterministic()
-    prepare_graphs(wide=False)
-    strategy = make_strategy(options.devices, options.batch_size)
-    return Setup(strategy, this_worker())
 
 
 def optimizer_for(

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.training.workers import join, this_worker
+from lgcnet_tf.training.workers import join_cluster, this_worker
 
 
 class OneDevice:
@@ -70,7 +70,7 @@ def make_strategy(devices: Sequence[str] = (), batch_size: int | None = None) ->
                 f"--devices={','.join(devices)} is for one machine; each of the "
                 f"{worker.count} workers of TF_CONFIG takes all of its GPUs."
             )
-        strategy = join(worker)
+        strategy = join_cluster(worker)
         _check_batch(batch_size, strategy, f"{worker.count} workers' devices")
         return strategy
     names = _normalise(devices)

@@ -72,7 +72,7 @@ def this_worker() -> Worker:
     return Worker(places.index(own), tuple(address for *_, address in tasks))
 
 
-def join(worker: Worker) -> Any:
+def join_cluster(worker: Worker) -> Any:
     """Waits for the other workers and makes the strategy of them all.
 
     Raises:
@@ -101,7 +101,7 @@ def join(worker: Worker) -> Any:
 
 
 @contextlib.contextmanager
-def watch() -> Iterator[None]:
+def translate_worker_loss() -> Iterator[None]:
     """Turns TensorFlow's errors on the loss of a worker into `WorkerLost`."""
     if this_worker().count == 1:
         yield
@@ -131,7 +131,7 @@ def _reason(error):
     return text.rstrip(".:").strip()[:160]
 
 
-def agree(strategy: Any, *numbers: int) -> bool:
+def all_workers_agree(strategy: Any, *numbers: int) -> bool:
     """Whether every worker came here with the same numbers; waits for them all."""
     import tensorflow as tf
 
@@ -140,7 +140,7 @@ def agree(strategy: Any, *numbers: int) -> bool:
 
 
 @contextlib.contextmanager
-def last_words(strategy: Any, worker: Worker, epochs: int) -> Iterator[None]:
+def finish_together(strategy: Any, worker: Worker, epochs: int) -> Iterator[None]:
     """Keeps every worker until all have left the block, which follows training.
 
     In it the chief writes the results. A worker that left earlier could not
@@ -155,8 +155,8 @@ def last_words(strategy: Any, worker: Worker, epochs: int) -> Iterator[None]:
     finally:
         if worker.count > 1:
             try:
-                with watch():
-                    agree(strategy, epochs)
+                with translate_worker_loss():
+                    all_workers_agree(strategy, epochs)
             except WorkerLost:
                 if not worker.chief:
                     raise

@@ -14,16 +14,16 @@ if __name__ == "__main__":
     with common.quiet_start():
         import tensorflow as tf
 
-        from lgcnet_tf.training import fit
+        from lgcnet_tf.training.resumption import Position
 
-    on_train_batch_end = fit._Run.on_train_batch_end
+    on_train_batch_end = Position.on_train_batch_end
 
-    def die_or_go_on(run, batch, logs=None):
-        if run.epoch == epoch:
+    def die_or_go_on(position, batch, logs=None):
+        if position.epoch == epoch:
             os.kill(os.getpid(), signal.SIGKILL)
-        on_train_batch_end(run, batch, logs)
+        on_train_batch_end(position, batch, logs)
 
-    fit._Run.on_train_batch_end = die_or_go_on
+    Position.on_train_batch_end = die_or_go_on
     # A short run: it does not pay to optimise its graphs.
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     search.main()

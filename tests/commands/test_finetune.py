@@ -52,7 +52,7 @@ def test_files(finished):
     options, results, folder = finished
     names = {path.name for path in folder.iterdir()}
     assert names == {
-        "checkpoints", "events", "flags.txt", "history.json", "inputs.json", "log.txt",
+        "best.keras", "checkpoints", "events", "flags.txt", "history.json", "inputs.json", "log.txt",
         "model.keras", "results.json",
     }  # fmt: skip
     assert json.loads((folder / "results.json").read_text()) == results
@@ -76,6 +76,73 @@ def test_saved_network_is_the_trained_one(finished):
     assert found == pytest.approx(results["last_epoch"]["val_miou"], abs=1e-6)
 
 
+def test_best_network_is_that_of_the_best_validation(finished):
+    _, results, folder = finished
+    measured = [entry.get("val_miou", -1.0) for entry in history(folder)]
+    assert results["best_epoch"] == 1 + int(np.argmax(measured))
+    assert results["best_val_miou"] == max(measured)
+    network = load_network(folder / results["best_model"])
+    found = evaluate(
+        mask_function(network), load_samples("toy_streets", "val"), progress=False
+    )
+    assert found.miou == pytest.approx(max(measured), abs=1e-6)
+    assert network.genotype.provenance["trained_on"][0]["images"] == 128
+    events = EventAccumulator(str(folder / "events")).Reload()
+    for name, iou in zip(found.class_names, found.per_class_iou, strict=True):
+        logged = {e.step: e.value for e in events.Scalars(f"val_iou/{name}")}
+        assert logged[results["best_epoch"]] == pytest.approx(
+            iou, abs=1e-6, nan_ok=True
+        )
+
+
+def test_validation_loss(finished):
+    """By hand: every image's mean over its labelled pixels, at the network's size."""
+    options, _, folder = finished
+    network, losses = load_network(folder / "model.keras"), []
+    size = options.input_size[::-1]
+    for sample in load_samples("toy_streets", "val"):  # of the same proportions
+        image = Image.fromarray(sample.image).resize(size, Image.Resampling.BILINEAR)
+        label = Image.fromarray(sample.label).resize(size, Image.Resampling.NEAREST)
+        label, image = np.asarray(label), np.asarray(image)
+        logits = np.asarray(network(image[None], training=False), np.float64)[0]
+        p = np.exp(logits - logits.max(-1, keepdims=True))
+        p /= p.sum(-1, keepdims=True)
+        y, x = np.nonzero(label != 255)
+        losses.append(-np.log(p[y, x, label[y, x]]).mean())
+    assert history(folder)[-1]["val_loss"] == pytest.approx(np.mean(losses), rel=1e-4)
+
+
+def test_the_log_says_what_is_trained_and_what_came_of_it(finished):
+    _, results, folder = finished
+    lines = [
+        line.split(" INFO ")[1]
+        for line in (folder / "log.txt").read_text().splitlines()
+        if " INFO " in line
+    ]
+    val = len(load_samples("toy_streets", "val"))
+    assert lines[1].startswith(
+        f"data: toy_streets, split train: 128 images; val_miou on split val: {val} "
+        "images; 8 classes: "
+    )
+    assert lines[2] == (
+        f"network: {results['params']:,} parameters; 3 epochs of 4 steps, each of 32 "
+        "crops of 32x64"
+    )
+    assert lines[3].startswith("device: ") and lines[4] == f"folder: {folder}"
+    assert lines[-3] == f"{folder}/model.keras: the weights of the last epoch, 3"
+    assert lines[-2].startswith(f"{folder}/best.keras: those of the best validation")
+    assert lines[-1] == f"done: {folder}/model.keras (figures in results.json)"
+
+
+def test_events_have_the_flags(finished):
+    folder = finished[2]
+    events = EventAccumulator(str(folder / "events")).Reload()
+    (event,) = events.Tensors("flags")
+    (text,) = event.tensor_proto.string_val
+    for line in (folder / "flags.txt").read_text().splitlines():
+        assert f"    {line}" in text.decode().splitlines()
+
+
 def test_loss_falls(finished):
     losses = [entry["loss"] for entry in history(finished[2])]
     assert np.isfinite(losses).all()
@@ -97,6 +164,8 @@ def test_validates_now_and_then_and_at_the_end(finished):
 def test_is_not_trained_twice(finished):
     with pytest.raises(InputError, match="already holds a finished run"):
         finetune(finished[0])
+    (line,) = finished[0].missing()  # said before anything heavy is imported
+    assert "already holds a finished run" in line
 
 
 def test_no_such_genotype(finished, tmp_path):
@@ -204,7 +273,7 @@ def test_goes_on_only_with_the_same_inputs(tmp_path, monkeypatch):
         model=str(genotype), output_dir=str(tmp_path / "run"), dataset="camvid",
         data_dir=str(data), batch_size=2, input_size=(32, 32), crop_size=(32, 32),
     )  # fmt: skip
-    monkeypatch.setattr("lgcnet_tf.training.fit.fit", stop)
+    monkeypatch.setattr("lgcnet_tf.training.run.fit", stop)
     for _ in range(2):
         with pytest.raises(Stopped):
             finetune(options)

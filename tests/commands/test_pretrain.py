@@ -76,6 +76,10 @@ def test_accuracy_is_that_of_the_saved_classifier(finished, image_folder):
             crop = picture.resize((32, 32), Image.Resampling.BILINEAR, box)
             logits = np.asarray(classifier(np.asarray(crop)[None], training=False))
             right.append(logits.shape == (1, 3) and logits.argmax() == number)
+    best = load_trained(finished[1] / finished[0]["best_model"])
+    assert best.num_classes == 3
+    tops = [entry.get("val_top1", 0.0) for entry in history(finished[1])]
+    assert finished[0]["best_epoch"] == 1 + int(np.argmax(tops))
     found = finished[0]["last_epoch"]["val_top1"]
     assert found == pytest.approx(np.mean(right), abs=1e-9)
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from lgcnet_tf.commands import search as search_module
+from lgcnet_tf.architecture_search import callbacks
 from lgcnet_tf.commands.search import search
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel
@@ -148,7 +148,8 @@ def test_the_choice_in_the_results(finished):
     assert results["margin"]["minimum"] == pytest.approx(margins.min())
     assert results["margin"]["median"] == pytest.approx(np.median(margins))
     log = pathlib.Path(run.output_dir, "log.txt").read_text()
-    assert "margin of the choice" in log and "epoch 2/2: loss" in log
+    assert log.count("decided: median margin") == 1 and "epoch 2/2: loss" in log
+    assert log.splitlines()[-1].endswith("genotype.json (figures in results.json)")
 
 
 def events(run):
@@ -177,14 +178,14 @@ def test_events(finished):
 def test_stopped_and_started_again_ends_the_same(finished, options, monkeypatch):
     whole, results = finished
     run = options("stopped")
-    real = search_module.temperature_at
+    real = callbacks.temperature_at
 
     def power_cut(epoch, *arguments):
         if epoch == 1:
             raise KeyboardInterrupt
         return real(epoch, *arguments)
 
-    monkeypatch.setattr(search_module, "temperature_at", power_cut)
+    monkeypatch.setattr(callbacks, "temperature_at", power_cut)
     with pytest.raises(KeyboardInterrupt):
         search(run)
     monkeypatch.undo()

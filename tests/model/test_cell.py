@@ -3,6 +3,7 @@ import pytest
 from keras import ops
 
 from lgcnet_tf.model.cell import Cell, MixedOp
+from lgcnet_tf.model.form import Form
 from lgcnet_tf.space.operations import (
     CELL_OPERATIONS,
     FUSION_OPERATIONS,
@@ -35,7 +36,7 @@ def simplex(count, seed=1):
     ],
 )
 def test_equation_3(operations, channels, stride, in_size, size, oracle, randomise):
-    edge = MixedOp(operations, channels, stride, size, "plain")
+    edge = MixedOp(operations, channels, stride, size, Form("search"))
     x, z = maps(in_size, channels), simplex(len(operations))
     edge(x, ops.convert_to_tensor(z))  # its parts build themselves
     randomise(edge)
@@ -54,7 +55,7 @@ def test_equation_3(operations, channels, stride, in_size, size, oracle, randomi
 
 
 def test_a_single_operation_takes_no_weights(oracle, randomise):
-    edge = MixedOp(("conv_3x3",), CHANNELS, 1, SIZE, "affine")
+    edge = MixedOp(("conv_3x3",), CHANNELS, 1, SIZE, Form("train"))
     x = maps(SIZE)
     edge(x)
     randomise(edge)
@@ -71,7 +72,8 @@ def build_cell(index, chosen, randomise, **kwargs):
     cells[index] = [(op,) for op in chosen]
     live = liveness(skeleton, cells)[index]
     spec = skeleton.cells[index]
-    cell = Cell(spec, cells[index], live, (52, 76), "affine", name="cell", **kwargs)
+    form = Form("train")
+    cell = Cell(spec, cells[index], live, (52, 76), form, name="cell", **kwargs)
     sizes = {4: (13, 19), 8: (7, 10)}
     inputs = [
         maps(sizes[stride], channels, seed=i)
@@ -137,6 +139,6 @@ def test_an_empty_cell_gives_nothing():
     skeleton = Skeleton()
     cells = [[("none",)] * 5 for _ in range(14)]
     live = liveness(skeleton, cells)[3]
-    cell = Cell(skeleton.cells[3], cells[3], live, (52, 76), "affine")
+    cell = Cell(skeleton.cells[3], cells[3], live, (52, 76), Form("train"))
     assert cell((None, None)) is None
     assert not cell.weights

@@ -33,7 +33,7 @@ def deployed(network):
 
 
 @pytest.mark.parametrize(
-    "seed, normalization", [(0, "affine"), (1, "plain"), (2, "affine")]
+    "seed, normalization", [(0, "train"), (1, "search"), (2, "train")]
 )
 def test_outputs_are_equal(seed, normalization, small_skeleton, randomise, images):
     network = random_network(
@@ -67,7 +67,7 @@ def test_no_normalisation_is_left(network, deployed):
 
     assert normalisations(network)
     assert not normalisations(deployed)
-    assert deployed.normalization == "folded"
+    assert deployed.normalization == "deploy"
     assert deployed.genotype == network.genotype
     assert not any("moving" in v.name for v in deployed.variables)
 

@@ -103,7 +103,7 @@ def test_at_another_size(small_skeleton, randomise, images):
 def test_copies_of_a_deployed_cell(small_skeleton, randomise, images):
     fusion = by_kind(small_skeleton().fusion_cell, "conv_1x1", "deconv_3x3")
     _, deployed = both(small_skeleton(), fusion, randomise)
-    copy = Network(deployed.skeleton, SIZE, deployed.genotype, "folded")
+    copy = Network(deployed.skeleton, SIZE, deployed.genotype, "deploy")
     copy_weights(deployed, copy)
     x = images(*SIZE)
     np.testing.assert_array_equal(copy(x), deployed(x))

@@ -10,6 +10,7 @@ from keras import ops
 
 from lgcnet_tf.latency.estimate import one_hot_weights
 from lgcnet_tf.model.deploy import copy_weights, deploy
+from lgcnet_tf.model.form import Form
 from lgcnet_tf.model.heads import build_fusion
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.space import Genotype, random_genotype
@@ -45,7 +46,7 @@ def supernet(skeleton, randomise):
 
 
 def test_one_hot_supernet_equals_the_derived_network(supernet, genotype, images):
-    derived = Network(genotype.skeleton, SIZE, genotype, "plain")
+    derived = Network(genotype.skeleton, SIZE, genotype, "search")
     copy_weights(supernet, derived)
     x = images(*SIZE, batch=2)
     expected = logits(derived, x)
@@ -92,7 +93,7 @@ def test_head_is_its_branches_and_a_projection(
 ):
     """Against NumPy: which maps are concatenated, in which order."""
     skeleton = small_skeleton(fusion=fusion, fusion_channels=6)
-    layer = build_fusion(skeleton, {}, [True], SIZE, "affine")
+    layer = build_fusion(skeleton, {}, [True], SIZE, Form("train"))
     size = (3, 3)  # at stride 16
     x = np.random.default_rng(0).normal(size=(2, *size, 5)).astype("float32")
     layer([x])  # makes its weights

@@ -34,7 +34,7 @@ genotype = Genotype(skeleton, cells, fusion)
 images = np.random.default_rng(0).integers(0, 256, (2, 33, 48, 3), np.uint8)
 
 supernet = Network(skeleton, (33, 48))
-derived = Network(skeleton, (33, 48), genotype, "plain")
+derived = Network(skeleton, (33, 48), genotype, "search")
 copy_weights(supernet, derived)
 
 alpha = np.full((3, 5, 8), -50.0, "float32")

@@ -236,7 +236,7 @@ def test_one_hot_supernet_equals_the_derived_network(seed, supernet, images):
     skeleton = supernet.skeleton
     genotype = _without_empty_nodes(skeleton, seed)
     assert any("none" in cell for cell in genotype.cells)
-    derived = Network(skeleton, (32, 48), genotype, "plain")
+    derived = Network(skeleton, (32, 48), genotype, "search")
     copy_weights(supernet, derived)
     x = images(32, 48, batch=2)
 
@@ -258,7 +258,7 @@ def test_one_hot_supernet_equals_the_derived_network_in_training(
     )
     supernet = randomise(Network(skeleton, (32, 48)), seed=12)
     genotype = _without_empty_nodes(skeleton, 7)
-    derived = Network(skeleton, (32, 48), genotype, "plain")
+    derived = Network(skeleton, (32, 48), genotype, "search")
     copy_weights(supernet, derived)
     x = images(32, 48, batch=4)
 
@@ -319,3 +319,21 @@ def test_unknown_normalization(small_skeleton):
     skeleton = small_skeleton()
     with pytest.raises(ValueError, match="normalization"):
         Network(skeleton, (32, 32), uniform(skeleton, "conv_3x3"), "group")
+
+
+@pytest.mark.parametrize(
+    "earlier, use", [("affine", "train"), ("plain", "search"), ("folded", "deploy")]
+)
+def test_what_earlier_releases_saved_is_read(small_skeleton, earlier, use):
+    genotype = uniform(small_skeleton(), "conv_3x3")
+    network = Network.derived(genotype, (32, 32), normalization=use)
+    config = network.get_config()
+    assert config["normalization"] == network.normalization == use
+    read = Network.from_config(config | {"normalization": earlier})
+    assert read.normalization == use
+    assert [w.shape for w in read.weights] == [w.shape for w in network.weights]
+
+
+def test_unknown_sampling(small_skeleton):
+    with pytest.raises(ValueError, match="sampling must be one of"):
+        Network.supernet(small_skeleton(), (32, 32), sampling="medium")

@@ -38,7 +38,7 @@ def maps(size, seed=0, batch=2, channels=CHANNELS):
     return generator.normal(size=(batch, *size, channels)).astype("float32")
 
 
-def build(name, stride, in_size, size, randomise, normalization="affine", seed=7):
+def build(name, stride, in_size, size, randomise, normalization="train", seed=7):
     layer = build_operation(name, CHANNELS, stride, size, normalization, name=name)
     layer.build((None, *in_size, CHANNELS))
     return randomise(layer, seed)
@@ -49,7 +49,7 @@ def call(layer, *arguments):
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("normalization", ["affine", "plain"])
+@pytest.mark.parametrize("normalization", ["train", "search"])
 @pytest.mark.parametrize("name, stride", CASES)
 def test_definition(name, stride, size, normalization, oracle, randomise):
     out_size = size_at(size, stride)
@@ -90,7 +90,7 @@ def test_up_edges_land_on_the_finer_map(name, size, oracle, randomise):
 def test_bilinear_with_a_convolution_is_that_convolution_after_it(oracle, randomise):
     """A 1x1 convolution and an interpolation can change places."""
     layer = randomise(
-        build_operation("bilinear_1x1", 3, size=(23, 32), normalization="folded"), 1
+        build_operation("bilinear_1x1", 3, size=(23, 32), normalization="deploy"), 1
     )
     layer.build((None, 12, 16, CHANNELS))
     randomise(layer, 1)
@@ -164,7 +164,7 @@ def test_weight_multiplies(name, stride, randomise):
     size = (12, 9)
     up = name in UP_OPERATIONS
     out_size = (23, 18) if up else size_at(size, stride)
-    layer = build(name, stride, size, out_size, randomise, "plain")
+    layer = build(name, stride, size, out_size, randomise, "search")
     x, z = maps(size), ops.convert_to_tensor(0.3)
     np.testing.assert_allclose(
         call(layer, x, z), 0.3 * call(layer, x), rtol=1e-4, atol=1e-5
@@ -172,13 +172,13 @@ def test_weight_multiplies(name, stride, randomise):
 
 
 @pytest.mark.parametrize("size", [(12, 16), (13, 9)])
-@pytest.mark.parametrize("normalization", ["affine", "plain"])
+@pytest.mark.parametrize("normalization", ["train", "search"])
 @pytest.mark.parametrize("name, stride", [*FOLDABLE, *FIXED, ("deconv_3x3", 1)])
 def test_folded_form_computes_the_same(name, stride, size, normalization, randomise):
     up = name in UP_OPERATIONS
     out_size = (2 * size[0] - 1, 2 * size[1]) if up else size_at(size, stride)
     layer = build(name, stride, size, out_size, randomise, normalization)
-    folded = build(name, stride, size, out_size, randomise, "folded", seed=8)
+    folded = build(name, stride, size, out_size, randomise, "deploy", seed=8)
     x = maps(size)
     expected = call(layer, x)
     assert np.abs(call(folded, x) - expected).max() > 1e-2  # other weights yet

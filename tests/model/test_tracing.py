@@ -5,19 +5,22 @@ import pytest
 import tensorflow as tf
 
 from lgcnet_tf.model.cell import MixedOp
+from lgcnet_tf.model.form import Form
 from lgcnet_tf.model.tracing import SharedTraces
 from lgcnet_tf.space.operations import CELL_OPERATIONS
 
 SHAPE = (2, 8, 6, 4)
 
 
-def make_edges(randomise, traces=None):
+def make_edges(randomise, traces=None, sampling="soft"):
     """Two edges of equal form and different weights."""
-    edges = [MixedOp(CELL_OPERATIONS, 4, 1, SHAPE[1:3], "plain") for _ in range(2)]
+    edges = [
+        MixedOp(CELL_OPERATIONS, 4, 1, SHAPE[1:3], Form("search", sampling, traces))
+        for _ in range(2)
+    ]
     for seed, edge in enumerate(edges):
-        edge(np.zeros(SHAPE, "float32"), np.zeros(8, "float32"))
+        edge.build(SHAPE)
         randomise(edge, seed=seed)
-        edge.traces = traces
     return edges
 
 
@@ -65,9 +68,7 @@ def test_training_and_inference_have_traces_of_their_own(randomise):
 
 def test_without_updates_no_variable_is_assigned(randomise):
     """A sampled candidate changes no statistic; nor does the shared graph."""
-    edges = make_edges(randomise, SharedTraces())
-    for edge in edges:
-        edge.sample_one()
+    edges = make_edges(randomise, SharedTraces(), "hard")
     x, z = np.ones(SHAPE, "float32"), np.eye(8, dtype="float32")[3]
     before = edges[0].get_weights()
     assert np.isfinite(edges[0](x, z, training=True)).all()

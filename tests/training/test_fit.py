@@ -14,7 +14,7 @@ from lgcnet_tf.training.fit import fit
 def start(small_samples, make_small_model, tmp_path):
     """Trains a new model in a folder; a second call goes on there."""
 
-    def start(name="run", epochs=3, model=None, **hooks):
+    def start(name="run", epochs=3, model=None, on_epoch_begin=None, measure=None):
         model = model or make_small_model()
         options = FinetuneOptions(
             output_dir=str(tmp_path / name),
@@ -30,7 +30,13 @@ def start(small_samples, make_small_model, tmp_path):
             small_samples,
             folder,
             options,
-            **hooks,
+            callbacks=[
+                keras.callbacks.LambdaCallback(
+                    on_epoch_begin=on_epoch_begin
+                    and (lambda epoch, logs: on_epoch_begin(epoch))
+                )
+            ],
+            measures=[measure] if measure else [],
         )
         return model, history
 
@@ -51,7 +57,7 @@ def stop_at(epoch):
 
 
 def test_an_entry_for_each_epoch(start, tmp_path):
-    _, history = start(on_epoch_end=lambda epoch: {"figure": 10.0 * epoch})
+    _, history = start(measure=lambda epoch: {"figure": 10.0 * epoch})
     assert [entry["epoch"] for entry in history] == [1, 2, 3]
     assert [entry["figure"] for entry in history] == [0.0, 10.0, 20.0]
     for entry in history:
@@ -73,7 +79,7 @@ def test_epochs_are_counted_from_0(start):
 
 
 @pytest.mark.parametrize("stop", [0, 1, 2])
-@pytest.mark.parametrize("where", ["on_epoch_begin", "on_epoch_end"])
+@pytest.mark.parametrize("where", ["on_epoch_begin", "measure"])
 def test_stopped_and_started_again_ends_the_same(start, tmp_path, stop, where):
     whole, expected = start("whole")
     with pytest.raises(KeyboardInterrupt):

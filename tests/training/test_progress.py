@@ -52,6 +52,7 @@ def test_a_line_for_each_epoch_with_the_time_left_of_the_run(clock, lines):
     logger, found = lines
     run(Progress(logger, 3, 10, io.StringIO()), clock, 3, 10, 60.0)
     assert found == [
+        "a step takes 60 s: about 24 min left",
         "epoch 1/3: loss 1.919, mIoU 31.2 %, about 20 min left",
         "epoch 2/3: loss 1.919, mIoU 31.2 %, about 10 min left",
         "epoch 3/3: loss 1.919, mIoU 31.2 %",
@@ -64,6 +65,13 @@ def test_neither_the_first_step_nor_earlier_epochs_count(clock, lines):
     clock.now += 1000.0  # tracing
     run(progress, clock, 9, 4, 2.0, first=8)
     assert found == ["epoch 9/10: loss 1.919, mIoU 31.2 %, about 8 s left"]
+
+
+def test_steps_that_are_quick_are_estimated_after_some_seconds(clock, lines):
+    logger, found = lines
+    run(Progress(logger, 1, 100), clock, 1, 100, 0.5)
+    assert found[0] == "a step takes 0.5 s: about 45 s left"
+    assert len(found) == 2
 
 
 def test_no_bar_where_there_is_no_terminal(clock, lines):

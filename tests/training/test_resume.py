@@ -43,7 +43,7 @@ class Steered(keras.layers.Layer):
 def run(small_samples, tmp_path_factory):
     """Trains a new model in a folder; a second call goes on there.
 
-    Its hooks change a variable, so that one call too many would show.
+    What it calls changes a variable, so that one call too many would show.
     """
     root = tmp_path_factory.mktemp("resume")
 
@@ -70,23 +70,28 @@ def run(small_samples, tmp_path_factory):
             crop_size=(16, 16),
         )
 
-        def hook(name, factor, result=None):
-            def call(*args):
-                scale.assign(scale * factor)
-                hooks.get(name, lambda *args: None)(*args)
-                return result
+        def act(name, factor):
+            scale.assign(scale * factor)
+            hooks.get(name, lambda: None)()
 
-            return call
+        class Acting(keras.callbacks.Callback):
+            def on_epoch_begin(self, epoch, logs=None):
+                act("on_epoch_begin", 1.5)
+
+            def on_train_batch_end(self, batch, logs=None):
+                act("on_step_end", 1.25)
+
+        def measure(epoch):
+            act("on_epoch_end", 0.75)
+            return {"figure": 1.0}
 
         history = fit(
             model,
             small_samples,
             RunFolder(options, "finetune"),
             options,
-            callbacks=[average],
-            on_epoch_begin=hook("on_epoch_begin", 1.5),
-            on_step_end=hook("on_step_end", 1.25),
-            on_epoch_end=hook("on_epoch_end", 0.75, {"figure": 1.0}),
+            callbacks=[average, Acting()],
+            measures=[measure],
         )
         variables = [*model.variables, *model.optimizer.variables, *average.averages]
         metrics = {id(v) for v in model.metrics_variables}

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from lgcnet_tf.errors import InputError, WorkerLost
-from lgcnet_tf.training.workers import Worker, this_worker, watch
+from lgcnet_tf.training.workers import Worker, this_worker, translate_worker_loss
 
 
 @pytest.fixture
@@ -75,8 +75,8 @@ def test_a_lost_worker_is_told_from_other_errors(tf_config):
         pytest.raises(
             WorkerLost, match=r"^another worker was lost \(Socket closed\)\.$"
         ),
-        watch(),
+        translate_worker_loss(),
     ):
         raise tf.errors.UnavailableError(None, None, message)
-    with pytest.raises(tf.errors.InvalidArgumentError), watch():
+    with pytest.raises(tf.errors.InvalidArgumentError), translate_worker_loss():
         raise tf.errors.InvalidArgumentError(None, None, "labels out of range")
