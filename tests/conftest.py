@@ -114,6 +114,32 @@ def _a_busy_machine_ends_no_test():
         yield
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _what_a_module_registers_ends_with_it():
+    from lgcnet_tf.data import registry
+    from lgcnet_tf.guidance.settings import MODULES
+    from lgcnet_tf.latency.settings import ALL_RUNTIMES
+    from lgcnet_tf.space.fusion import FUSION_CELLS, FUSION_HEADS
+    from lgcnet_tf.space.operations import KINDS, OPERATIONS
+
+    registries = (
+        MODULES,
+        ALL_RUNTIMES,
+        FUSION_CELLS,
+        FUSION_HEADS,
+        KINDS,
+        OPERATIONS,
+    )
+    holders = [each._added for each in registries]
+    holders += [each._origins for each in registries]
+    holders.append(registry._registered)
+    before = [dict(holder) for holder in holders]
+    yield
+    for holder, kept in zip(holders, before):
+        holder.clear()
+        holder.update(kept)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _prepared_data_in_temporary_folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:

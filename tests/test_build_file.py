@@ -19,6 +19,7 @@ ORDER = (
     "errors",
     "interruption",
     "files",
+    "extensions",
     "flagfiles",
     "config",
     "events",

@@ -9,7 +9,7 @@ from lgcnet_tf.data import dataset_info
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.run_folder import LATENCY_TABLE
-from lgcnet_tf.space.skeleton import Skeleton
+from lgcnet_tf.space.skeleton import CANDIDATES, Skeleton
 
 
 @with_options(MeasureOptions, "output_dir")
@@ -62,4 +62,6 @@ def options_of_skeleton(skeleton: Skeleton) -> dict[str, Any]:
         "initial_channels", "num_cells", "reduction_cells", "fusion", "fusion_taps",
         "fusion_channels",
     )  # fmt: skip
-    return {name: getattr(skeleton, name) for name in names}
+    values = {name: getattr(skeleton, name) for name in names}
+    chosen = {name: getattr(skeleton, name) for name in CANDIDATES}
+    return values | {n: v for n, v in chosen.items() if v != CANDIDATES[n]}

@@ -12,7 +12,6 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.guidance.communication import Communication
 from lgcnet_tf.guidance.settings import GAMMA, WIDTH
 from lgcnet_tf.space.genotype import Genotype, fusion_candidates, genotype_at
-from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.skeleton import CELL_EDGES, Skeleton
 
 
@@ -92,14 +91,14 @@ class Architecture(keras.layers.Layer):
             gamma,
         )
         self.noise = keras.random.SeedGenerator(seed, name="gumbel")
-        per_cell = (len(CELL_EDGES), len(CELL_OPERATIONS))
+        per_cell = (len(CELL_EDGES), len(skeleton.cell_operations))
         self.shapes = {"cells": (self.communication.num_kinds, *per_cell)}
         table = skeleton.fusion_cell
-        self.fusion_edges = (
-            {"keep": table.keep_edges, "up": table.up_edges} if table else {}
-        )
+        groups = {"keep": table.keep_edges, "up": table.up_edges} if table else {}
+        self.fusion_edges = {name: edges for name, edges in groups.items() if edges}
         for name, edges in self.fusion_edges.items():
-            self.shapes[name] = (len(edges), len(edges[0].candidates))
+            candidates = skeleton.fusion_candidates(name == "up")
+            self.shapes[name] = (len(edges), len(candidates))
         self.alpha = {
             name: self.add_weight(
                 shape=shape,
@@ -124,7 +123,10 @@ class Architecture(keras.layers.Layer):
         self.built = True
 
     def updated(self) -> dict[str, Any]:
-        """α': `cells` (K, 5, 8) after communication, `keep` (5, 10), `up` (8, 2)."""
+        """α': `cells` (K, 5, 8) after communication, `keep` (5, 10), `up` (8, 2).
+
+        The sizes are the paper's; a group of which the table has no edge is absent.
+        """
         alpha = {name: ops.convert_to_tensor(v) for name, v in self.alpha.items()}
         return alpha | {"cells": self.communication(alpha["cells"])}
 

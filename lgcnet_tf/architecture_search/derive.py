@@ -16,7 +16,6 @@ from lgcnet_tf.architecture_search.architecture import Architecture
 from lgcnet_tf.architecture_search.latency_target import TOLERANCE
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.space.genotype import Genotype, genotype_at
-from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.pruning import liveness_of
 
 PAIRED = 100
@@ -28,7 +27,7 @@ class Choice:
     """An operation on every edge.
 
     Attributes:
-        cells: (K, 5) ints, places in `CELL_OPERATIONS`.
+        cells: (K, 5) ints, places in `Skeleton.cell_operations`.
         fusion: (edges,) ints, places in `fusion_candidates`.
     """
 
@@ -154,9 +153,8 @@ class TargetedDerivation:
         latency = self.cost_model.predicted_latencies(
             cells, np.stack([one.fusion for one in found])
         )
-        live = liveness_of(
-            self.cost_model.skeleton, cells != CELL_OPERATIONS.index("none")
-        )
+        skeleton = self.cost_model.skeleton
+        live = liveness_of(skeleton, skeleton.cell_carries[cells])
         return np.where(live.has_path, np.abs(latency - self.target_us), np.inf)
 
 

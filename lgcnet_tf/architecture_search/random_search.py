@@ -12,10 +12,11 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.space.genotype import (
     Genotype,
+    carries,
     fusion_candidates,
+    genotype_at,
     random_genotype,
 )
-from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.pruning import liveness_of
 from lgcnet_tf.space.skeleton import CELL_EDGES
 
@@ -82,8 +83,7 @@ def draw_genotype(
 
 def has_path(genotype: Genotype) -> bool:
     """Whether anything leads from the image to what the network's end reads."""
-    carries = [[operation != "none" for operation in cell] for cell in genotype.cells]
-    return bool(liveness_of(genotype.skeleton, np.array(carries)).has_path)
+    return bool(liveness_of(genotype.skeleton, carries(genotype)).has_path)
 
 
 class _Draw:
@@ -101,12 +101,11 @@ class _Draw:
         self.cost_model = cost_model
         self.skeleton = cost_model.skeleton
         self.fusion = fusion_candidates(self.skeleton)
-        cells = np.zeros(
-            (self.skeleton.num_cells, len(CELL_EDGES), len(CELL_OPERATIONS))
-        )
+        count = len(self.skeleton.cell_operations)
+        cells = np.zeros((self.skeleton.num_cells, len(CELL_EDGES), count))
         cells[: len(cost_model.cells)] = cost_model.cells  # nothing reads later ones
         self.places = [
-            *cells.reshape(-1, len(CELL_OPERATIONS)),
+            *cells.reshape(-1, count),
             *(group.ranked[1] for group in cost_model.groups),
         ]
         self.seen = (np.inf, -np.inf)
@@ -127,8 +126,8 @@ class _Draw:
             sums += costs[chosen[:, index]]
         cells, fusion = self._split(chosen)
         latency = np.array(self.cost_model.predicted_latencies(cells, fusion))
-        carries = cells != CELL_OPERATIONS.index("none")
-        latency[~liveness_of(self.skeleton, carries).has_path] = np.nan
+        live = liveness_of(self.skeleton, self.skeleton.cell_carries[cells])
+        latency[~live.has_path] = np.nan
         if not np.isnan(latency).all():
             self.seen = (
                 min(self.seen[0], np.nanmin(latency)),
@@ -165,11 +164,7 @@ class _Draw:
     def genotype(self, chosen: np.ndarray) -> Genotype:
         """The network of one row of choices."""
         cells, fusion = self._split(chosen)
-        return Genotype(
-            self.skeleton,
-            tuple(tuple(CELL_OPERATIONS[i] for i in cell) for cell in cells),
-            {edge: names[i] for (edge, names), i in zip(self.fusion.items(), fusion)},
-        )
+        return genotype_at(self.skeleton, cells, fusion)
 
     def _split(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         cells = self.skeleton.num_cells * len(CELL_EDGES)

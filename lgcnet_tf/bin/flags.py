@@ -60,8 +60,9 @@ def define_flags(options: type[Options]) -> None:
     """Makes a flag of each field, with the field's default and help."""
     for field in dataclasses.fields(options):
         name, default, help = field.name, field.default, field.metadata["help"]
-        if field.metadata["choices"]:
-            flags.DEFINE_enum(name, default, field.metadata["choices"], help)
+        choices = field.metadata["choices"]
+        if choices and not callable(choices):  # else they are not known yet
+            flags.DEFINE_enum(name, default, choices, help)
         elif field.type in _DEFINE:
             _DEFINE[field.type](name, default, help)
         elif field.type in (Size, Size | None):

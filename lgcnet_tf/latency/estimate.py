@@ -12,7 +12,7 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.settings import FORMS, LATENCY_WEIGHT
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.space.genotype import Genotype, fusion_candidates, indices_of
-from lgcnet_tf.space.operations import CELL_OPERATIONS, MERGEABLE
+from lgcnet_tf.space.operations import operation
 from lgcnet_tf.space.pruning import fusion_liveness, liveness_of, reads
 from lgcnet_tf.space.skeleton import Size, Skeleton
 from lgcnet_tf.space.workloads import workloads
@@ -106,13 +106,13 @@ class CostModel:
         """`predicted_latency` of many networks at once.
 
         Args:
-            cells: (..., K, 5) ints, places in `CELL_OPERATIONS`.
+            cells: (..., K, 5) ints, places in `Skeleton.cell_operations`.
             fusion: (..., edges) ints, places in `fusion_candidates`.
 
         Returns:
             (...,) µs.
         """
-        live = liveness_of(self.skeleton, cells != CELL_OPERATIONS.index("none"))
+        live = liveness_of(self.skeleton, self.skeleton.cell_carries[cells])
         count = len(self.cells)
         needed = live.needed[..., :count, None]
         costs = np.take_along_axis(
@@ -187,7 +187,12 @@ def _groups(skeleton: Skeleton, costs: dict[str, np.ndarray]) -> tuple[EdgeGroup
             names=tuple(edge.name for edge in group),
             places=[places[edge] for edge in group],
             costs=costs[group[0].name],
-            merged=np.isin(group[0].candidates, MERGEABLE),
+            merged=np.array(
+                [
+                    operation(name).mergeable
+                    for name in skeleton.fusion_candidates(group[0].up)
+                ]
+            ),
         )
         for group in skeleton.fusion_cell.groups
     )
@@ -204,7 +209,8 @@ def one_hot_weights(genotype: Genotype) -> dict[str, Any]:
     def one_hot(candidates, operation):
         return np.array([name == operation for name in candidates], "float32")
 
-    cells = [[one_hot(CELL_OPERATIONS, op) for op in cell] for cell in genotype.cells]
+    operations = genotype.skeleton.cell_operations
+    cells = [[one_hot(operations, op) for op in cell] for cell in genotype.cells]
     candidates = fusion_candidates(genotype.skeleton)
     fusion = {e: one_hot(names, genotype.fusion[e]) for e, names in candidates.items()}
     return {"cells": np.array(cells), "fusion": fusion}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lgcnet_tf.space.operations import operation
 from lgcnet_tf.space.skeleton import CELL_EDGES, NODES, Skeleton
 
 
@@ -40,7 +41,10 @@ def liveness(
         cells: [cell][edge] → names of the operations on the edge, all the
             candidates in a supernet or a single one in a derived network.
     """
-    carries = [[tuple(names) != ("none",) for names in cell] for cell in cells]
+    carries = [
+        [any(operation(name).carries for name in names) for names in cell]
+        for cell in cells
+    ]
     found = liveness_of(skeleton, np.array(carries))
     return tuple(
         CellLiveness(

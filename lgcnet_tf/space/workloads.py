@@ -7,9 +7,8 @@ import json
 
 import numpy as np
 
-from lgcnet_tf.space.fusion import FUSION_HEADS
 from lgcnet_tf.space.genotype import Genotype
-from lgcnet_tf.space.operations import CELL_OPERATIONS, FOLLOWED, MERGEABLE
+from lgcnet_tf.space.operations import operation
 from lgcnet_tf.space.pruning import fusion_liveness, liveness
 from lgcnet_tf.space.skeleton import CELL_EDGES, Size, Skeleton, size_at
 
@@ -21,15 +20,6 @@ FIXED_OPERATIONS = (
     "resize",
 )
 """Parts of every network with a searched fusion cell, beside its edges."""
-
-HEAD_OPERATIONS = tuple(
-    dict.fromkeys(
-        operation
-        for head in FUSION_HEADS.values()
-        for operation in (*head.branches, head.project)
-    )
-)
-"""Parts of the fixed heads."""
 
 Shape = tuple[int, int, int]
 
@@ -48,6 +38,11 @@ class Workload:
         """For example `conv_3x3 90x120x32 45x60x64 s2`."""
         shapes = ("x".join(map(str, s)) for s in (self.input_shape, self.output_shape))
         return f"{self.operation} {' '.join(shapes)} s{self.stride}"
+
+    @property
+    def free(self) -> bool:
+        """Whether a deployed network computes nothing for it."""
+        return operation(self.operation).free(self.stride)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,12 +116,12 @@ def workloads(skeleton: Skeleton, input_size: Size) -> Workloads:
             tuple(
                 tuple(
                     Workload(
-                        operation,
+                        name,
                         shape(spec.stride // spec.edge_stride(edge), spec.channels),
                         after,
                         spec.edge_stride(edge),
                     )
-                    for operation in CELL_OPERATIONS
+                    for name in skeleton.cell_operations
                 )
                 for edge in range(len(CELL_EDGES))
             )
@@ -172,6 +167,7 @@ def derived_workloads(genotype: Genotype, work: Workloads) -> list[Workload]:
         work.cells,
         work.inputs,
     )
+    operations = skeleton.cell_operations
     found, filled = list(work.stem), []
     for live, names, edges, inputs in cells:
         filled.append(bool(live.nodes))
@@ -180,7 +176,7 @@ def derived_workloads(genotype: Genotype, work: Workloads) -> list[Workload]:
         for source, parts in zip(("s0", "s1"), inputs):
             found += parts if live.reads(source) else ()
         for carries, name, candidates in zip(live.edges, names, edges):
-            found += [candidates[CELL_OPERATIONS.index(name)]] if carries else ()
+            found += [candidates[operations.index(name)]] if carries else ()
     if not skeleton.fusion_cell:
         return [*found, *work.head, work.argmax]
     taps = np.array([filled[tap] for tap in skeleton.taps])
@@ -190,11 +186,11 @@ def derived_workloads(genotype: Genotype, work: Workloads) -> list[Workload]:
     for group in skeleton.fusion_cell.groups:
         done = set()
         for edge in group:
-            operation = genotype.fusion[edge.name]
-            if live[edge] and operation not in done:
-                place = edge.candidates.index(operation)
+            name = genotype.fusion[edge.name]
+            if live[edge] and name not in done:
+                place = skeleton.fusion_candidates(edge.up).index(name)
                 found.append(work.fusion[edge.name][place])
-                done |= {operation} & set(MERGEABLE)
+                done |= {name} if operation(name).mergeable else set()
     return [*found, *work.head, work.argmax]
 
 
@@ -215,10 +211,12 @@ def _fusion_cell(skeleton: Skeleton, shape):
     edges = {}
     for edge in table.edges:
         after = logits if edge.target in table.outputs else maps[edge.target]
-        followed = FOLLOWED if edge.target in table.folded else {}
+        folded = edge.target in table.folded
         edges[edge.name] = tuple(
-            Workload(followed.get(operation, operation), maps[edge.source], after)
-            for operation in edge.candidates
+            Workload(
+                (folded and operation(name).with_conv) or name, maps[edge.source], after
+            )
+            for name in skeleton.fusion_candidates(edge.up)
         )
     taps = []
     for name, spec in zip(table.inputs, specs):
@@ -231,7 +229,7 @@ def _fusion_head(skeleton: Skeleton, before: Shape):
     """Work of the branches and the projection; the output's shape."""
     head, width = skeleton.fusion_head, skeleton.fusion_channels
     branch = (*before[:2], head.branch_channels(width))
-    parts = [Workload(operation, before, branch) for operation in head.branches]
+    parts = [Workload(name, before, branch) for name in head.branches]
     channels = head.keeps_input * before[-1] + len(parts) * branch[-1]
     output = (*before[:2], width)
     parts.append(Workload(head.project, (*before[:2], channels), output))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import typing
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import write_json
@@ -124,8 +125,9 @@ def _space(flags) -> SpaceOptions:
         value = flags[field.name]
         if field.type is int:
             read[field.name] = int(value)
-        elif field.type == tuple[int, ...]:
-            read[field.name] = tuple(int(part) for part in value.split(",") if part)
+        elif typing.get_origin(field.type) is tuple:
+            kind = typing.get_args(field.type)[0]
+            read[field.name] = tuple(kind(part) for part in value.split(",") if part)
         else:
             read[field.name] = value
     return SpaceOptions(**read)

@@ -6,11 +6,10 @@ import pytest
 
 from lgcnet_tf.space.fusion import FUSIONS
 from lgcnet_tf.space.genotype import Genotype, random_genotype, uniform
-from lgcnet_tf.space.operations import CELL_OPERATIONS
+from lgcnet_tf.space.operations import CELL_OPERATIONS, HEAD_PARTS
 from lgcnet_tf.space.skeleton import Skeleton
 from lgcnet_tf.space.workloads import (
     FIXED_OPERATIONS,
-    HEAD_OPERATIONS,
     derived_workloads,
     space_id,
     workloads,
@@ -172,7 +171,8 @@ def test_the_heads_at_the_papers_size():
         work = workloads(Skeleton(fusion=fusion), (769, 1537))
         assert work.fusion == {} and work.taps == ()
         found |= {w.operation for w in work.head}
-    assert found == {*HEAD_OPERATIONS, "classifier", "resize"}
+    parts = {part.name for part in HEAD_PARTS}
+    assert found == {*parts, "fusion_reduce_1x1", "classifier", "resize"}
     keys = [w.key for w in work.head]
     assert keys[1] == "fusion_pool_2x2 49x97x256 49x97x12 s1"
     assert keys[4] == "fusion_conv_3x3 49x97x304 49x97x48 s1"
