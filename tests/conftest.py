@@ -148,6 +148,53 @@ def _prepared_data_in_temporary_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def derived_work():
+    """The work of a derived network, part by part: the oracle of `Workloads.counts`.
+
+    Takes a genotype and the workloads of its space; an entry for each time that a
+    workload is done.
+    """
+    from lgcnet_tf.space.pruning import fusion_liveness, liveness
+
+    def work_of(genotype, work):
+        skeleton = genotype.skeleton
+        cells = zip(
+            liveness(skeleton, [[(name,) for name in cell] for cell in genotype.cells]),
+            genotype.cells,
+            work.cells,
+            work.inputs,
+        )
+        found, filled = list(work.stem), []
+        for live, names, edges, inputs in cells:
+            filled.append(bool(live.nodes))
+            if not live.needed:
+                continue
+            for source, parts in zip(("s0", "s1"), inputs):
+                found += parts if live.reads(source) else ()
+            for carries, name, candidates in zip(live.edges, names, edges):
+                place = skeleton.cell_operations.index(name)
+                found += [candidates[place]] if carries else ()
+        if not skeleton.fusion_cell:
+            return [*found, *work.head, work.argmax]
+        taps = [filled[tap] for tap in skeleton.taps]
+        for parts, there in zip(work.taps, taps):
+            found += parts if there else ()
+        live = fusion_liveness(skeleton, np.array(taps))
+        live = dict(zip(skeleton.fusion_cell.edges, live))
+        for group in skeleton.fusion_cell.groups:
+            done = set()
+            for edge in group:
+                name = genotype.fusion[edge.name]
+                if live[edge] and name not in done:
+                    place = skeleton.fusion_candidates(edge.up).index(name)
+                    found.append(work.fusion[edge.name][place])
+                    done |= {name} - {n for n in done | {name} if "sep_conv" in n}
+        return [*found, *work.head, work.argmax]
+
+    return work_of
+
+
+@pytest.fixture(scope="session")
 def make_table():
     """Makes a latency table of a search space with random times."""
     from lgcnet_tf.latency.table import LatencyEntry, LatencyTable, timed

@@ -17,7 +17,7 @@ import numpy as np
 from lgcnet_tf.architecture_search.search_model import SearchModel
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.space.pruning import fusion_liveness, liveness_of
+from lgcnet_tf.space.pruning import fusion_liveness, live_parts
 from lgcnet_tf.space.skeleton import CELL_EDGES
 
 TOLERANCE = 0.05
@@ -75,9 +75,8 @@ def steer(model: SearchModel, target: LatencyTarget) -> None:
     """Sets the model's λ after a training step, outside of the graph."""
     if hasattr(model, "jax_state_sync"):  # during an epoch JAX' state is elsewhere
         model.jax_state_sync()
-    latency_us = float(
-        model.cost_model.predicted_latencies(*model.architecture.latest_choice())
-    )
+    choice = model.architecture.latest_choice()
+    latency_us = float(model.cost_model.predicted_latencies(choice))
     multiplier, weight = target.step(_number(model.latency_multiplier), latency_us)
     model.latency_multiplier.assign(multiplier)
     model.latency_weight.assign(weight)
@@ -182,9 +181,9 @@ def _fastest_of_shared(cost_model, kinds):
     for group in cost_model.groups:
         fusion[group.places] = group.ranked[0][0]
     fusion = np.broadcast_to(fusion, (len(networks), len(fusion)))
-    latency = cost_model.predicted_latencies(networks, fusion)
-    live = liveness_of(cost_model.skeleton, carries[networks])
-    return float(latency[live.has_path].min())
+    choices = cost_model.skeleton.joined(networks, fusion)
+    live = live_parts(cost_model.skeleton, choices)
+    return float(cost_model.predicted_latencies(choices)[live.has_path].min())
 
 
 def _number(variable):

@@ -12,12 +12,11 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.space.genotype import (
     Genotype,
-    carries,
-    fusion_candidates,
+    choice_of,
     genotype_at,
     random_genotype,
 )
-from lgcnet_tf.space.pruning import liveness_of
+from lgcnet_tf.space.pruning import live_parts
 from lgcnet_tf.space.skeleton import CELL_EDGES
 
 CANDIDATES = 64
@@ -83,7 +82,7 @@ def draw_genotype(
 
 def has_path(genotype: Genotype) -> bool:
     """Whether anything leads from the image to what the network's end reads."""
-    return bool(liveness_of(genotype.skeleton, carries(genotype)).has_path)
+    return bool(live_parts(genotype.skeleton, choice_of(genotype)).has_path)
 
 
 class _Draw:
@@ -100,7 +99,6 @@ class _Draw:
     def __init__(self, cost_model: CostModel):
         self.cost_model = cost_model
         self.skeleton = cost_model.skeleton
-        self.fusion = fusion_candidates(self.skeleton)
         count = len(self.skeleton.cell_operations)
         cells = np.zeros((self.skeleton.num_cells, len(CELL_EDGES), count))
         cells[: len(cost_model.cells)] = cost_model.cells  # nothing reads later ones
@@ -124,10 +122,9 @@ class _Draw:
             picks = np.searchsorted(steps, points, "right")
             chosen[:, index] = np.minimum(picks, len(costs) - 1)
             sums += costs[chosen[:, index]]
-        cells, fusion = self._split(chosen)
-        latency = np.array(self.cost_model.predicted_latencies(cells, fusion))
-        live = liveness_of(self.skeleton, self.skeleton.cell_carries[cells])
-        latency[~live.has_path] = np.nan
+        choices = self._choices(chosen)
+        latency = self.cost_model.predicted_latencies(choices)
+        latency[~live_parts(self.skeleton, choices).has_path] = np.nan
         if not np.isnan(latency).all():
             self.seen = (
                 min(self.seen[0], np.nanmin(latency)),
@@ -163,18 +160,19 @@ class _Draw:
 
     def genotype(self, chosen: np.ndarray) -> Genotype:
         """The network of one row of choices."""
-        cells, fusion = self._split(chosen)
-        return genotype_at(self.skeleton, cells, fusion)
+        return genotype_at(self.skeleton, self._choices(chosen))
 
-    def _split(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _choices(self, chosen: np.ndarray) -> np.ndarray:
+        """(..., places) → (..., E), the edges of a group each by itself."""
+        found = np.zeros((*chosen.shape[:-1], len(self.skeleton.edges)), int)
         cells = self.skeleton.num_cells * len(CELL_EDGES)
-        shape = (*chosen.shape[:-1], self.skeleton.num_cells, len(CELL_EDGES))
-        fusion = np.zeros((*chosen.shape[:-1], len(self.fusion)), int)
+        found[..., :cells] = chosen[..., :cells]
+        _, fusion = self.skeleton.split(found)
         for group, choice in zip(
             self.cost_model.groups, np.moveaxis(chosen[..., cells:], -1, 0)
         ):
             fusion[..., group.places] = group.ranked[0][choice]
-        return chosen[..., :cells].reshape(shape), fusion
+        return found
 
 
 def _milliseconds(low_us: float, high_us: float) -> str:

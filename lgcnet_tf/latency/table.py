@@ -142,14 +142,6 @@ class LatencyTable:
             raise InputError(f"latency table: has no entry for {workload.key!r}.")
         return entry.median_us
 
-    def always_us(self, argmax: Workload) -> float:
-        """What every network takes besides its parts: the argmax, the call.
-
-        A table that was measured without the argmax knows nothing of it.
-        """
-        constant_us = self.calibration.constant_us if self.calibration else 0.0
-        return constant_us + (self[argmax] if argmax.key in self.entries else 0.0)
-
     @property
     def table_id(self) -> str:
         """Short hash of the whole content; a genotype's provenance names it."""

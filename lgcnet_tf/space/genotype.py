@@ -177,22 +177,21 @@ def fusion_candidates(skeleton: Skeleton) -> dict[str, tuple[str, ...]]:
     return {edge.name: skeleton.fusion_candidates(edge.up) for edge in edges}
 
 
-def indices_of(genotype: Genotype) -> tuple[np.ndarray, np.ndarray]:
-    """Places of a genotype's operations among the candidates.
+def choice_of(genotype: Genotype) -> np.ndarray:
+    """Places of a genotype's operations among the candidates: (E,) ints.
 
-    Returns:
-        (K, 5) ints of the cells and (edges,) ints of the fusion cell in the
-        order of `fusion_candidates`, empty without one.
+    E are the edges of `Skeleton.edges`.
     """
-    operations = genotype.skeleton.cell_operations
-    cells = [[operations.index(op) for op in cell] for cell in genotype.cells]
-    candidates = fusion_candidates(genotype.skeleton)
-    fusion = [names.index(genotype.fusion[edge]) for edge, names in candidates.items()]
-    return np.array(cells), np.array(fusion, int)
+    fusion = genotype.fusion.get
+    names = [op for cell in genotype.cells for op in cell]
+    names += [fusion(edge) for edge in fusion_candidates(genotype.skeleton)]
+    edges = zip(genotype.skeleton.edges, names, strict=True)
+    return np.array([edge.candidates.index(name) for edge, name in edges])
 
 
-def genotype_at(skeleton: Skeleton, cells: np.ndarray, fusion: np.ndarray) -> Genotype:
-    """`indices_of`'s inverse."""
+def genotype_at(skeleton: Skeleton, choice: np.ndarray) -> Genotype:
+    """`choice_of`'s inverse."""
+    cells, fusion = skeleton.split(np.asarray(choice))
     candidates = fusion_candidates(skeleton).items()
     return Genotype(
         skeleton,
@@ -248,11 +247,6 @@ def _check_edges(where: str, chosen: Any, candidates: dict[str, tuple[str, ...]]
                 f"genotype: {where}, edge {edge!r}: unknown operation "
                 f"{operation!r}; it takes one of {', '.join(candidates[edge])}."
             )
-
-
-def carries(genotype: Genotype) -> np.ndarray:
-    """(K, 5) bool, whether an edge of a cell has an operation that lets anything pass."""
-    return genotype.skeleton.cell_carries[indices_of(genotype)[0]]
 
 
 def operation_counts(genotype: Genotype) -> dict[str, int]:

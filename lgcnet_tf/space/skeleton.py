@@ -280,6 +280,21 @@ class Skeleton:
             ),
         )
 
+    def split(self, choices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Choices (..., E), by `edges`, as those of the cells and of the fusion cell.
+
+        Returns:
+            (..., K, 5) and (..., fusion edges), views of the same memory.
+        """
+        count = self.num_cells * len(CELL_EDGES)
+        shape = (*choices.shape[:-1], self.num_cells, len(CELL_EDGES))
+        return choices[..., :count].reshape(shape), choices[..., count:]
+
+    def joined(self, cells: np.ndarray, fusion: np.ndarray) -> np.ndarray:
+        """`split`'s inverse: (..., E)."""
+        flat = np.reshape(cells, (*np.shape(cells)[:-2], -1))
+        return np.concatenate([flat, fusion], axis=-1)
+
     def fusion_candidates(self, up: bool) -> tuple[str, ...]:
         """Candidates of the fusion cell's edges that double, or keep, their map."""
         return self.up_operations if up else self.fusion_operations
