@@ -128,7 +128,8 @@ def _finetuned(skeleton, size):
 
     draw = np.random.default_rng(0).integers
     fusion = [draw(len(names)) for names in fusion_candidates(skeleton).values()]
-    genotype = genotype_at(skeleton, draw(1, 8, (skeleton.num_cells, 5)), fusion)
+    cells = draw(1, 8, (skeleton.num_cells, 5))
+    genotype = genotype_at(skeleton, skeleton.joined(cells, fusion))
     network = Network(skeleton, size, genotype)
     compile_for_segmentation(
         network, SGD(0.01, momentum=0.9, l2=5e-4), CrossEntropy(), skeleton.num_classes

@@ -25,12 +25,25 @@ if typing.TYPE_CHECKING:
     from lgcnet_tf.api.training import SearchResult, finetune, search
     from lgcnet_tf.data.registry import register_dataset
     from lgcnet_tf.errors import InputError
+    from lgcnet_tf.guidance.settings import register_communication
+    from lgcnet_tf.latency.runtimes.base import Runtime
+    from lgcnet_tf.latency.settings import register_runtime
     from lgcnet_tf.latency.table import LatencyTable
     from lgcnet_tf.model.deploy import deploy
     from lgcnet_tf.model.network import Network
+    from lgcnet_tf.model.units import Unit
     from lgcnet_tf.serving.client import Client
     from lgcnet_tf.serving.server import Server
+    from lgcnet_tf.space.fusion import (
+        FusionEdge,
+        FusionHead,
+        FusionNode,
+        FusionTable,
+        register_fusion,
+        register_head,
+    )
     from lgcnet_tf.space.genotype import Genotype
+    from lgcnet_tf.space.operations import Operation, register_operation
     from lgcnet_tf.space.skeleton import Skeleton
 
 __version__ = "0.1.0"
@@ -40,13 +53,20 @@ _use_onednn()  # before anything of the package imports TensorFlow
 _MODULES = {
     "Client": "serving.client",
     "Evaluation": "api.trained",
+    "FusionEdge": "space.fusion",
+    "FusionHead": "space.fusion",
+    "FusionNode": "space.fusion",
+    "FusionTable": "space.fusion",
     "Genotype": "space.genotype",
     "InputError": "errors",
     "LatencyTable": "latency.table",
     "Network": "model.network",
+    "Operation": "space.operations",
+    "Runtime": "latency.runtimes.base",
     "SearchResult": "api.training",
     "Server": "serving.server",
     "Skeleton": "space.skeleton",
+    "Unit": "model.units",
     "deploy": "model.deploy",
     "evaluate": "api.trained",
     "export": "api.trained",
@@ -55,10 +75,15 @@ _MODULES = {
     "load": "api.models",
     "load_dataset": "api.models",
     "measure_latency": "api.tables",
+    "register_communication": "guidance.settings",
     "register_dataset": "data.registry",
+    "register_fusion": "space.fusion",
+    "register_head": "space.fusion",
+    "register_operation": "space.operations",
+    "register_runtime": "latency.settings",
     "search": "api.training",
 }
-_HEAVY = ("Client", "Network", "Server", "deploy")
+_HEAVY = ("Client", "Network", "Runtime", "Server", "Unit", "deploy")
 
 __all__ = ["__version__", *_MODULES]
 

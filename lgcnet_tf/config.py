@@ -9,10 +9,11 @@ import dataclasses
 import numbers
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.extensions import hint, load_extensions, load_installed
 
 Size = tuple[int, int]
 
@@ -20,7 +21,7 @@ Size = tuple[int, int]
 def option(
     default: Any,
     help: str,
-    choices: tuple[str, ...] = (),
+    choices: tuple[str, ...] | Callable[[], tuple[str, ...]] = (),
     minimum: float | None = None,
     above: float | None = None,
     alias: str = "",
@@ -32,7 +33,8 @@ def option(
     Args:
         default: the one place where the default stands.
         help: what it means.
-        choices: the values allowed, if they can be listed.
+        choices: the values allowed, if they can be listed; a function that lists
+            them where extensions may add some.
         minimum: the smallest number allowed.
         above: numbers must be larger than this.
         alias: another name of the flag.
@@ -49,6 +51,12 @@ def option(
         "topic": topic,
     }
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def choices_of(field: dataclasses.Field) -> tuple[str, ...]:
+    """The values that an option takes, as far as they are known now; () for any."""
+    choices = field.metadata["choices"]
+    return choices() if callable(choices) else choices
 
 
 def parse_size(text: str) -> Size:
@@ -142,8 +150,12 @@ class Options:
             rule = ""
             if value is None:
                 continue
-            if limits["choices"] and value not in limits["choices"]:
-                rule = f"one of {', '.join(limits['choices'])}"
+            if callable(limits["choices"]) and value not in choices_of(field):
+                load_installed()  # may bring it
+            if (choices := choices_of(field)) and value not in choices:
+                rule = f"one of {', '.join(choices)}"
+                if callable(limits["choices"]):
+                    rule += hint()
             elif limits["minimum"] is not None and not value >= limits["minimum"]:
                 rule = f"at least {limits['minimum']}"
             elif limits["above"] is not None and not value > limits["above"]:
@@ -170,6 +182,21 @@ class RunOptions(Options):
         "Folder of the results; made if absent.",
         needed="name a folder for the results.",
     )
+    extension: tuple[str, ...] = option(
+        (),
+        "Modules, or .py files, that are imported first: what they register can then "
+        "be named (docs/extending.md).",
+        topic="Extensions",
+    )
+
+    def check(self) -> None:
+        """As of all options, after the extensions have been imported.
+
+        Raises:
+            InputError: as there, or an extension cannot be imported.
+        """
+        load_extensions(self.extension)
+        super().check()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

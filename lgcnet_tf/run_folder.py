@@ -7,7 +7,7 @@ import os
 import pathlib
 import sys
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from lgcnet_tf.config import RunOptions, format_size
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.events import Events
+from lgcnet_tf.extensions import extension_inputs
 from lgcnet_tf.files import atomic_write, fingerprint, read_json, write_json
 
 RESULTS = "results.json"
@@ -54,6 +55,23 @@ def flag_lines(options: RunOptions) -> list[str]:
         elif value is not None:
             lines.append(f"--{field.name}={value}")
     return lines
+
+
+def flag_changes(
+    before: Sequence[str], now: Sequence[str], options: type[RunOptions]
+) -> list[str]:
+    """The lines of two flagfiles that are not in both.
+
+    A flag that the older file does not know, as it was written by an earlier release,
+    is no difference while it has its default.
+    """
+    known = {_flag_name(line) for line in before}
+    defaults = {line for line in flag_lines(options()) if _flag_name(line) not in known}
+    return sorted((set(now) - defaults) ^ set(before))
+
+
+def _flag_name(line):
+    return line.partition("=")[0].removeprefix("--").removeprefix("no")
 
 
 class Lock:
@@ -156,17 +174,17 @@ class RunFolder:
         flags = self.path / FLAGS
         self.resumed = flags.exists()
         notes = [] if self._lock.works else ["this file system has no locks"]
+        inputs = dict(inputs or {}) | extension_inputs(options.extension)
         if self.resumed:
             before = flags.read_text().splitlines()
-            if before != lines:
-                changed = sorted(set(lines) ^ set(before))
+            if changed := flag_changes(before, lines, type(options)):
                 raise InputError(
                     f"{self.path} already holds another run; choose another "
                     f"--output_dir. Different flags: {' '.join(changed)}"
                 )
-            notes += self._compare_inputs(inputs or {})
+            notes += self._compare_inputs(inputs)
         elif self.writes:
-            write_json(self.path / INPUTS, inputs or {})
+            write_json(self.path / INPUTS, inputs)
             with atomic_write(flags) as temporary:
                 temporary.write_text("\n".join(lines) + "\n")
         self._events = Events(self.path / EVENTS)

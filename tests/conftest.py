@@ -114,11 +114,84 @@ def _a_busy_machine_ends_no_test():
         yield
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _what_a_module_registers_ends_with_it():
+    from lgcnet_tf.data import registry
+    from lgcnet_tf.guidance.settings import MODULES
+    from lgcnet_tf.latency.settings import ALL_RUNTIMES
+    from lgcnet_tf.space.fusion import FUSION_CELLS, FUSION_HEADS
+    from lgcnet_tf.space.operations import KINDS, OPERATIONS
+
+    registries = (
+        MODULES,
+        ALL_RUNTIMES,
+        FUSION_CELLS,
+        FUSION_HEADS,
+        KINDS,
+        OPERATIONS,
+    )
+    holders = [each._added for each in registries]
+    holders += [each._origins for each in registries]
+    holders.append(registry._registered)
+    before = [dict(holder) for holder in holders]
+    yield
+    for holder, kept in zip(holders, before):
+        holder.clear()
+        holder.update(kept)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _prepared_data_in_temporary_folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TFDS_DATA_DIR", str(tmp_path_factory.mktemp("tfds")))
         yield
+
+
+@pytest.fixture(scope="session")
+def derived_work():
+    """The work of a derived network, part by part: the oracle of `Workloads.counts`.
+
+    Takes a genotype and the workloads of its space; an entry for each time that a
+    workload is done.
+    """
+    from lgcnet_tf.space.pruning import fusion_liveness, liveness
+
+    def work_of(genotype, work):
+        skeleton = genotype.skeleton
+        cells = zip(
+            liveness(skeleton, [[(name,) for name in cell] for cell in genotype.cells]),
+            genotype.cells,
+            work.cells,
+            work.inputs,
+        )
+        found, filled = list(work.stem), []
+        for live, names, edges, inputs in cells:
+            filled.append(bool(live.nodes))
+            if not live.needed:
+                continue
+            for source, parts in zip(("s0", "s1"), inputs):
+                found += parts if live.reads(source) else ()
+            for carries, name, candidates in zip(live.edges, names, edges):
+                place = skeleton.cell_operations.index(name)
+                found += [candidates[place]] if carries else ()
+        if not skeleton.fusion_cell:
+            return [*found, *work.head, work.argmax]
+        taps = [filled[tap] for tap in skeleton.taps]
+        for parts, there in zip(work.taps, taps):
+            found += parts if there else ()
+        live = fusion_liveness(skeleton, np.array(taps))
+        live = dict(zip(skeleton.fusion_cell.edges, live))
+        for group in skeleton.fusion_cell.groups:
+            done = set()
+            for edge in group:
+                name = genotype.fusion[edge.name]
+                if live[edge] and name not in done:
+                    place = skeleton.fusion_candidates(edge.up).index(name)
+                    found.append(work.fusion[edge.name][place])
+                    done |= {name} - {n for n in done | {name} if "sep_conv" in n}
+        return [*found, *work.head, work.argmax]
+
+    return work_of
 
 
 @pytest.fixture(scope="session")

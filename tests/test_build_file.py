@@ -20,6 +20,7 @@ ORDER = (
     "errors",
     "interruption",
     "files",
+    "extensions",
     "flagfiles",
     "config",
     "events",

@@ -39,7 +39,7 @@ def test_no_size(text):
 
 def test_default_and_meaning_stand_in_one_place():
     fields = {field.name: field for field in dataclasses.fields(Options)}
-    assert list(fields) == ["output_dir", "colour", "count"]
+    assert list(fields) == ["output_dir", "extension", "colour", "count"]
     assert fields["colour"].default == "red" == Options().colour
     assert fields["colour"].metadata["help"] == "A colour."
     assert fields["colour"].metadata["choices"] == ("red", "green")

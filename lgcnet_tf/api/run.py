@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from lgcnet_tf.config import Options, RunOptions, kinds_of
+from lgcnet_tf.config import Options, RunOptions, choices_of, kinds_of
 from lgcnet_tf.convert.quiet import quiet
 from lgcnet_tf.errors import InputError, did_you_mean
 from lgcnet_tf.files import read_json
-from lgcnet_tf.run_folder import FLAGS, RESULTS, flag_lines
+from lgcnet_tf.run_folder import FLAGS, RESULTS, flag_changes, flag_lines
 
 
 def import_quietly() -> None:
@@ -91,7 +91,7 @@ def _check_names(function, given, known):
 
 def _meaning(field) -> str:
     words = field.metadata["help"].replace("--", "")
-    if choices := field.metadata["choices"]:
+    if choices := choices_of(field):
         words += f" One of {', '.join(choices)}."
     return words
 
@@ -159,9 +159,8 @@ def run_once(
     folder = pathlib.Path(options.output_dir)
     if (folder / RESULTS).is_file() and (folder / FLAGS).is_file():
         lines = (folder / FLAGS).read_text().splitlines()
-        if [line for line in lines if line.startswith("--")] == flag_lines(
-            resolved(options)
-        ):
+        before = [line for line in lines if line.startswith("--")]
+        if not flag_changes(before, flag_lines(resolved(options)), type(options)):
             return read_json(folder / RESULTS)
     return command(options)
 

@@ -12,7 +12,6 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.guidance.communication import Communication
 from lgcnet_tf.guidance.settings import GAMMA, WIDTH
 from lgcnet_tf.space.genotype import Genotype, fusion_candidates, genotype_at
-from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.skeleton import CELL_EDGES, Skeleton
 
 
@@ -92,14 +91,15 @@ class Architecture(keras.layers.Layer):
             gamma,
         )
         self.noise = keras.random.SeedGenerator(seed, name="gumbel")
-        per_cell = (len(CELL_EDGES), len(CELL_OPERATIONS))
+        per_cell = (len(CELL_EDGES), len(skeleton.cell_operations))
         self.shapes = {"cells": (self.communication.num_kinds, *per_cell)}
         table = skeleton.fusion_cell
-        self.fusion_edges = (
-            {"keep": table.keep_edges, "up": table.up_edges} if table else {}
-        )
+        groups = {"keep": table.keep_edges, "up": table.up_edges} if table else {}
+        self.fusion_edges = {name: edges for name, edges in groups.items() if edges}
+        self.place = {edge: i for i, edge in enumerate(fusion_candidates(skeleton))}
         for name, edges in self.fusion_edges.items():
-            self.shapes[name] = (len(edges), len(edges[0].candidates))
+            candidates = skeleton.fusion_candidates(name == "up")
+            self.shapes[name] = (len(edges), len(candidates))
         self.alpha = {
             name: self.add_weight(
                 shape=shape,
@@ -124,7 +124,10 @@ class Architecture(keras.layers.Layer):
         self.built = True
 
     def updated(self) -> dict[str, Any]:
-        """α': `cells` (K, 5, 8) after communication, `keep` (5, 10), `up` (8, 2)."""
+        """α': `cells` (K, 5, 8) after communication, `keep` (5, 10), `up` (8, 2).
+
+        The sizes are the paper's; a group of which the table has no edge is absent.
+        """
         alpha = {name: ops.convert_to_tensor(v) for name, v in self.alpha.items()}
         return alpha | {"cells": self.communication(alpha["cells"])}
 
@@ -178,25 +181,34 @@ class Architecture(keras.layers.Layer):
             for name, logits in self.updated().items()
         }
 
-    def latest_choice(self) -> tuple[np.ndarray, np.ndarray]:
-        """The argmax of α' as it was in the last training step.
+    def latest_choice(self) -> np.ndarray:
+        """The argmax of α' as it was in the last training step: (E,) ints.
 
-        Returns:
-            (K, 5) ints of the cells and (edges,) of the fusion cell, as
-            `CostModel.predicted_latencies` takes them.
+        As `CostModel.predicted_latencies` takes it.
         """
-        best = {n: ops.convert_to_numpy(v).argmax(-1) for n, v in self.latest.items()}
-        return best["cells"], np.array(self.in_order(best), int)
+        parts = {n: ops.convert_to_numpy(v) for n, v in self.latest.items()}
+        return self.by_edge(parts).argmax(-1)
 
-    def in_order(self, parts: dict[str, np.ndarray]) -> list[Any]:
-        """What `parts` has of each edge of `keep` and `up`, in the table's order."""
-        found = {}
+    def by_edge(self, parts: dict[str, np.ndarray]) -> np.ndarray:
+        """What `parts` has of each candidate, (E, C) by `Skeleton.edges`.
+
+        C is the largest number of candidates; what an edge has not is -inf.
+
+        Args:
+            parts: arrays by the names of `updated`.
+        """
+        most = max(len(edge.candidates) for edge in self.skeleton.edges)
+        found = np.full((len(self.skeleton.edges), most), -np.inf)
+        cells = parts["cells"].reshape(-1, parts["cells"].shape[-1])
+        found[: len(cells), : cells.shape[-1]] = cells
+        fusion = found[len(cells) :]
         for name, edges in self.fusion_edges.items():
-            found |= {edge.name: part for edge, part in zip(edges, parts[name])}
-        return [found[edge] for edge in fusion_candidates(self.skeleton)]
+            for edge, values in zip(edges, parts[name]):
+                fusion[self.place[edge.name], : len(values)] = values
+        return found
 
     def derive(self, provenance: dict[str, Any] | None = None) -> Genotype:
         """The genotype of the argmax of α' on every edge, `none` included."""
-        best = {name: p.argmax(-1) for name, p in self.probabilities().items()}
-        genotype = genotype_at(self.skeleton, best["cells"], self.in_order(best))
+        choice = self.by_edge(self.probabilities()).argmax(-1)
+        genotype = genotype_at(self.skeleton, choice)
         return dataclasses.replace(genotype, provenance=provenance or {})

@@ -16,38 +16,20 @@ from lgcnet_tf.architecture_search.architecture import Architecture
 from lgcnet_tf.architecture_search.latency_target import TOLERANCE
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.space.genotype import Genotype, genotype_at
-from lgcnet_tf.space.operations import CELL_OPERATIONS
-from lgcnet_tf.space.pruning import liveness_of
+from lgcnet_tf.space.pruning import live_parts
+from lgcnet_tf.space.skeleton import Skeleton
 
 PAIRED = 100
 """Of so many single changes all pairs are tried."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Choice:
-    """An operation on every edge.
-
-    Attributes:
-        cells: (K, 5) ints, places in `CELL_OPERATIONS`.
-        fusion: (edges,) ints, places in `fusion_candidates`.
-    """
-
-    cells: np.ndarray
-    fusion: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
 class _Change:
-    """Another operation on an edge of all cells of a kind, or of the fusion cell."""
+    """Another operation on edges that are alike."""
 
-    kind: int | None
-    edge: int
+    edges: tuple[int, ...]  # of `Skeleton.edges`
     operation: int
     loss: float  # of log-probability
-
-    @property
-    def place(self):
-        return self.kind, self.edge
 
 
 class TargetedDerivation:
@@ -68,13 +50,11 @@ class TargetedDerivation:
         tolerance: float = TOLERANCE,
     ):
         self.cost_model = cost_model
-        self.kinds = np.array(kinds)
+        self.alike = _alike(cost_model.skeleton, kinds)
         self.target_us = target_us
         self.allowed_us = tolerance * target_us
 
-    def __call__(
-        self, cells: np.ndarray, fusion: Sequence[np.ndarray]
-    ) -> tuple[Choice, int]:
+    def __call__(self, alpha: np.ndarray) -> tuple[np.ndarray, int]:
         """Derives.
 
         One change that is enough is made, of several the one that loses least
@@ -82,27 +62,23 @@ class TargetedDerivation:
         per ms it comes nearer, and the same again from there.
 
         Args:
-            cells: α' of the cells, (K, 5, 8).
-            fusion: α' of each edge of the fusion cell, (candidates,).
+            alpha: α' of every edge, (E, C), -inf for what it has not.
 
         Returns:
-            The choice, and on how many edges it is not the argmax; where cells
+            The choice, (E,) ints, and on how many edges it is not the argmax; where cells
             are shared, an edge of all cells of a kind counts once. It is outside
             of the tolerance if no single change came nearer from where it stands
             and no two were enough.
         """
-        argmax = choice = Choice(
-            cells.argmax(-1), np.array([logits.argmax() for logits in fusion], int)
-        )
-        logs = _log_softmax(cells), [_log_softmax(logits) for logits in fusion]
+        argmax = choice = alpha.argmax(-1)
+        log_p = _log_softmax(alpha)
         while self._misses(choice, [()])[0] > self.allowed_us:
-            made = self._next(choice, list(self._changes(choice, *logs)))
+            made = self._next(choice, list(self._changes(choice, log_p)))
             if not made:
                 break
             choice = self._applied(choice, made)
-        _, first = np.unique(self.kinds, return_index=True)
-        changed = (choice.cells != argmax.cells)[first].sum()
-        return choice, int(changed + (choice.fusion != argmax.fusion).sum())
+        first = [edges[0] for edges in self.alike]
+        return choice, int((choice != argmax)[first].sum())
 
     def _next(self, choice, changes):
         """The changes to make now, none if no change comes nearer."""
@@ -121,7 +97,7 @@ class TargetedDerivation:
             farthest = np.sort(now - misses)[-2:].sum()
             worth_pairs = farthest >= now - self.allowed_us or not nearer.any()
         near = [changes[i] for i in np.argsort(price, kind="stable")[:PAIRED]]
-        pairs = [p for p in itertools.combinations(near, 2) if p[0].place != p[1].place]
+        pairs = [p for p in itertools.combinations(near, 2) if p[0].edges != p[1].edges]
         if pairs and worth_pairs:
             enough = self._misses(choice, pairs) <= self.allowed_us
             if enough.any():
@@ -129,35 +105,42 @@ class TargetedDerivation:
                 return pairs[_least(losses, enough)]
         return singles[_least(price, nearer)] if nearer.any() else ()
 
-    def _changes(self, choice, log_cells, log_fusion):
-        read = self.kinds[: self.cost_model.skeleton.last_cell + 1]
-        for kind in np.unique(read):
-            cell = int(np.argmax(self.kinds == kind))
-            for edge, log_p in enumerate(log_cells[cell]):
-                yield from _others(int(kind), edge, choice.cells[cell, edge], log_p)
-        for edge, log_p in enumerate(log_fusion):
-            yield from _others(None, edge, choice.fusion[edge], log_p)
+    def _changes(self, choice, log_p):
+        skeleton = self.cost_model.skeleton
+        for edges in self.alike:
+            edge, chosen = skeleton.edges[edges[0]], choice[edges[0]]
+            if edge.cell is not None and edge.cell > skeleton.last_cell:
+                continue  # nothing reads it
+            for operation in range(len(edge.candidates)):
+                if operation != chosen:
+                    loss = log_p[edges[0], chosen] - log_p[edges[0], operation]
+                    yield _Change(edges, operation, float(loss))
 
     def _applied(self, choice, changes):
-        cells, fusion = choice.cells.copy(), choice.fusion.copy()
+        found = choice.copy()
         for change in changes:
-            if change.kind is None:
-                fusion[change.edge] = change.operation
-            else:
-                cells[self.kinds == change.kind, change.edge] = change.operation
-        return Choice(cells, fusion)
+            found[[*change.edges]] = change.operation
+        return found
 
     def _misses(self, choice, combinations):
         """µs from the target after each of the combinations; inf without a path."""
-        found = [self._applied(choice, changes) for changes in combinations]
-        cells = np.stack([one.cells for one in found])
-        latency = self.cost_model.predicted_latencies(
-            cells, np.stack([one.fusion for one in found])
-        )
-        live = liveness_of(
-            self.cost_model.skeleton, cells != CELL_OPERATIONS.index("none")
-        )
+        choices = np.stack([self._applied(choice, each) for each in combinations])
+        latency = self.cost_model.predicted_latencies(choices)
+        live = live_parts(self.cost_model.skeleton, choices)
         return np.where(live.has_path, np.abs(latency - self.target_us), np.inf)
+
+
+def _alike(skeleton: Skeleton, kinds: Sequence[int]) -> list[tuple[int, ...]]:
+    """The edges that have one operation together: of all cells of a kind.
+
+    By kind and place, then each of the fusion cell's edges alone.
+    """
+    groups: dict[tuple[bool, int, int], list[int]] = {}
+    for index, edge in enumerate(skeleton.edges):
+        fused = edge.cell is None
+        kind = 0 if edge.cell is None else kinds[edge.cell]
+        groups.setdefault((fused, kind, edge.place), []).append(index)
+    return [tuple(groups[key]) for key in sorted(groups)]
 
 
 def derive_for_target(
@@ -168,15 +151,8 @@ def derive_for_target(
     derivation = TargetedDerivation(
         cost_model, architecture.communication.kinds, target_us
     )
-    choice, changed = derivation(alpha["cells"], architecture.in_order(alpha))
-    return genotype_at(architecture.skeleton, choice.cells, choice.fusion), changed
-
-
-def _others(kind, edge, chosen, log_p):
-    for operation, log_probability in enumerate(log_p):
-        if operation != chosen:
-            loss = float(log_p[chosen] - log_probability)
-            yield _Change(kind, edge, operation, loss)
+    choice, changed = derivation(architecture.by_edge(alpha))
+    return genotype_at(architecture.skeleton, choice), changed
 
 
 def _least(figures, where):

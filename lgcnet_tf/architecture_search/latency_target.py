@@ -17,8 +17,7 @@ import numpy as np
 from lgcnet_tf.architecture_search.search_model import SearchModel
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.space.operations import CELL_OPERATIONS
-from lgcnet_tf.space.pruning import fusion_liveness, liveness_of
+from lgcnet_tf.space.pruning import fusion_liveness, live_parts
 from lgcnet_tf.space.skeleton import CELL_EDGES
 
 TOLERANCE = 0.05
@@ -76,9 +75,8 @@ def steer(model: SearchModel, target: LatencyTarget) -> None:
     """Sets the model's λ after a training step, outside of the graph."""
     if hasattr(model, "jax_state_sync"):  # during an epoch JAX' state is elsewhere
         model.jax_state_sync()
-    latency_us = float(
-        model.cost_model.predicted_latencies(*model.architecture.latest_choice())
-    )
+    choice = model.architecture.latest_choice()
+    latency_us = float(model.cost_model.predicted_latencies(choice))
     multiplier, weight = target.step(_number(model.latency_multiplier), latency_us)
     model.latency_multiplier.assign(multiplier)
     model.latency_weight.assign(weight)
@@ -121,23 +119,28 @@ def latency_range(cost_model: CostModel, kinds: Sequence[int]) -> tuple[float, f
         Both in µs; each is the prediction of some network.
     """
     slowest = cost_model.fixed + sum(g.ranked[1][-1] for g in cost_model.groups)
+    fastest = cost_model.fixed + sum(g.ranked[1][0] for g in cost_model.groups)
     of_kind = np.array(kinds[: len(cost_model.cells)])
     for kind in set(of_kind):
-        slowest += cost_model.cells[of_kind == kind].sum(0).max(-1).sum()
+        together = cost_model.cells[of_kind == kind].sum(0)
+        slowest += together.max(-1).sum()
+        fastest += together.min(-1).sum()
+    if cost_model.skeleton.cell_carries.all():  # nothing can be dead
+        return float(fastest), float(slowest)
     if len(set(kinds)) < len(kinds):
         return _fastest_of_shared(cost_model, kinds), float(slowest)
     return _fastest_of_independent(cost_model), float(slowest)
 
 
 def _fastest_of_independent(cost_model):
-    taps = cost_model.skeleton.taps
+    taps, carries = cost_model.skeleton.taps, cost_model.skeleton.cell_carries
     ways = [{(): 0.0}] * 2  # to the stem, then to each cell: taps on the way → µs
     for index, (inputs, edges) in enumerate(zip(cost_model.inputs, cost_model.cells)):
         reached = {}
         for source, before in enumerate(ways[-2:]):
             for passed, cost in before.items():
                 passed = (*passed, index) if index in taps else passed
-                cost += inputs[source] + edges[source, 1:].min()  # 0 is `none`
+                cost += inputs[source] + edges[source, carries].min()
                 reached[passed] = min(cost, reached.get(passed, np.inf))
         ways.append(reached)
     return float(
@@ -161,9 +164,10 @@ def _fastest_fusion(cost_model, filled):
 
 
 def _fastest_of_shared(cost_model, kinds):
-    empty = np.zeros(len(CELL_EDGES), int)
+    carries = cost_model.skeleton.cell_carries
+    empty = np.full(len(CELL_EDGES), carries.argmin())  # `none`
     choices = [empty]
-    for source, operation in itertools.product((0, 1), range(1, len(CELL_OPERATIONS))):
+    for source, operation in itertools.product((0, 1), np.flatnonzero(carries)):
         choices.append(empty.copy())
         choices[-1][source] = operation
     names = sorted(set(kinds))
@@ -177,9 +181,9 @@ def _fastest_of_shared(cost_model, kinds):
     for group in cost_model.groups:
         fusion[group.places] = group.ranked[0][0]
     fusion = np.broadcast_to(fusion, (len(networks), len(fusion)))
-    latency = cost_model.predicted_latencies(networks, fusion)
-    live = liveness_of(cost_model.skeleton, networks != 0)
-    return float(latency[live.has_path].min())
+    choices = cost_model.skeleton.joined(networks, fusion)
+    live = live_parts(cost_model.skeleton, choices)
+    return float(cost_model.predicted_latencies(choices)[live.has_path].min())
 
 
 def _number(variable):

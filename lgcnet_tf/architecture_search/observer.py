@@ -1,5 +1,6 @@
 """What can be seen of a search at the end of each epoch."""
 
+import functools
 import pathlib
 import zipfile
 from typing import Any
@@ -143,7 +144,9 @@ class Observer:
         return found
 
     def _pictures(self, probabilities, genotype):
-        pictures = {"alpha": png_bytes(alpha_heatmap, probabilities["cells"])}
+        names = genotype.skeleton.cell_operations
+        draw = functools.partial(alpha_heatmap, operations=names)
+        pictures = {"alpha": png_bytes(draw, probabilities["cells"])}
         if genotype != self._drawn:
             self._drawn = genotype
             pictures["genotype/cells"] = png_bytes(draw_genotype, genotype)

@@ -12,11 +12,11 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.space.genotype import (
     Genotype,
-    fusion_candidates,
+    choice_of,
+    genotype_at,
     random_genotype,
 )
-from lgcnet_tf.space.operations import CELL_OPERATIONS
-from lgcnet_tf.space.pruning import liveness_of
+from lgcnet_tf.space.pruning import live_parts
 from lgcnet_tf.space.skeleton import CELL_EDGES
 
 CANDIDATES = 64
@@ -82,8 +82,7 @@ def draw_genotype(
 
 def has_path(genotype: Genotype) -> bool:
     """Whether anything leads from the image to what the network's end reads."""
-    carries = [[operation != "none" for operation in cell] for cell in genotype.cells]
-    return bool(liveness_of(genotype.skeleton, np.array(carries)).has_path)
+    return bool(live_parts(genotype.skeleton, choice_of(genotype)).has_path)
 
 
 class _Draw:
@@ -100,13 +99,11 @@ class _Draw:
     def __init__(self, cost_model: CostModel):
         self.cost_model = cost_model
         self.skeleton = cost_model.skeleton
-        self.fusion = fusion_candidates(self.skeleton)
-        cells = np.zeros(
-            (self.skeleton.num_cells, len(CELL_EDGES), len(CELL_OPERATIONS))
-        )
+        count = len(self.skeleton.cell_operations)
+        cells = np.zeros((self.skeleton.num_cells, len(CELL_EDGES), count))
         cells[: len(cost_model.cells)] = cost_model.cells  # nothing reads later ones
         self.places = [
-            *cells.reshape(-1, len(CELL_OPERATIONS)),
+            *cells.reshape(-1, count),
             *(group.ranked[1] for group in cost_model.groups),
         ]
         self.seen = (np.inf, -np.inf)
@@ -125,10 +122,9 @@ class _Draw:
             picks = np.searchsorted(steps, points, "right")
             chosen[:, index] = np.minimum(picks, len(costs) - 1)
             sums += costs[chosen[:, index]]
-        cells, fusion = self._split(chosen)
-        latency = np.array(self.cost_model.predicted_latencies(cells, fusion))
-        carries = cells != CELL_OPERATIONS.index("none")
-        latency[~liveness_of(self.skeleton, carries).has_path] = np.nan
+        choices = self._choices(chosen)
+        latency = self.cost_model.predicted_latencies(choices)
+        latency[~live_parts(self.skeleton, choices).has_path] = np.nan
         if not np.isnan(latency).all():
             self.seen = (
                 min(self.seen[0], np.nanmin(latency)),
@@ -164,22 +160,19 @@ class _Draw:
 
     def genotype(self, chosen: np.ndarray) -> Genotype:
         """The network of one row of choices."""
-        cells, fusion = self._split(chosen)
-        return Genotype(
-            self.skeleton,
-            tuple(tuple(CELL_OPERATIONS[i] for i in cell) for cell in cells),
-            {edge: names[i] for (edge, names), i in zip(self.fusion.items(), fusion)},
-        )
+        return genotype_at(self.skeleton, self._choices(chosen))
 
-    def _split(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _choices(self, chosen: np.ndarray) -> np.ndarray:
+        """(..., places) → (..., E), the edges of a group each by itself."""
+        found = np.zeros((*chosen.shape[:-1], len(self.skeleton.edges)), int)
         cells = self.skeleton.num_cells * len(CELL_EDGES)
-        shape = (*chosen.shape[:-1], self.skeleton.num_cells, len(CELL_EDGES))
-        fusion = np.zeros((*chosen.shape[:-1], len(self.fusion)), int)
+        found[..., :cells] = chosen[..., :cells]
+        _, fusion = self.skeleton.split(found)
         for group, choice in zip(
             self.cost_model.groups, np.moveaxis(chosen[..., cells:], -1, 0)
         ):
             fusion[..., group.places] = group.ranked[0][choice]
-        return chosen[..., :cells].reshape(shape), fusion
+        return found
 
 
 def _milliseconds(low_us: float, high_us: float) -> str:

@@ -18,6 +18,7 @@ from lgcnet_tf.bin.table import Command, command
 from lgcnet_tf.commands.given import check_given
 from lgcnet_tf.config import Options
 from lgcnet_tf.convert.packages import needs
+from lgcnet_tf.convert.quiet import quiet
 from lgcnet_tf.errors import InputError, WorkerLost
 from lgcnet_tf.files import full_disk
 from lgcnet_tf.interruption import INTERRUPTION, Interrupted
@@ -162,8 +163,13 @@ def run(options: type[Options], command: Callable[[Any], Any]) -> None:
 def _wrong_values(options: Options) -> list[str]:
     """What is missing or wrong among the options, a line for each."""
     wrong = list(options.missing())
+    hushed = contextlib.nullcontext()
+    if getattr(options, "extension", ()):
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        hushed = quiet()
     try:
-        options.check()
+        with hushed:  # an extension imports what it likes
+            options.check()
     except InputError as error:
         wrong += str(error).splitlines()
     return wrong

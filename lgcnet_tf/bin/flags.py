@@ -60,9 +60,9 @@ def define_flags(options: type[Options]) -> None:
     """Makes a flag of each field, with the field's default and help."""
     for field in dataclasses.fields(options):
         name, default, help = field.name, field.default, field.metadata["help"]
-        kind = kinds_of(field.type)[0]
-        if field.metadata["choices"]:
-            flags.DEFINE_enum(name, default, field.metadata["choices"], help)
+        kind, choices = kinds_of(field.type)[0], field.metadata["choices"]
+        if choices and not callable(choices):  # else they are not known yet
+            flags.DEFINE_enum(name, default, choices, help)
         elif kind in _DEFINE:
             _DEFINE[kind](name, default, help)
         elif kind == Size:

@@ -7,7 +7,7 @@ import textwrap
 import typing
 
 from lgcnet_tf.bin.table import COMMANDS, Command
-from lgcnet_tf.config import Options, Size, format_size, kinds_of
+from lgcnet_tf.config import Options, Size, choices_of, format_size, kinds_of
 
 _INDENT = 28
 _ALWAYS = (
@@ -105,8 +105,8 @@ def _form(field) -> str:
 
 def _meaning(field) -> str:
     rules, words = field.metadata, [field.metadata["help"]]
-    if rules["choices"]:
-        words.append(f"One of {', '.join(rules['choices'])}.")
+    if choices := choices_of(field):
+        words.append(f"One of {', '.join(choices)}.")
     if field.type is bool:
         words.append(f"By default {'on' if field.default else 'off'}.")
     if rules["needed"]:

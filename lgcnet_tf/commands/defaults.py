@@ -22,7 +22,7 @@ from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.run_folder import FLAGS, GENOTYPE
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.options import SpaceOptions
-from lgcnet_tf.space.skeleton import Skeleton
+from lgcnet_tf.space.skeleton import CANDIDATES, Skeleton
 from lgcnet_tf.space.trained_on import TRAINED_ON
 from lgcnet_tf.sweep.trial import read_flags
 
@@ -121,9 +121,13 @@ def with_space(options: AnyOptions) -> AnyOptions:
 
 
 def space_of(skeleton: Skeleton | type[Skeleton]) -> dict[str, Any]:
-    """The options that describe a search space; of the class, the paper's."""
+    """The options that describe a search space; of the class, the paper's.
+
+    Candidates of the edges are named where they are others than the paper's.
+    """
     own = vars(SpaceOptions).get("__annotations__", {})
-    return {name: getattr(skeleton, name) for name in own}
+    values = {name: getattr(skeleton, name) for name in own}
+    return {n: v for n, v in values.items() if v != CANDIDATES.get(n)}
 
 
 def size_within(size: Size, most_pixels: int) -> Size:

@@ -82,7 +82,9 @@ def stages_of(options, root, size: Size, crop: Size) -> dict[str, RunOptions]:
             batch_size=1,
             latency_table=table,
         ),
-        EXPORT: ExportOptions(model=model, output_dir=str(root / EXPORT)),
+        EXPORT: ExportOptions(
+            model=model, output_dir=str(root / EXPORT), extension=options.extension
+        ),
     }
 
 

@@ -18,7 +18,7 @@ from lgcnet_tf.data import dataset_info, steps_per_epoch
 from lgcnet_tf.data.class_weights import class_weights
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
-from lgcnet_tf.guidance.settings import COMMUNICATIONS, GAMMA, WIDTH
+from lgcnet_tf.guidance.settings import GAMMA, MODULES, WIDTH
 from lgcnet_tf.latency.settings import FORMS, LATENCY_WEIGHT
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.run_folder import (
@@ -68,7 +68,7 @@ class SearchOptions(SpaceOptions, TrainingOptions):
     )
     epochs: int = option(50, "Epochs of the search.", minimum=1, topic="Training")
     batch_size: int = option(16, "Global batch size.", minimum=1, topic="Training")
-    communication: str = option("ggm", "Between cells.", COMMUNICATIONS)
+    communication: str = option("ggm", "Between cells.", MODULES.names)
     ggm_width: int = option(
         WIDTH, "d, width of the GCN-guided modules (Table VIII).", minimum=1
     )

@@ -167,6 +167,8 @@ def _given(options) -> dict[str, dict[str, str]]:
     from lgcnet_tf.sweep.inputs import read_flagfile
 
     data = {"data_dir": options.data_dir} if options.data_dir else {}
+    if options.extension:
+        data["extension"] = ",".join(options.extension)
     given = {stage: dict(data) for stage in STAGES}
     if options.latency_table:
         given["search"]["latency_table"] = options.latency_table

@@ -158,23 +158,28 @@ def latency_bars(table: LatencyTable, path: str | os.PathLike) -> pathlib.Path:
     return style.save_figure(figure, path)
 
 
-def alpha_heatmap(alphas: np.ndarray, path: str | os.PathLike) -> pathlib.Path:
+def alpha_heatmap(
+    alphas: np.ndarray,
+    path: str | os.PathLike,
+    operations: Sequence[str] = CELL_OPERATIONS,
+) -> pathlib.Path:
     """Draws the probability of every operation on every edge of every cell.
 
     A ring marks the operation that an edge keeps.
 
     Args:
-        alphas: (K, 5, 8), α' of the cells: logits, or their softmax.
+        alphas: (K, 5, operations), α' of the cells: logits, or their softmax.
         path: PNG file to write.
+        operations: the candidates, `Skeleton.cell_operations`.
 
     Raises:
         InputError: the array has another shape.
     """
     alphas = np.asarray(alphas, np.float64)
-    edges, operations = len(CELL_EDGE_NAMES), len(CELL_OPERATIONS)
-    if alphas.ndim != 3 or alphas.shape[1:] != (edges, operations) or not len(alphas):
+    edges, count = len(CELL_EDGE_NAMES), len(operations)
+    if alphas.ndim != 3 or alphas.shape[1:] != (edges, count) or not len(alphas):
         raise InputError(
-            f"alphas must have the shape (cells, {edges}, {operations}). "
+            f"alphas must have the shape (cells, {edges}, {count}). "
             f"Received: {alphas.shape}."
         )
     if alphas.min() < 0 or not np.allclose(alphas.sum(-1), 1.0, atol=1e-3):
@@ -183,7 +188,7 @@ def alpha_heatmap(alphas: np.ndarray, path: str | os.PathLike) -> pathlib.Path:
     # One axes for all cells: one for each takes four times as long to draw.
     rows = math.ceil(len(alphas) / 7)
     columns = math.ceil(len(alphas) / rows)
-    high, wide = edges + 1.1, operations + 1.0  # a panel with its margin
+    high, wide = edges + 1.1, count + 1.0  # a panel with its margin
     width, height = 2.1 * columns + 1.5, 1.75 * rows + 0.9
     figure = style.new_figure(width, height)
     axes = figure.add_axes(
@@ -195,12 +200,12 @@ def alpha_heatmap(alphas: np.ndarray, path: str | os.PathLike) -> pathlib.Path:
     for index, ((x, y), cell) in enumerate(zip(corners, alphas)):
         image = axes.imshow(
             cell, vmin=0, vmax=1, cmap="Blues", aspect="auto",
-            extent=(x, x + operations, y + edges, y),
+            extent=(x, x + count, y + edges, y),
         )  # fmt: skip
         axes.text(x, y - 0.2, f"Cell {index}", fontsize=9, weight="bold")
         axes.add_artist(
             matplotlib.patches.Rectangle(
-                (x, y), operations, edges, fill=False, edgecolor=style.FAINT
+                (x, y), count, edges, fill=False, edgecolor=style.FAINT
             )
         )
     corners = np.array(corners)
@@ -211,10 +216,10 @@ def alpha_heatmap(alphas: np.ndarray, path: str | os.PathLike) -> pathlib.Path:
         edgecolors=np.where(alphas.max(-1).ravel() > 0.55, "white", style.INK),
     )  # fmt: skip
     edge_names = [name.replace("->", " → ") for name in CELL_EDGE_NAMES]
-    names = [style.short_name(name) for name in CELL_OPERATIONS]
+    names = [style.short_name(name) for name in operations]
     axes.set(xlim=(0, columns * wide - 1.0), ylim=(rows * high - 1.1, -0.9))
     axes.set_yticks(_places(corners[:, 1], edges), edge_names * rows)
-    axes.set_xticks(_places(corners[:, 0], operations), names * columns, rotation=90)
+    axes.set_xticks(_places(corners[:, 0], count), names * columns, rotation=90)
     axes.tick_params(labelsize=7, length=0)
     axes.spines[:].set_visible(False)
     bar = figure.colorbar(

@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Mapping
 
+from lgcnet_tf.space.fusion import FusionTable
+
 Point = tuple[float, float]
 
 
@@ -73,4 +75,50 @@ FUSION_LAYOUTS = {
         },
     ),
 }
-"""By the name of the fusion."""
+"""Of the package's own cells, by the name of the fusion."""
+
+_BAND, _GAP = 3.2, 0.14
+_SPAN = 11.0
+"""Height of a row, space between two, and x of the output's nodes."""
+
+
+def layout_of(fusion: str, table: FusionTable) -> FusionLayout:
+    """The layout of a fusion cell; that of an added one is made of its table.
+
+    A node stands as far to the right as the longest way from a tap to it has edges;
+    nodes of one row and column stand above one another, and the labels of the edges
+    into a node at different distances from it.
+    """
+    return FUSION_LAYOUTS.get(fusion) or _computed(table)
+
+
+def _computed(table: FusionTable) -> FusionLayout:
+    depth = dict.fromkeys(table.inputs, 0)
+    for node in table.nodes[len(table.inputs) :]:
+        into = table.edges_into(node.name)
+        depth[node.name] = 1 + max(depth[edge.source] for edge in into)
+    step = _SPAN / max(depth.values())
+    rows = len(table.inputs)
+    tops = [(rows - level) * (_BAND + _GAP) for level in range(rows)]
+    bands = tuple((top - _BAND, top) for top in tops)
+    places: dict[str, Point] = {}
+    for node in table.nodes:
+        alike = [
+            n.name
+            for n in table.nodes
+            if n.level == node.level and depth[n.name] == depth[node.name]
+        ]
+        share = (alike.index(node.name) + 1) / (len(alike) + 1)
+        # Not all at one height: a straight edge would pass through nodes between.
+        lift = 0.12 * _BAND * (depth[node.name] % 3 - 1)
+        y = tops[node.level] - _BAND * share + lift / len(alike)
+        places[node.name] = (step * depth[node.name], y)
+    last = places[table.outputs[-1]]
+    places["out"] = (_SPAN + 2.2, last[1])
+    labels = {}
+    for node in table.nodes:
+        into = table.edges_into(node.name)
+        for index, edge in enumerate(into):
+            labels[edge.name] = 0.35 + 0.3 * (index + 0.5) / len(into)
+    limits = (bands[-1][0] - 0.1, bands[0][1] + 0.1)
+    return FusionLayout(2.6 * rows + 1.2, limits, bands, places, labels=labels)

@@ -11,8 +11,9 @@ import numpy as np
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.figures import style
-from lgcnet_tf.figures.fusion_layouts import FUSION_LAYOUTS
+from lgcnet_tf.figures.fusion_layouts import layout_of
 from lgcnet_tf.space.genotype import Genotype
+from lgcnet_tf.space.operations import operation as named
 from lgcnet_tf.space.pruning import CellLiveness, liveness
 from lgcnet_tf.space.skeleton import CELL_EDGES, CellSpec
 
@@ -83,7 +84,7 @@ def draw_fusion_cell(genotype: Genotype, path: str | os.PathLike) -> pathlib.Pat
     table = skeleton.fusion_cell
     if table is None:
         raise InputError("The genotype has no fusion cell to draw.")
-    layout = FUSION_LAYOUTS[skeleton.fusion]
+    layout = layout_of(skeleton.fusion, table)
     places, height = layout.places, layout.height
     strides = [skeleton.cells[tap].stride for tap in skeleton.taps]
     figure = style.new_figure(14.2, height)
@@ -198,7 +199,7 @@ def _edge(
     axes, start, end, operation, at, fontsize, control=None, faint=False, shrink=12
 ):
     """An arrow with the operation's short name on it, at fraction `at`."""
-    faint = faint or operation == "none"
+    faint = faint or not named(operation).carries
     ink = style.FAINT if faint else style.color(operation)
     _arrow(axes, start, end, ink, shrink, control, dashed=faint, bold=not faint)
     start, end = np.array(start), np.array(end)
@@ -277,13 +278,18 @@ def _subtitle(genotype: Genotype) -> str:
 
 def _legend(figure, operations, height):
     present = {style.family(operation) for operation in operations}
+    known = [*style.FAMILIES]
+
+    def order(family):
+        return known.index(family) if family in known else len(known), family
+
     handles = [
         matplotlib.lines.Line2D(
             [], [], color=ink, linewidth=3.5, label=name,
             linestyle="dashed" if name == "none" else "solid",
         )
-        for name, ink in style.FAMILIES.items()
-        if name in present
+        for name in sorted(present, key=order)
+        for ink in [style.color_of(name)]
     ]  # fmt: skip
     figure.legend(
         handles=handles, loc="lower center", ncols=len(handles), frameon=False,

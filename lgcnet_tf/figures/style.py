@@ -8,6 +8,7 @@ from collections.abc import Callable
 from matplotlib.figure import Figure
 
 from lgcnet_tf.files import atomic_write
+from lgcnet_tf.space.operations import operation as named
 
 DPI = 120
 INK = "#222222"
@@ -26,43 +27,28 @@ FAMILIES = {
 }
 """Colour of each family of operations; white text is legible on all but `none`."""
 
+ADDED = ("#a3195b", "#6b6100", "#3f4fb5")
+"""Colours of other families, in turn."""
+
 
 def family(operation: str) -> str:
-    """The family of an operation of Table II or III, a key of `FAMILIES`."""
-    if operation == "none":
-        return "none"
-    if operation == "skip_connect":
-        return "skip connection"
-    if operation == "bilinear":
-        return "bilinear upsampling"
-    if "pool" in operation:
-        return "pooling"
-    if operation.startswith("dil_sep_conv"):
-        return "dilated separable convolution"
-    if operation.startswith("sep_conv"):
-        return "separable convolution"
-    return "convolution"
+    """The family of an operation, a key of `FAMILIES` or that of an added one."""
+    return named(operation).family
+
+
+def color_of(family: str) -> str:
+    """The colour of a family; an added one has always the same."""
+    return FAMILIES.get(family) or ADDED[sum(family.encode()) % len(ADDED)]
 
 
 def color(operation: str) -> str:
     """Colour of the operation's family."""
-    return FAMILIES[family(operation)]
+    return color_of(family(operation))
 
 
 def short_name(operation: str) -> str:
     """A name that fits on an edge, for example `dil d4` or `conv 3×3`."""
-    replaced = {
-        "none": "none",
-        "skip_connect": "skip",
-        "max_pool_3x3": "max 3×3",
-        "bilinear": "bilinear",
-    }
-    if operation in replaced:
-        return replaced[operation]
-    if operation.startswith("dil_sep_conv"):
-        return f"dil {operation.rsplit('_', 1)[-1]}"
-    words = operation.replace("sep_conv", "sep").replace("global_pool", "gpool")
-    return words.replace("_", " ").replace("x", "×")
+    return named(operation).short_name
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -7,14 +7,14 @@ from keras import ops
 
 from lgcnet_tf.guidance.fully_connected import FullyConnectedModule
 from lgcnet_tf.guidance.ggm import GCNGuidedModule
-from lgcnet_tf.guidance.settings import COMMUNICATIONS, GAMMA, WIDTH
+from lgcnet_tf.guidance.settings import GAMMA, MODULES, WIDTH
 
 
 def cell_kinds(mode: str, reductions: Sequence[bool]) -> tuple[int, ...]:
     """Which logits each of the K cells has: its own, or those of its kind.
 
     Args:
-        mode: one of `COMMUNICATIONS`.
+        mode: one of `MODULES`.
         reductions: for each cell whether it is a reduction cell.
     """
     if mode == "shared":
@@ -36,7 +36,7 @@ class Communication(keras.layers.Layer):
     by `width` (the rule of maximal update parametrisation for Adam).
 
     Args:
-        mode: one of `COMMUNICATIONS`.
+        mode: one of `MODULES`.
         reductions: for each of the K cells whether it is a reduction cell.
         width, gamma: as for `GCNGuidedModule`.
 
@@ -57,10 +57,7 @@ class Communication(keras.layers.Layer):
 
     def __init__(self, mode, reductions, width=WIDTH, gamma=GAMMA):
         super().__init__(name=self.SCOPE)
-        if mode not in COMMUNICATIONS:
-            raise ValueError(
-                f"mode must be one of {COMMUNICATIONS}. Received: {mode!r}"
-            )
+        self.module = MODULES.find(mode)
         self.mode = mode
         self.reductions = tuple(bool(r) for r in reductions)
         self.kinds = cell_kinds(mode, self.reductions)
@@ -79,6 +76,10 @@ class Communication(keras.layers.Layer):
                 pair = GCNGuidedModule(self.width, self.gamma, name=f"ggm_{k}")
             elif self.mode == "fc":
                 pair = FullyConnectedModule(self.gamma, name=f"fc_{k}")
+            elif self.module:
+                pair = self.module(
+                    width=self.width, gamma=self.gamma, name=f"{self.mode}_{k}"
+                )
             else:
                 break
             pair.build(nodes)

@@ -8,15 +8,16 @@ took alone as the prior (Bayesian linear regression).
 """
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 
 from lgcnet_tf.latency.draw import name_of
 from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.latency.table import Calibration, LatencyTable, timed
-from lgcnet_tf.space.genotype import Genotype
-from lgcnet_tf.space.workloads import derived_workloads, workloads
+from lgcnet_tf.latency.table import Calibration, LatencyTable
+from lgcnet_tf.space.genotype import Genotype, choice_of
+from lgcnet_tf.space.workloads import workloads
 
 SIGMA = 0.05
 TAUS = (0.05, 0.1, 0.2, 0.4, 0.8)
@@ -78,20 +79,16 @@ class Fit:
 def design(table: LatencyTable, genotypes: Sequence[Genotype]) -> Design:
     """Counts the workloads of networks, and their times in a table's medians."""
     space = workloads(table.skeleton, table.input_size)
-    work = [*timed(table.skeleton, table.input_size), space.argmax]
-    work = [w for w in work if w.key in table.entries]
-    place = {w.key: index for index, w in enumerate(work)}
-    counts = np.zeros((len(genotypes), len(work)))
-    for row, genotype in zip(counts, genotypes):
-        for workload in derived_workloads(genotype, space):
-            if workload.key in place:
-                row[place[workload.key]] += 1
+    measured = [not w.free and w.key in table.entries for w in space.columns]
+    work = list(itertools.compress(space.columns, measured))
+    choices = np.array([choice_of(genotype) for genotype in genotypes])
+    counts = space.counts(choices)[:, measured].astype(float)
     medians = np.array([table.entries[w.key].median_us for w in work])
     # A time that was lost in the noise still has to be able to grow.
     least_us = 0.02 * np.median(medians[medians > 0]) if medians.any() else 1.0
     kinds = {name: i for i, name in enumerate(dict.fromkeys(w.operation for w in work))}
     return Design(
-        keys=tuple(place),
+        keys=tuple(w.key for w in work),
         counts=counts,
         prior_us=np.maximum(medians, least_us),
         kinds=np.array([kinds[w.operation] for w in work]),

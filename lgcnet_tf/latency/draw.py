@@ -7,9 +7,8 @@ from collections.abc import Collection
 import numpy as np
 
 from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.space.genotype import Genotype, fusion_candidates
-from lgcnet_tf.space.operations import CELL_OPERATIONS
-from lgcnet_tf.space.pruning import liveness_of
+from lgcnet_tf.space.genotype import Genotype, choice_of, fusion_candidates
+from lgcnet_tf.space.pruning import live_parts
 from lgcnet_tf.space.skeleton import CELL_EDGES, Skeleton
 
 POOL = 1200
@@ -39,7 +38,7 @@ def diverse_genotype(skeleton: Skeleton, generator: np.random.Generator) -> Geno
         return str(generator.choice(candidates, p=preferences[place]))
 
     cells = tuple(
-        tuple(draw(spec.stride, CELL_OPERATIONS) for _ in CELL_EDGES)
+        tuple(draw(spec.stride, skeleton.cell_operations) for _ in CELL_EDGES)
         for spec in skeleton.cells
     )
     fusion = {
@@ -67,9 +66,8 @@ def draw_pool(
     pool = []
     for _ in range(2 * size):
         genotype = diverse_genotype(skeleton, generator)
-        carries = [[name != "none" for name in cell] for cell in genotype.cells]
         name = name_of(genotype)
-        if name in names or not liveness_of(skeleton, np.array(carries)).has_path:
+        if name in names or not live_parts(skeleton, choice_of(genotype)).has_path:
             continue
         names.add(name)
         pool.append(genotype)

@@ -11,11 +11,10 @@ from keras import ops
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.settings import FORMS, LATENCY_WEIGHT
 from lgcnet_tf.latency.table import LatencyTable
-from lgcnet_tf.space.genotype import Genotype, fusion_candidates, indices_of
-from lgcnet_tf.space.operations import CELL_OPERATIONS, MERGEABLE
-from lgcnet_tf.space.pruning import fusion_liveness, liveness_of, reads
+from lgcnet_tf.space.genotype import Genotype, choice_of, fusion_candidates
+from lgcnet_tf.space.operations import operation
 from lgcnet_tf.space.skeleton import Size, Skeleton
-from lgcnet_tf.space.workloads import workloads
+from lgcnet_tf.space.workloads import Workload, workloads
 
 
 class CostModel:
@@ -25,7 +24,8 @@ class CostModel:
     edge and every fixed part, for in a mixture nothing is dead. It is linear in
     the weights Z but for edges of the fusion cell that share work (`EdgeGroup`),
     which the paper does not have. `predicted_latency` is a derived network's, of
-    what pruning leaves of it. Both are the same number for a genotype in
+    what pruning leaves of it: counts of workloads times their times, plus a constant.
+    Both are the same number for a genotype in
     which nothing is dead; with dead parts the prediction is smaller. What the
     fusion cell makes of empty taps alone is constant and counts as dead.
 
@@ -34,6 +34,9 @@ class CostModel:
         skeleton, input_size: the search space.
 
     Attributes:
+        work: the workloads, which count what networks do.
+        times: (W,) µs of `Workloads.columns`.
+        constant: µs of the call itself, by the calibration.
         cells: (K', 5, 8) µs of each candidate of each edge; K' counts the cells
             up to `skeleton.last_cell`, those after it cost nothing.
         fusion: for each edge of the fusion cell (candidates,) µs.
@@ -52,6 +55,9 @@ class CostModel:
         table.check(skeleton, input_size)
         work = workloads(skeleton, input_size)
         self.skeleton = skeleton
+        self.work = work
+        self.times = np.array([_time(table, w) for w in work.columns])
+        self.constant = table.calibration.constant_us if table.calibration else 0.0
         self.cells = np.array(
             [[[table[w] for w in edge] for edge in cell] for cell in work.cells]
         )
@@ -65,7 +71,7 @@ class CostModel:
         self.taps = tuple(sum(table[w] for w in tap) for tap in work.taps)
         self.groups = _groups(skeleton, self.fusion)
         self.always = sum(table[w] for w in (*work.stem, *work.head))
-        self.always += table.always_us(work.argmax)
+        self.always += self.times[-1] + self.constant
         self.fixed = float(self.always + self.inputs.sum() + sum(self.taps))
 
     def expected_latency(self, weights: dict[str, Any]):
@@ -100,39 +106,19 @@ class CostModel:
             raise InputError(
                 "latency: the genotype belongs to another skeleton than the table."
             )
-        return float(self.predicted_latencies(*indices_of(genotype)))
+        return float(self.predicted_latencies(choice_of(genotype)))
 
-    def predicted_latencies(self, cells: np.ndarray, fusion: np.ndarray) -> np.ndarray:
+    def predicted_latencies(self, choices: np.ndarray) -> np.ndarray:
         """`predicted_latency` of many networks at once.
 
         Args:
-            cells: (..., K, 5) ints, places in `CELL_OPERATIONS`.
-            fusion: (..., edges) ints, places in `fusion_candidates`.
+            choices: (..., E) ints, places among the candidates of `Skeleton.edges`.
 
         Returns:
             (...,) µs.
         """
-        live = liveness_of(self.skeleton, cells != CELL_OPERATIONS.index("none"))
-        count = len(self.cells)
-        needed = live.needed[..., :count, None]
-        costs = np.take_along_axis(
-            np.broadcast_to(self.cells, (*cells.shape[:-2], *self.cells.shape)),
-            cells[..., :count, :, None],
-            axis=-1,
-        )[..., 0]
-        total = self.always + (costs * (live.edges[..., :count, :] & needed)).sum(
-            (-2, -1)
-        )
-        read = reads(live.edges)[..., :count, :] & needed
-        total = total + (self.inputs * read).sum((-2, -1))
-        if self.fusion:
-            filled = live.nodes[..., list(self.skeleton.taps), :].any(-1)
-            edges = fusion_liveness(self.skeleton, filled)
-            total = total + (np.array(self.taps) * filled).sum(-1)
-            for group in self.groups:
-                costs = group.of(fusion[..., group.places])
-                total = total + costs * edges[..., group.places[0]]
-        return total
+        # Summed along each row, a network's sum does not depend on the others.
+        return (self.work.counts(choices) * self.times).sum(-1) + self.constant
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,6 +164,12 @@ class EdgeGroup:
         return choices[order], costs[order]
 
 
+def _time(table: LatencyTable, work: Workload) -> float:
+    """µs of a workload; a table measured without the argmax knows nothing of it."""
+    unknown = work.operation == "argmax" and work.key not in table.entries
+    return 0.0 if unknown else table[work]
+
+
 def _groups(skeleton: Skeleton, costs: dict[str, np.ndarray]) -> tuple[EdgeGroup, ...]:
     if not skeleton.fusion_cell:
         return ()
@@ -187,7 +179,12 @@ def _groups(skeleton: Skeleton, costs: dict[str, np.ndarray]) -> tuple[EdgeGroup
             names=tuple(edge.name for edge in group),
             places=[places[edge] for edge in group],
             costs=costs[group[0].name],
-            merged=np.isin(group[0].candidates, MERGEABLE),
+            merged=np.array(
+                [
+                    operation(name).mergeable
+                    for name in skeleton.fusion_candidates(group[0].up)
+                ]
+            ),
         )
         for group in skeleton.fusion_cell.groups
     )
@@ -204,7 +201,8 @@ def one_hot_weights(genotype: Genotype) -> dict[str, Any]:
     def one_hot(candidates, operation):
         return np.array([name == operation for name in candidates], "float32")
 
-    cells = [[one_hot(CELL_OPERATIONS, op) for op in cell] for cell in genotype.cells]
+    operations = genotype.skeleton.cell_operations
+    cells = [[one_hot(operations, op) for op in cell] for cell in genotype.cells]
     candidates = fusion_candidates(genotype.skeleton)
     fusion = {e: one_hot(names, genotype.fusion[e]) for e, names in candidates.items()}
     return {"cells": np.array(cells), "fusion": fusion}

@@ -8,7 +8,7 @@ from lgcnet_tf.config import Options, option
 from lgcnet_tf.convert.settings import CALIBRATION_METHODS, PRECISIONS
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import fingerprint
-from lgcnet_tf.latency.settings import RUNTIMES
+from lgcnet_tf.latency.settings import ALL_RUNTIMES
 from lgcnet_tf.run_folder import Inputs
 
 if TYPE_CHECKING:  # these are heavy, options are not
@@ -78,7 +78,9 @@ class RuntimeOptions(PrecisionOptions):
 
     TOPIC = "Runtime and precision"
 
-    runtime: str = option("tensorflow_graph", "What runs the network.", tuple(RUNTIMES))
+    runtime: str = option(
+        "tensorflow_graph", "What runs the network.", ALL_RUNTIMES.names
+    )
     threads: int = option(
         0, "CPU threads; 0 leaves the choice to the runtime.", minimum=0
     )

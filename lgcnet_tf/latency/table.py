@@ -18,8 +18,8 @@ from lgcnet_tf.latency.schema import (
     TIME,
     check_fields,
 )
-from lgcnet_tf.space.skeleton import Size, Skeleton
-from lgcnet_tf.space.workloads import Workload, space_id, workloads
+from lgcnet_tf.space.skeleton import CANDIDATES, Size, Skeleton
+from lgcnet_tf.space.workloads import Workload, workloads
 
 FORMAT_VERSION = 1
 
@@ -78,7 +78,7 @@ class LatencyTable:
     A table is written when it is measured and only read afterwards. Reading it
     with `table[workload]` gives µs for a batch, corrected if the table was
     calibrated; `none` and `skip_connect` at stride 1 cost 0 and have no entry,
-    for a deployed network computes nothing there (`is_free`).
+    for a deployed network computes nothing there (`Operation.free`).
 
     Attributes:
         entries: the times by `Workload.key`.
@@ -133,7 +133,7 @@ class LatencyTable:
         Raises:
             InputError: the table does not hold the workload.
         """
-        if is_free(workload):
+        if workload.free:
             return 0.0
         if self.calibration and workload.key in self.calibration.times_us:
             return self.calibration.times_us[workload.key]
@@ -141,14 +141,6 @@ class LatencyTable:
         if entry is None:
             raise InputError(f"latency table: has no entry for {workload.key!r}.")
         return entry.median_us
-
-    def always_us(self, argmax: Workload) -> float:
-        """What every network takes besides its parts: the argmax, the call.
-
-        A table that was measured without the argmax knows nothing of it.
-        """
-        constant_us = self.calibration.constant_us if self.calibration else 0.0
-        return constant_us + (self[argmax] if argmax.key in self.entries else 0.0)
 
     @property
     def table_id(self) -> str:
@@ -159,7 +151,10 @@ class LatencyTable:
     def check(
         self, skeleton: Skeleton, input_size: Size, batch_size: int | None = None
     ) -> None:
-        """Makes sure that the table is one of this search space.
+        """Makes sure that the table has the times of this search space.
+
+        What it has besides, as of operations that are no candidates here, does no
+        harm.
 
         Args:
             skeleton, input_size: the search space.
@@ -180,20 +175,26 @@ class LatencyTable:
                 f"but {_size(input_size)} is wanted. Measure a table at that size."
             )
         needed = timed(skeleton, input_size)
-        missing = [w.key for w in needed if w.key not in self.entries]
-        fits = self.skeleton == skeleton and not missing
-        if fits and self.space_id == space_id(skeleton, input_size):
-            return
-        mine, other = self.skeleton.to_dict(), skeleton.to_dict()
+        missing = [w for w in needed if w.key not in self.entries]
+        mine, other = (dataclasses.asdict(s) for s in (self.skeleton, skeleton))
         reasons = [
             f"{key} is {mine[key]} in the table, {other[key]} is wanted"
             for key in mine
-            if mine[key] != other[key]
+            if mine[key] != other[key] and key not in (*CANDIDATES, "extensions")
         ]
+        if not reasons and not missing:
+            return
         if not reasons:
-            reasons.append("it was made by an earlier release: measure it again")
+            there = {name for field in CANDIDATES for name in mine[field]}
+            wanted = {name for field in CANDIDATES for name in other[field]} - there
+            new = [w.operation for w in missing if w.operation in wanted]
+            if new:
+                names = ", ".join(dict.fromkeys(new))
+                reasons.append(f"without {names}: measure one that has them")
+            else:
+                reasons.append("it was made by an earlier release: measure it again")
         if missing:
-            some = ", ".join(repr(key) for key in missing[:3])
+            some = ", ".join(repr(work.key) for work in missing[:3])
             more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
             reasons.append(f"it lacks {some}{more}")
         raise InputError(
@@ -279,17 +280,10 @@ class LatencyTable:
         return cls(entries=entries, skeleton=skeleton, **config)
 
 
-def is_free(workload: Workload) -> bool:
-    """Whether a deployed network computes nothing for `workload`."""
-    return workload.operation == "none" or (
-        workload.operation == "skip_connect" and workload.stride == 1
-    )
-
-
 def timed(skeleton: Skeleton, input_size: Size) -> tuple[Workload, ...]:
     """The distinct workloads of a space that a table has an entry for."""
     distinct = workloads(skeleton, input_size).distinct()
-    return tuple(w for w in distinct if not is_free(w))
+    return tuple(w for w in distinct if not w.free)
 
 
 def _size(size):

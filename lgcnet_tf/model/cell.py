@@ -6,6 +6,7 @@ from lgcnet_tf.model.form import Form
 from lgcnet_tf.model.operations import build_operation
 from lgcnet_tf.model.sampling import select_candidate
 from lgcnet_tf.model.units import Composite, Unit, build_for
+from lgcnet_tf.space.operations import operation
 from lgcnet_tf.space.pruning import CellLiveness
 from lgcnet_tf.space.skeleton import (
     CELL_EDGE_NAMES,
@@ -61,7 +62,7 @@ class MixedOp(Composite):
             return sum(
                 candidate(x, weights[index], training=training)
                 for index, candidate in enumerate(self.candidates)
-                if self.operations[index] != "none"
+                if operation(self.operations[index]).carries
             )
 
         if self.traces is None:

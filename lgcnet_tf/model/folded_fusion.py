@@ -22,7 +22,7 @@ from lgcnet_tf.model.fusion import FusionCell, ReducedTaps
 from lgcnet_tf.model.operations import build_operation
 from lgcnet_tf.model.units import Unit, UpConvUnit, build_for
 from lgcnet_tf.space.fusion import FusionEdge, FusionTable
-from lgcnet_tf.space.operations import FOLLOWED, MERGEABLE
+from lgcnet_tf.space.operations import operation
 from lgcnet_tf.space.skeleton import Skeleton
 
 LOGITS = "logits"
@@ -58,14 +58,14 @@ class FoldedFusionCell(ReducedTaps):
         positive = {*table.inputs, *(node.name for node in table.nodes if node.project)}
         self.edges: dict[str, keras.layers.Layer] = {}
         self.parts: dict[str, dict[str, tuple[FusionEdge, ...]]] = {}
-        for operation, edges in _merged(table, operations):
+        for kept, edges in _merged(table, operations):
             source, target = edges[0].source, edges[0].target
             ends = target in table.outputs
             if target in table.folded:
-                operation = FOLLOWED.get(operation, operation)
+                kept = operation(kept).with_conv or kept
             name = "_".join(["edge", source, *(edge.target for edge in edges)])
             self.edges[name] = layer = build_operation(
-                operation,
+                kept,
                 skeleton.num_classes if ends else self.width,
                 size=self.sizes[target],
                 normalization=self.form.normalization,
@@ -124,8 +124,8 @@ def _merged(
     for group in table.groups:
         alike: dict[object, list[FusionEdge]] = {}
         for edge in group:
-            (operation,) = operations[edge.name]
-            same = operation if operation in MERGEABLE else edge
+            (name,) = operations[edge.name]
+            same = name if operation(name).mergeable else edge
             alike.setdefault(same, []).append(edge)
         for edges in alike.values():
             yield operations[edges[0].name][0], tuple(edges)

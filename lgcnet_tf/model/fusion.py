@@ -2,10 +2,12 @@
 
 from keras import ops
 
+from lgcnet_tf.errors import InputError
 from lgcnet_tf.model.cell import MixedOp
 from lgcnet_tf.model.form import Form
 from lgcnet_tf.model.operations import build_operation
-from lgcnet_tf.model.units import Composite, build_for
+from lgcnet_tf.model.units import Composite, Unit, build_for
+from lgcnet_tf.space.operations import operation
 from lgcnet_tf.space.skeleton import Skeleton, size_at
 
 
@@ -86,6 +88,9 @@ class FusionCell(ReducedTaps):
     Returns:
         (batch, height, width, output_maps * fusion_channels) at the finest
         tap's size.
+
+    Raises:
+        InputError: an added operation that cannot be deployed there.
     """
 
     def __init__(
@@ -114,6 +119,18 @@ class FusionCell(ReducedTaps):
             )
             for edge in table.edges
         }
+        for edge in table.edges:
+            if edge.target in table.folded:
+                self._check_foldable(self.edges[edge.name])
+
+    def _check_foldable(self, edge):
+        for name, layer in zip(edge.operations, edge.candidates):
+            if not isinstance(layer, Unit) and not operation(name).with_conv:
+                raise InputError(
+                    f"operation {name!r}: in a fusion cell a deployed network makes the "
+                    "1x1 convolution that follows part of it; so its layer must be a "
+                    "`Unit`, or `with_conv` name the operation that is both."
+                )
 
     def build(self, input_shape):
         super().build(input_shape)

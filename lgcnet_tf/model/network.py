@@ -15,7 +15,7 @@ from lgcnet_tf.model.remat import recomputed
 from lgcnet_tf.model.tracing import SharedTraces
 from lgcnet_tf.model.units import Unit, build_for, use_of
 from lgcnet_tf.space.genotype import Genotype, fusion_candidates
-from lgcnet_tf.space.operations import CELL_OPERATIONS
+from lgcnet_tf.space.operations import check_known
 from lgcnet_tf.space.pruning import liveness
 from lgcnet_tf.space.skeleton import CELL_EDGES, Size, Skeleton
 
@@ -53,7 +53,8 @@ class Network(keras.Model):
         Logits, (batch, height, width, num_classes), float32.
 
     Raises:
-        InputError: in the genotype no path leads from the image to the output.
+        InputError: in the genotype no path leads from the image to the output, or
+            an operation is of an extension that was not imported.
 
     Example:
         With `genotype` of a search, or of a network of `load`:
@@ -91,11 +92,15 @@ class Network(keras.Model):
         form = Form(self.normalization, sampling, traces)
 
         if genotype is None:
-            cells = ((CELL_OPERATIONS,) * len(CELL_EDGES),) * skeleton.num_cells
+            candidates = skeleton.cell_operations
+            cells = ((candidates,) * len(CELL_EDGES),) * skeleton.num_cells
             fusion = fusion_candidates(skeleton)
         else:
             cells = tuple(tuple((op,) for op in cell) for cell in genotype.cells)
             fusion = {edge: (op,) for edge, op in genotype.fusion.items()}
+        used = [op for cell in cells for edge in cell for op in edge]
+        used += [op for edge in fusion.values() for op in edge]
+        check_known("network", used, skeleton.extensions)
 
         self.rescale = keras.layers.Rescaling(1 / 127.5, offset=-1)
         self.stem = [

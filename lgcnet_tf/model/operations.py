@@ -1,17 +1,10 @@
-"""From an operation's name to its layer: the one place that knows both."""
+"""From an operation to its layer: a constructor for each kind."""
 
 import keras
 
+from lgcnet_tf.errors import InputError
 from lgcnet_tf.model import units
-
-_DILATIONS = {"sep_conv_3x3": 1} | {
-    f"dil_sep_conv_3x3_d{dilation}": dilation for dilation in (2, 4, 8, 12)
-}
-_BINS = {f"global_pool_{bins}x{bins}": bins for bins in (1, 2, 5)}
-_HEAD_DILATIONS = {"fusion_conv_3x3": 1} | {
-    f"fusion_conv_3x3_d{dilation}": dilation for dilation in (6, 12, 18)
-}
-_HEAD_BINS = {f"fusion_pool_{bins}x{bins}": bins for bins in (1, 2, 3, 6)}
+from lgcnet_tf.space.operations import KINDS, OPERATIONS
 
 
 def build_operation(
@@ -25,9 +18,7 @@ def build_operation(
     """Makes the layer of a candidate operation or of a fixed part.
 
     Args:
-        operation: a name of Table II or III, of the `Up2` edges or of their
-            `FOLLOWED` form, or of `FIXED_OPERATIONS` or `HEAD_OPERATIONS` of
-            `space.workloads`, or `classifier`.
+        operation: one of `space.operations.OPERATIONS`, by name.
         channels: output channels.
         stride: 1 or 2.
         size: (height, width) of the output; used by operations that resize.
@@ -35,45 +26,52 @@ def build_operation(
         **kwargs: given to the layer (`name`).
 
     Raises:
-        ValueError: there is no such operation.
+        InputError: there is no such operation, or it cannot halve a map.
     """
+    it = OPERATIONS.find(operation)
     style = {"normalization": normalization, **kwargs}
-    if operation in _DILATIONS:
-        dilation = _DILATIONS[operation]
-        return units.SeparableConvUnit(channels, stride, dilation, **style)
-    if operation in _BINS:
-        return units.GlobalPoolUnit(channels, _BINS[operation], size, **style)
     after = {"pre_relu": False, "post_relu": True, **style}  # conv-BN-ReLU
-    if operation in _HEAD_DILATIONS:
-        dilation = _HEAD_DILATIONS[operation]
-        return units.ConvUnit(channels, 3, dilation=dilation, **after)
-    if operation in _HEAD_BINS:
-        return units.GlobalPoolUnit(channels, _HEAD_BINS[operation], size, **after)
-    match operation:
+    if stride > 1 and it.dilation > 1 and (it.kind == "conv" or it.dilation % stride):
+        raise InputError(
+            f"operation {operation!r}: a convolution of dilation {it.dilation} cannot "
+            "halve a map; a separable one of even dilation can."
+        )
+    match it.kind:
         case "none":
             return units.Zero(stride, **kwargs)
-        case "skip_connect":
-            if stride == 1:
-                return units.Identity(**kwargs)
+        case "skip" if stride == 1:
+            return units.Identity(**kwargs)
+        case "skip":
             return units.PoolConvUnit(channels, **style)
-        case "max_pool_3x3":
-            return units.PoolUnit(channels, stride, **style)
-        case "conv_3x3":
-            return units.ConvUnit(channels, 3, stride, **style)
-        case "conv_1x1" | "preprocess_1x1":
-            return units.ConvUnit(channels, 1, stride, **style)
-        case "deconv_3x3":
-            return units.UpConvUnit(channels, size, **style)
-        case "bilinear_1x1":
-            return units.ResizedConvUnit(channels, size, **style | {"pre_relu": False})
-        case "bilinear" | "resize":
+        case "max_pool":
+            return units.PoolUnit(channels, stride, it.kernel, **style)
+        case "conv":
+            return units.ConvUnit(
+                channels, it.kernel, stride, dilation=it.dilation, **style
+            )
+        case "sep_conv":
+            return units.SeparableConvUnit(
+                channels, stride, it.dilation, it.kernel, **style
+            )
+        case "global_pool":
+            return units.GlobalPoolUnit(channels, it.bins, size, **style)
+        case "deconv":
+            return units.UpConvUnit(channels, size, it.kernel, **style)
+        case "resize":
             return units.Resize(size, **kwargs)
-        case "stem_conv_3x3":
-            return units.ConvUnit(channels, 3, stride, **after)
-        case "fusion_reduce_1x1":
-            return units.ConvUnit(channels, 1, **after)
-        case "avg_pool_2x2":
+        case "resized_conv":
+            return units.ResizedConvUnit(channels, size, **style | {"pre_relu": False})
+        case "conv_relu":
+            return units.ConvUnit(
+                channels, it.kernel, stride, dilation=it.dilation, **after
+            )
+        case "global_pool_relu":
+            return units.GlobalPoolUnit(channels, it.bins, size, **after)
+        case "average_pool":
             return keras.layers.AveragePooling2D(2, padding="same", **kwargs)
         case "classifier":
             return keras.layers.Conv2D(channels, 1, **kwargs)
-    raise ValueError(f"There is no operation {operation!r}.")
+    layer = KINDS.find(it.kind).layer
+    if layer is None:
+        raise InputError(f"operation {operation!r}: there is no layer for it.")
+    return layer(it, channels=channels, stride=stride, size=size, **style)

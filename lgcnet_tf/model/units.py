@@ -167,7 +167,7 @@ class ConvUnit(Unit):
 
 
 class SeparableConvUnit(Unit):
-    """Depthwise 3×3, then pointwise 1×1 (Table II and III).
+    """Depthwise k×k, then pointwise 1×1 (Table II and III).
 
     With stride 2 and an even dilation d, the input is subsampled by 2 and the
     dilation halved, which gives the same numbers as dilating first for a
@@ -177,7 +177,7 @@ class SeparableConvUnit(Unit):
         ValueError: stride 2 with an odd dilation above 1.
     """
 
-    def __init__(self, channels, stride=1, dilation=1, **kwargs):
+    def __init__(self, channels, stride=1, dilation=1, kernel_size=3, **kwargs):
         super().__init__(channels, **kwargs)
         self.subsample = stride > 1 and dilation > 1
         if self.subsample:
@@ -188,7 +188,7 @@ class SeparableConvUnit(Unit):
                 )
             stride, dilation = 1, dilation // stride
         self.depthwise = keras.layers.DepthwiseConv2D(
-            3,
+            kernel_size,
             strides=stride,
             dilation_rate=dilation,
             padding="same",
@@ -225,11 +225,12 @@ class SeparableConvUnit(Unit):
 
 
 class PoolUnit(Unit):
-    """3×3 max pooling; folded, its normalisation is a scale and an offset."""
+    """k×k max pooling; folded, its normalisation is a scale and an offset."""
 
-    def __init__(self, channels, stride=1, **kwargs):
+    def __init__(self, channels, stride=1, pool_size=3, **kwargs):
         super().__init__(channels, pre_relu=False, **kwargs)
         self.stride = stride
+        self.pool_size = pool_size
 
     def build_linear(self, input_shape):
         if self.folded:
@@ -241,7 +242,7 @@ class PoolUnit(Unit):
         return input_shape
 
     def linear(self, x):
-        x = self.max_pool(x, 3, self.stride)
+        x = self.max_pool(x, self.pool_size, self.stride)
         if not self.folded:
             return x
         return x * ops.cast(self.scale, x.dtype) + ops.cast(self.offset, x.dtype)
@@ -262,10 +263,10 @@ class PoolConvUnit(ConvUnit):
 
 
 class UpConvUnit(ConvUnit):
-    """A transposed 3×3 conv that lands on `size`, cropping where that is odd."""
+    """A transposed conv that lands on `size`, cropping where that is odd."""
 
-    def __init__(self, channels, size, **kwargs):
-        super().__init__(channels, kernel_size=3, transpose=True, **kwargs)
+    def __init__(self, channels, size, kernel_size=3, **kwargs):
+        super().__init__(channels, kernel_size=kernel_size, transpose=True, **kwargs)
         self.size = tuple(size)
 
     def linear(self, x):

@@ -1,6 +1,7 @@
 """Everything a run folder has to show."""
 
 import dataclasses
+import functools
 import os
 import pathlib
 import zipfile
@@ -26,6 +27,7 @@ from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.report.html import write_html
 from lgcnet_tf.space.choices import changes, margins
 from lgcnet_tf.space.genotype import Genotype
+from lgcnet_tf.space.operations import CELL_OPERATIONS
 
 REPORT = "report.html"
 CAPTIONS = {
@@ -115,7 +117,12 @@ def plot_run(run_dir: str | os.PathLike) -> list[pathlib.Path]:
         "fusion_cell.png": genotype
         and genotype.fusion
         and (draw_fusion_cell, genotype),
-        "alphas.png": None if found.alphas is None else (alpha_heatmap, found.alphas),
+        "alphas.png": None
+        if found.alphas is None
+        else (
+            functools.partial(alpha_heatmap, operations=_candidates(genotype)),
+            found.alphas,
+        ),
         "choices.png": genotype
         and found.alphas_history
         and (_draw_choices, (found.alphas_history, genotype.skeleton)),
@@ -198,6 +205,10 @@ def _draw_examples(job, path: pathlib.Path) -> pathlib.Path:
         if row[0].shape == images[0].shape
     ]
     return side_by_side(*zip(*rows), info, path)
+
+
+def _candidates(genotype: Genotype | None) -> tuple[str, ...]:
+    return genotype.skeleton.cell_operations if genotype else CELL_OPERATIONS
 
 
 def _draw_choices(job, path: pathlib.Path) -> pathlib.Path:

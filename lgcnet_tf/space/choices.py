@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from lgcnet_tf.space.operations import CELL_OPERATIONS
-from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES, Skeleton
+from lgcnet_tf.space.skeleton import Skeleton
 
 LEAST_SURE = 5
 
@@ -20,17 +19,20 @@ def searched_edges(
     that anything reads; `keep` and `up` those of the fusion cell, if there is
     one.
     """
-    edges = {
-        "cells": [
-            (f"cell {cell} {edge}", CELL_OPERATIONS)
-            for cell in range(skeleton.last_cell + 1)
-            for edge in CELL_EDGE_NAMES
-        ]
-    }
-    if table := skeleton.fusion_cell:
-        for name, members in (("keep", table.keep_edges), ("up", table.up_edges)):
-            edges[name] = [(f"fusion {edge.name}", edge.candidates) for edge in members]
-    return edges
+    groups: dict[str, list[tuple[str, tuple[str, ...]]]] = {"cells": []}
+    table = skeleton.fusion_cell
+    for name in ("keep", "up") if table else ():
+        if any(edge.up == (name == "up") for edge in table.edges):
+            groups[name] = []
+    for edge in skeleton.edges:
+        if edge.cell is None:
+            group = "up" if table.edges[edge.place].up else "keep"
+        elif edge.cell <= skeleton.last_cell:
+            group = "cells"
+        else:
+            continue
+        groups[group].append((edge.name, edge.candidates))
+    return groups
 
 
 def _every_edge(arrays, skeleton, function):

@@ -18,6 +18,8 @@ candidates are the dense cell's.
 import dataclasses
 import functools
 
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.extensions import Registry
 from lgcnet_tf.space.operations import FUSION_OPERATIONS, UP_OPERATIONS
 
 FUSIONS = ("dense", "none", "aspp", "ppm", "cas")
@@ -47,6 +49,7 @@ class FusionEdge:
 
     @property
     def candidates(self) -> tuple[str, ...]:
+        """The paper's; `Skeleton.fusion_candidates` has those of a space."""
         return UP_OPERATIONS if self.up else FUSION_OPERATIONS
 
 
@@ -56,11 +59,15 @@ class FusionTable:
 
     Attributes:
         title: what it is called.
-        inputs: the nodes fed by the taps, finest first.
+        inputs: the nodes fed by the taps, finest first, one for each level.
         nodes: all nodes, in an order in which they can be computed, the inputs
             first.
         edges: the searched edges.
-        outputs: the nodes of the finest level whose sum is the output.
+        outputs: the nodes of the finest level whose sum is the output. Nothing reads
+            them, and as many edges end in each.
+
+    Raises:
+        InputError: nodes and edges do not fit together.
     """
 
     title: str
@@ -68,6 +75,49 @@ class FusionTable:
     nodes: tuple[FusionNode, ...]
     edges: tuple[FusionEdge, ...]
     outputs: tuple[str, ...]
+
+    def __post_init__(self):
+        for name in ("inputs", "nodes", "edges", "outputs"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if problem := self._problem():
+            raise InputError(f"fusion table {self.title!r}: {problem}.")
+
+    def _problem(self) -> str:
+        """What does not fit together; empty if all does."""
+        names = [node.name for node in self.nodes]
+        if not self.inputs or len(set(names)) < len(names):
+            return "it needs inputs, and each node a name of its own"
+        if tuple(names[: len(self.inputs)]) != self.inputs:
+            return f"its nodes must begin with the inputs {', '.join(self.inputs)}"
+        if [self.levels[name] for name in self.inputs] != [*range(len(self.inputs))]:
+            return "its inputs must have the levels 0, 1, … in this order"
+        if not self.outputs or not set(self.outputs) <= set(names) - set(self.inputs):
+            return "its outputs must be nodes that are no inputs"
+        if len({edge.name for edge in self.edges}) < len(self.edges):
+            return "two edges lead from one node to one other"
+        order = [name for name in names if name not in self.inputs]
+        order = {name: place for place, name in enumerate(order)}
+        for edge in self.edges:
+            before = order.get(edge.source, -1 if edge.source in names else len(names))
+            if before >= order.get(edge.target, -1):
+                return f"the edge {edge.name} must lead from a node to a later one"
+            if self.levels[edge.source] - self.levels[edge.target] != edge.up:
+                words = "one level finer" if edge.up else "on its source's level"
+                return f"the edge {edge.name} must end {words}"
+            if edge.source in self.outputs:
+                return f"the edge {edge.name} leaves an output"
+        for node in self.nodes[len(self.inputs) :]:
+            maps, ends = len(self.edges_into(node.name)), node.name in self.outputs
+            if not maps:
+                return f"no edge ends in {node.name}"
+            if ends and (node.level or node.project or maps != self.output_maps):
+                return (
+                    f"the output {node.name} must have level 0, no projection and "
+                    "as many edges as the other outputs"
+                )
+            if maps > 1 and not ends and not node.project:
+                return f"{node.name} has several maps and needs project=True"
+        return ""
 
     @functools.cached_property
     def keep_edges(self) -> tuple[FusionEdge, ...]:
@@ -123,15 +173,15 @@ class FusionHead:
 
     Attributes:
         branches: operations on the head's input, one for each branch.
+        project: operation from the concatenation to the head's width.
         share: a branch has 1 / share of the head's width, rounded up.
         keeps_input: the input itself stands before the branches.
-        project: operation from the concatenation to the head's width.
     """
 
     branches: tuple[str, ...]
-    share: int
-    keeps_input: bool
     project: str
+    share: int = 1
+    keeps_input: bool = False
 
     def branch_channels(self, width: int) -> int:
         """Channels of one branch of a head of `width`."""
@@ -192,9 +242,9 @@ CAS = FusionTable(
 )
 """Table X, d: strides 8 and 16 only."""
 
-FUSION_CELLS = {"dense": DENSE, "cas": CAS}
+FUSION_CELLS = Registry("fusion cell", {"dense": DENSE, "cas": CAS})
 
-FUSION_HEADS = {
+_HEADS = {
     "aspp": FusionHead(
         branches=(
             "fusion_reduce_1x1",
@@ -203,8 +253,6 @@ FUSION_HEADS = {
             "fusion_conv_3x3_d18",
             "fusion_pool_1x1",
         ),
-        share=1,
-        keeps_input=False,
         project="fusion_reduce_1x1",
     ),
     "ppm": FusionHead(
@@ -220,3 +268,63 @@ FUSION_HEADS = {
     ),
 }
 """Table X, b and c; PSPNet too ends its module with a 3x3 conv."""
+
+FUSION_HEADS = Registry("fusion head", _HEADS)
+
+
+def fusion_names() -> tuple[str, ...]:
+    """All that `Skeleton.fusion` can be."""
+    added = (*FUSION_CELLS.names(), *FUSION_HEADS.names())
+    return tuple(dict.fromkeys((*FUSIONS, *added)))
+
+
+def register_fusion(name: str, table: FusionTable) -> None:
+    """Adds a searched fusion cell, which the option `fusion` then takes.
+
+    Args:
+        name: none of `fusion_names`.
+        table: its nodes and edges.
+
+    Raises:
+        InputError: there is another fusion of that name.
+
+    Example:
+        >>> import lgcnet_tf as lt
+        >>> lt.register_fusion("single", lt.FusionTable(
+        ...     title="single branch",
+        ...     inputs=("P4",),
+        ...     nodes=(lt.FusionNode("P4", 0), lt.FusionNode("Q4", 0)),
+        ...     edges=(lt.FusionEdge("P4", "Q4", up=False),),
+        ...     outputs=("Q4",)))
+        >>> lt.Skeleton(fusion="single", fusion_taps=(0,)).taps
+        (0,)
+    """
+    _refuse(name, "none", *FUSION_HEADS.names())
+    FUSION_CELLS.register(name, table)
+
+
+def register_head(name: str, head: FusionHead) -> None:
+    """Adds a head that is not searched, which the option `fusion` then takes.
+
+    Args:
+        name: none of `fusion_names`.
+        head: its branches, of the package's operations or of registered ones.
+
+    Raises:
+        InputError: there is another fusion of that name.
+
+    Example:
+        >>> import lgcnet_tf as lt
+        >>> lt.register_head("pooled", lt.FusionHead(
+        ...     branches=("fusion_conv_3x3", "fusion_pool_1x1"),
+        ...     project="fusion_reduce_1x1"))
+        >>> lt.Skeleton(fusion="pooled").taps
+        (13,)
+    """
+    _refuse(name, "none", *FUSION_CELLS.names())
+    FUSION_HEADS.register(name, head)
+
+
+def _refuse(name: str, *others: str) -> None:
+    if name in others:
+        raise InputError(f"fusion: there is one called {name!r}; take another name.")

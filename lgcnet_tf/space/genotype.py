@@ -11,7 +11,6 @@ from lgcnet_tf.data.info import DatasetInfo
 from lgcnet_tf.data.registry import dataset_info, dataset_names
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import read_json, write_json
-from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES, Skeleton
 from lgcnet_tf.space.trained_on import TRAINED_ON
 
@@ -74,8 +73,7 @@ class Genotype:
                     f"operations. Received: {len(cell)}"
                 )
             named = dict(zip(CELL_EDGE_NAMES, cell))
-            candidates = dict.fromkeys(CELL_EDGE_NAMES, CELL_OPERATIONS)
-            _check_edges(f"cell {index}", named, candidates)
+            _check_edges(f"cell {index}", named, cell_candidates(self.skeleton))
         _check_edges("fusion cell", self.fusion, fusion_candidates(self.skeleton))
 
     def to_dict(self) -> dict[str, Any]:
@@ -110,8 +108,7 @@ class Genotype:
         skeleton = Skeleton.from_dict(config["skeleton"])
         cells = []
         for index, cell in enumerate(config["cells"]):
-            candidates = dict.fromkeys(CELL_EDGE_NAMES, CELL_OPERATIONS)
-            _check_edges(f"cell {index}", cell, candidates)
+            _check_edges(f"cell {index}", cell, cell_candidates(skeleton))
             cells.append(tuple(cell[name] for name in CELL_EDGE_NAMES))
         provenance = config.get("provenance", {})
         if not isinstance(provenance, dict):
@@ -169,39 +166,48 @@ def _classes_by_provenance(provenance, num_classes) -> DatasetInfo | None:
     return found if found.num_classes == num_classes else None
 
 
+def cell_candidates(skeleton: Skeleton) -> dict[str, tuple[str, ...]]:
+    """Candidates of each edge of a cell."""
+    return dict.fromkeys(CELL_EDGE_NAMES, skeleton.cell_operations)
+
+
 def fusion_candidates(skeleton: Skeleton) -> dict[str, tuple[str, ...]]:
     """Candidates of each edge of the fusion cell; empty without one."""
-    table = skeleton.fusion_cell
-    return {edge.name: edge.candidates for edge in table.edges} if table else {}
+    edges = skeleton.fusion_cell.edges if skeleton.fusion_cell else ()
+    return {edge.name: skeleton.fusion_candidates(edge.up) for edge in edges}
 
 
-def indices_of(genotype: Genotype) -> tuple[np.ndarray, np.ndarray]:
-    """Places of a genotype's operations among the candidates.
+def choice_of(genotype: Genotype) -> np.ndarray:
+    """Places of a genotype's operations among the candidates: (E,) ints.
 
-    Returns:
-        (K, 5) ints of the cells and (edges,) ints of the fusion cell in the
-        order of `fusion_candidates`, empty without one.
+    E are the edges of `Skeleton.edges`.
     """
-    cells = [[CELL_OPERATIONS.index(op) for op in cell] for cell in genotype.cells]
-    candidates = fusion_candidates(genotype.skeleton)
-    fusion = [names.index(genotype.fusion[edge]) for edge, names in candidates.items()]
-    return np.array(cells), np.array(fusion, int)
+    fusion = genotype.fusion.get
+    names = [op for cell in genotype.cells for op in cell]
+    names += [fusion(edge) for edge in fusion_candidates(genotype.skeleton)]
+    edges = zip(genotype.skeleton.edges, names, strict=True)
+    return np.array([edge.candidates.index(name) for edge, name in edges])
 
 
-def genotype_at(skeleton: Skeleton, cells: np.ndarray, fusion: np.ndarray) -> Genotype:
-    """`indices_of`'s inverse."""
+def genotype_at(skeleton: Skeleton, choice: np.ndarray) -> Genotype:
+    """`choice_of`'s inverse."""
+    cells, fusion = skeleton.split(np.asarray(choice))
     candidates = fusion_candidates(skeleton).items()
     return Genotype(
         skeleton,
-        tuple(tuple(CELL_OPERATIONS[i] for i in cell) for cell in cells),
+        tuple(tuple(skeleton.cell_operations[i] for i in cell) for cell in cells),
         {edge: names[i] for (edge, names), i in zip(candidates, fusion)},
     )
 
 
 def uniform(skeleton: Skeleton, operation: str) -> Genotype:
-    """`operation` on every cell edge; 3x3 conv and deconv in the fusion cell."""
+    """`operation` on every cell edge; in the fusion cell 3x3 conv and deconv.
+
+    Where these are no candidates there, it has the first one.
+    """
+    usual = ("conv_3x3", "deconv_3x3")
     fusion = {
-        edge: "conv_3x3" if "conv_3x3" in candidates else "deconv_3x3"
+        edge: next((n for n in usual if n in candidates), candidates[0])
         for edge, candidates in fusion_candidates(skeleton).items()
     }
     cell = (operation,) * len(CELL_EDGE_NAMES)
@@ -213,7 +219,7 @@ def random_genotype(skeleton: Skeleton, generator: np.random.Generator) -> Genot
     cells = tuple(
         tuple(
             str(name)
-            for name in generator.choice(CELL_OPERATIONS, len(CELL_EDGE_NAMES))
+            for name in generator.choice(skeleton.cell_operations, len(CELL_EDGE_NAMES))
         )
         for _ in range(skeleton.num_cells)
     )

@@ -3,8 +3,9 @@
 import dataclasses
 
 from lgcnet_tf.config import TaskOptions, option
-from lgcnet_tf.space.fusion import FUSIONS
-from lgcnet_tf.space.skeleton import Skeleton
+from lgcnet_tf.space.fusion import fusion_names
+from lgcnet_tf.space.operations import check_known
+from lgcnet_tf.space.skeleton import CANDIDATES, Skeleton
 
 
 def _listed(cells):
@@ -39,7 +40,7 @@ class SpaceOptions(TaskOptions):
         None,
         "Aggregation of features; by default the latency table's, or "
         f"{Skeleton.fusion}.",
-        FUSIONS,
+        fusion_names,
     )
     fusion_taps: tuple[int, ...] | None = option(
         None,
@@ -52,9 +53,28 @@ class SpaceOptions(TaskOptions):
         f"table's, or {Skeleton.fusion_channels}.",
     )
 
+    cell_operations: tuple[str, ...] = option(
+        (),
+        "Candidates of a cell's edges; by default the paper's, to which +name adds one.",
+    )
+    fusion_operations: tuple[str, ...] = option(
+        (),
+        "Candidates of the fusion cell's edges that keep their map's size; likewise.",
+    )
+    up_operations: tuple[str, ...] = option(
+        (), "Candidates of those that double it; likewise."
+    )
+
     def skeleton(self, num_classes: int) -> Skeleton:
         """The skeleton of these options."""
-        names = {f.name for f in dataclasses.fields(Skeleton)} - {"num_classes"}
-        given = {name: getattr(self, name) for name in names}
-        given = {name: value for name, value in given.items() if value is not None}
-        return Skeleton(num_classes, **given)
+        others = {"num_classes", "extensions", *CANDIDATES}
+        names = {f.name for f in dataclasses.fields(Skeleton)} - others
+        values = {name: getattr(self, name) for name in names}
+        values = {name: value for name, value in values.items() if value is not None}
+        for name, usual in CANDIDATES.items():
+            if chosen := getattr(self, name):
+                added = tuple(n.removeprefix("+") for n in chosen if n.startswith("+"))
+                own = tuple(n for n in chosen if not n.startswith("+"))
+                values[name] = (own or usual) + added
+                check_known(f"--{name}", values[name], ())
+        return Skeleton(num_classes, **values)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lgcnet_tf.space.operations import operation
 from lgcnet_tf.space.skeleton import CELL_EDGES, NODES, Skeleton
 
 
@@ -40,7 +41,10 @@ def liveness(
         cells: [cell][edge] → names of the operations on the edge, all the
             candidates in a supernet or a single one in a derived network.
     """
-    carries = [[tuple(names) != ("none",) for names in cell] for cell in cells]
+    carries = [
+        [any(operation(name).carries for name in names) for names in cell]
+        for cell in cells
+    ]
     found = liveness_of(skeleton, np.array(carries))
     return tuple(
         CellLiveness(
@@ -100,6 +104,42 @@ def liveness_of(skeleton: Skeleton, carries: np.ndarray) -> Liveness:
             if before >= 0:
                 needed[..., before] |= needed[..., cell] & read[..., cell, source]
     return Liveness(edges, nodes, needed, nodes[..., taps, :].any((-2, -1)))
+
+
+@dataclasses.dataclass(frozen=True)
+class LiveParts:
+    """What is built of each of many networks.
+
+    Attributes:
+        edges: (..., E) bool, edges of `Skeleton.edges` that carry what is read.
+        inputs: (..., K, 2) bool, whether s0 and s1 of a cell are read.
+        taps: (..., taps) bool, whether a tap's cell has an output; empty without a
+            searched fusion cell.
+        has_path: as in `Liveness`.
+    """
+
+    edges: np.ndarray
+    inputs: np.ndarray
+    taps: np.ndarray
+    has_path: np.ndarray
+
+
+def live_parts(skeleton: Skeleton, choices: np.ndarray) -> LiveParts:
+    """Prunes networks.
+
+    Args:
+        choices: (..., E) ints, places among the candidates of `Skeleton.edges`.
+    """
+    cells, _ = skeleton.split(choices)
+    live = liveness_of(skeleton, skeleton.cell_carries[cells])
+    needed = live.needed[..., None]
+    edges, inputs = live.edges & needed, reads(live.edges) & needed
+    taps = np.zeros((*choices.shape[:-1], 0), bool)
+    fusion = taps
+    if skeleton.fusion_cell:
+        taps = live.nodes[..., list(skeleton.taps), :].any(-1)
+        fusion = fusion_liveness(skeleton, taps)
+    return LiveParts(skeleton.joined(edges, fusion), inputs, taps, live.has_path)
 
 
 def fusion_liveness(skeleton: Skeleton, taps: np.ndarray) -> np.ndarray:

@@ -1,16 +1,14 @@
 """Every piece of work of a network, with its shapes: what a table has to time."""
 
 import dataclasses
+import functools
 import hashlib
-import itertools
 import json
 
 import numpy as np
 
-from lgcnet_tf.space.fusion import FUSION_HEADS
-from lgcnet_tf.space.genotype import Genotype
-from lgcnet_tf.space.operations import CELL_OPERATIONS, FOLLOWED, MERGEABLE
-from lgcnet_tf.space.pruning import fusion_liveness, liveness
+from lgcnet_tf.space.operations import operation
+from lgcnet_tf.space.pruning import live_parts
 from lgcnet_tf.space.skeleton import CELL_EDGES, Size, Skeleton, size_at
 
 FIXED_OPERATIONS = (
@@ -21,15 +19,6 @@ FIXED_OPERATIONS = (
     "resize",
 )
 """Parts of every network with a searched fusion cell, beside its edges."""
-
-HEAD_OPERATIONS = tuple(
-    dict.fromkeys(
-        operation
-        for head in FUSION_HEADS.values()
-        for operation in (*head.branches, head.project)
-    )
-)
-"""Parts of the fixed heads."""
 
 Shape = tuple[int, int, int]
 
@@ -49,12 +38,18 @@ class Workload:
         shapes = ("x".join(map(str, s)) for s in (self.input_shape, self.output_shape))
         return f"{self.operation} {' '.join(shapes)} s{self.stride}"
 
+    @property
+    def free(self) -> bool:
+        """Whether a deployed network computes nothing for it."""
+        return operation(self.operation).free(self.stride)
+
 
 @dataclasses.dataclass(frozen=True)
 class Workloads:
     """The work of a search space at one input size, in deployed form.
 
     Attributes:
+        skeleton: the frame of the space.
         cells: [cell][edge][candidate], for the cells that anything reads.
         fusion: candidates of each edge of the fusion cell, by the edge's name;
             with what follows the edge folded in (`FusionTable.folded`).
@@ -68,6 +63,7 @@ class Workloads:
             Not among the others: tables measured without it stay valid.
     """
 
+    skeleton: Skeleton
     cells: tuple[tuple[tuple[Workload, ...], ...], ...]
     fusion: dict[str, tuple[Workload, ...]]
     stem: tuple[Workload, ...]
@@ -89,6 +85,95 @@ class Workloads:
         edges += self.fusion.values()
         flat = [work for edge in edges for work in edge]
         return tuple(dict.fromkeys([*flat, *self.fixed]))
+
+    @functools.cached_property
+    def columns(self) -> tuple[Workload, ...]:
+        """What `counts` counts: every different workload, and the argmax."""
+        return (*self.distinct(), self.argmax)
+
+    @functools.cached_property
+    def edge_columns(self) -> np.ndarray:
+        """(E, candidates) ints, the column of each candidate of `Skeleton.edges`.
+
+        -1 where there is none: past an edge's candidates, in cells that nothing reads.
+        """
+        place = {work: column for column, work in enumerate(self.columns)}
+        edges, fusion = self.skeleton.edges, list(self.fusion.values())
+        most = max(len(edge.candidates) for edge in edges)
+        found = np.full((len(edges), most), -1)
+        for row, edge in zip(found, edges):
+            if edge.cell is None:
+                works = fusion[edge.place]
+            elif edge.cell < len(self.cells):
+                works = self.cells[edge.cell][edge.place]
+            else:
+                continue
+            row[: len(works)] = [place[work] for work in works]
+        return found
+
+    def counts(self, choices: np.ndarray) -> np.ndarray:
+        """How often derived networks do each workload.
+
+        As pruned: no edge that carries nothing, no cell that nothing reads, no input
+        that no live edge of its cell reads, no empty tap, and in the fusion cell
+        nothing that stems from empty taps alone. What edges of a group
+        (`FusionTable.groups`) have in common is done once.
+
+        Args:
+            choices: (..., E) ints, places among the candidates of `Skeleton.edges`.
+
+        Returns:
+            (..., W) ints, W the workloads of `columns`.
+        """
+        choices = np.asarray(choices)
+        rows = choices.reshape(-1, choices.shape[-1])
+        live = live_parts(self.skeleton, rows)
+        width = len(self.columns)
+        chosen = self.edge_columns[np.arange(rows.shape[1]), rows]
+        chosen += np.arange(len(rows))[:, None] * width
+        done = live.edges & ~self._done_before(rows)
+        found = np.bincount(chosen[done], minlength=len(rows) * width)
+        found = found.reshape(len(rows), width)
+        inputs, taps, always = self._other_columns
+        for column, cell, source in inputs:
+            found[:, column] += live.inputs[:, cell, source]
+        for column, tap in taps:
+            found[:, column] += live.taps[:, tap]
+        return (found + always).reshape(*choices.shape[:-1], width)
+
+    @functools.cached_property
+    def _other_columns(self):
+        """Column with cell and source, column with tap; how often each always is done."""
+        place = {work: column for column, work in enumerate(self.columns)}
+        inputs = [
+            (place[work], cell, source)
+            for cell, sources in enumerate(self.inputs)
+            for source, works in enumerate(sources)
+            for work in works
+        ]
+        taps = [(place[w], tap) for tap, works in enumerate(self.taps) for w in works]
+        always = np.zeros(len(self.columns), int)
+        for work in (*self.stem, *self.head, self.argmax):
+            always[place[work]] += 1
+        return inputs, taps, always
+
+    def _done_before(self, choices):
+        """(..., E) bool, whether an edge's operation is an earlier one's of its group."""
+        found = np.zeros(choices.shape, bool)
+        table = self.skeleton.fusion_cell
+        if not table:
+            return found
+        place = {edge: index for index, edge in enumerate(table.edges)}
+        _, fusion = self.skeleton.split(choices)
+        _, before = self.skeleton.split(found)
+        for group in table.groups:
+            names = self.skeleton.fusion_candidates(group[0].up)
+            merge = np.array([operation(name).mergeable for name in names])
+            places = [place[edge] for edge in group]
+            for index, later in enumerate(places):
+                alike = fusion[..., places[:index]] == fusion[..., later, None]
+                before[..., later] = alike.any(-1) & merge[fusion[..., later]]
+        return found
 
 
 def workloads(skeleton: Skeleton, input_size: Size) -> Workloads:
@@ -121,12 +206,12 @@ def workloads(skeleton: Skeleton, input_size: Size) -> Workloads:
             tuple(
                 tuple(
                     Workload(
-                        operation,
+                        name,
                         shape(spec.stride // spec.edge_stride(edge), spec.channels),
                         after,
                         spec.edge_stride(edge),
                     )
-                    for operation in CELL_OPERATIONS
+                    for name in skeleton.cell_operations
                 )
                 for edge in range(len(CELL_EDGES))
             )
@@ -145,6 +230,7 @@ def workloads(skeleton: Skeleton, input_size: Size) -> Workloads:
     logits = (*input_size, skeleton.num_classes)
     head.append(Workload("resize", small, logits))
     return Workloads(
+        skeleton,
         tuple(cells),
         fusion,
         tuple(stem),
@@ -153,49 +239,6 @@ def workloads(skeleton: Skeleton, input_size: Size) -> Workloads:
         tuple(head),
         Workload("argmax", logits, (*input_size, 1)),
     )
-
-
-def derived_workloads(genotype: Genotype, work: Workloads) -> list[Workload]:
-    """The work of a derived network, one entry for each time that it is done.
-
-    `work` is that of its search space at some input size.
-
-    As pruned: no edge that carries nothing, no cell that nothing reads, no input
-    that no live edge of its cell reads, no empty tap, and in the fusion cell
-    nothing that stems from empty taps alone. What edges of a group
-    (`FusionTable.groups`) have in common is done once.
-    """
-    skeleton = genotype.skeleton
-    cells = zip(
-        liveness(skeleton, [[(name,) for name in cell] for cell in genotype.cells]),
-        genotype.cells,
-        work.cells,
-        work.inputs,
-    )
-    found, filled = list(work.stem), []
-    for live, names, edges, inputs in cells:
-        filled.append(bool(live.nodes))
-        if not live.needed:
-            continue
-        for source, parts in zip(("s0", "s1"), inputs):
-            found += parts if live.reads(source) else ()
-        for carries, name, candidates in zip(live.edges, names, edges):
-            found += [candidates[CELL_OPERATIONS.index(name)]] if carries else ()
-    if not skeleton.fusion_cell:
-        return [*found, *work.head, work.argmax]
-    taps = np.array([filled[tap] for tap in skeleton.taps])
-    for parts in itertools.compress(work.taps, taps):
-        found += parts
-    live = dict(zip(skeleton.fusion_cell.edges, fusion_liveness(skeleton, taps)))
-    for group in skeleton.fusion_cell.groups:
-        done = set()
-        for edge in group:
-            operation = genotype.fusion[edge.name]
-            if live[edge] and operation not in done:
-                place = edge.candidates.index(operation)
-                found.append(work.fusion[edge.name][place])
-                done |= {operation} & set(MERGEABLE)
-    return [*found, *work.head, work.argmax]
 
 
 def space_id(skeleton: Skeleton, input_size: Size) -> str:
@@ -215,10 +258,12 @@ def _fusion_cell(skeleton: Skeleton, shape):
     edges = {}
     for edge in table.edges:
         after = logits if edge.target in table.outputs else maps[edge.target]
-        followed = FOLLOWED if edge.target in table.folded else {}
+        folded = edge.target in table.folded
         edges[edge.name] = tuple(
-            Workload(followed.get(operation, operation), maps[edge.source], after)
-            for operation in edge.candidates
+            Workload(
+                (folded and operation(name).with_conv) or name, maps[edge.source], after
+            )
+            for name in skeleton.fusion_candidates(edge.up)
         )
     taps = []
     for name, spec in zip(table.inputs, specs):
@@ -231,7 +276,7 @@ def _fusion_head(skeleton: Skeleton, before: Shape):
     """Work of the branches and the projection; the output's shape."""
     head, width = skeleton.fusion_head, skeleton.fusion_channels
     branch = (*before[:2], head.branch_channels(width))
-    parts = [Workload(operation, before, branch) for operation in head.branches]
+    parts = [Workload(name, before, branch) for name in head.branches]
     channels = head.keeps_input * before[-1] + len(parts) * branch[-1]
     output = (*before[:2], width)
     parts.append(Workload(head.project, (*before[:2], channels), output))

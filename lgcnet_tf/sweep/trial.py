@@ -23,7 +23,14 @@ STOPPED = "stopped"
 _POLL_S = 0.2
 _DATA = {
     name: name
-    for name in ("dataset", "data_dir", "val_share", "split_seed", "group_by")
+    for name in (
+        "dataset",
+        "data_dir",
+        "val_share",
+        "split_seed",
+        "group_by",
+        "extension",
+    )
 }
 _EVALUATE_TAKES = {
     False: _DATA | {"validation_split": "split"},

@@ -6,7 +6,7 @@ import re
 import typing
 from collections.abc import Mapping
 
-from lgcnet_tf.config import Options, Size, kinds_of, parse_size
+from lgcnet_tf.config import Options, Size, choices_of, kinds_of, parse_size
 from lgcnet_tf.errors import InputError
 
 FINETUNE = "finetune."
@@ -105,17 +105,18 @@ def _check(axis: str, field: dataclasses.Field, text: str) -> None:
             parse_size(text)
         elif _listed(kind):
             [typing.get_args(kind)[0](part) for part in text.split(",") if part]
-        elif limits["choices"] and text not in limits["choices"]:
+        elif (choices := choices_of(field)) and text not in choices:
             raise ValueError
     except ValueError:  # InputError is one
         raise InputError(
-            f"--vary: {axis} takes {_takes(kind, limits)}. Received: {text!r}"
+            f"--vary: {axis} takes {_takes(field)}. Received: {text!r}"
         ) from None
 
 
-def _takes(kind, limits) -> str:
-    if limits["choices"]:
-        return f"one of {', '.join(limits['choices'])}"
+def _takes(field: dataclasses.Field) -> str:
+    kind, limits = field.type, field.metadata
+    if choices := choices_of(field):
+        return f"one of {', '.join(choices)}"
     if kind == Size:
         return "HEIGHTxWIDTH"
     if _listed(kind):

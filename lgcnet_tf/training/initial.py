@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import typing
 
 from lgcnet_tf.config import kinds_of
 from lgcnet_tf.errors import InputError
@@ -124,8 +125,9 @@ def _space(flags) -> SpaceOptions:
         value, kind = flags[field.name], kinds_of(field.type)[0]
         if kind is int:
             read[field.name] = int(value)
-        elif kind == tuple[int, ...]:
-            read[field.name] = tuple(int(part) for part in value.split(",") if part)
+        elif typing.get_origin(kind) is tuple:
+            part = typing.get_args(kind)[0]
+            read[field.name] = tuple(part(text) for text in value.split(",") if text)
         else:
             read[field.name] = value
     return SpaceOptions(**read)

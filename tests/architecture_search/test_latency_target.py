@@ -21,7 +21,7 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.guidance.communication import cell_kinds
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.latency.table import LatencyTable
-from lgcnet_tf.space.genotype import Genotype, indices_of
+from lgcnet_tf.space.genotype import Genotype, choice_of
 from lgcnet_tf.space.pruning import liveness_of
 from lgcnet_tf.training.checkpoint import Checkpoint, restore, snapshot
 
@@ -134,17 +134,18 @@ def test_range_of_independent_cells(fusion, small_costs):
     for group in costs.groups:  # one of them has the best and the worst of each group
         fusions[0, group.places] = group.ranked[0][0]
         fusions[-1, group.places] = group.ranked[0][-1]
+    joined = costs.skeleton.joined
     of_fusion = costs.predicted_latencies(
-        np.broadcast_to(np.full((3, 5), 3), (len(fusions), 3, 5)), fusions
+        joined(np.broadcast_to(np.full((3, 5), 3), (len(fusions), 3, 5)), fusions)
     )
     assert of_fusion.min() == of_fusion[0] and of_fusion.max() == of_fusion[-1]
     latency = costs.predicted_latencies(
-        cells, np.broadcast_to(fusions[0], (len(cells), fusions.shape[1]))
+        joined(cells, np.broadcast_to(fusions[0], (len(cells), fusions.shape[1])))
     )
     alive = liveness_of(costs.skeleton, cells != 0).has_path
     assert fastest == pytest.approx(latency[alive].min())
-    worst = costs.cells.argmax(-1), fusions[-1]
-    assert slowest == pytest.approx(float(costs.predicted_latencies(*worst)))
+    worst = joined(costs.cells.argmax(-1), fusions[-1])
+    assert slowest == pytest.approx(float(costs.predicted_latencies(worst)))
 
 
 def test_range_of_shared_cells(small_costs):
@@ -161,7 +162,7 @@ def test_range_of_shared_cells(small_costs):
     fusion = np.array(
         [generator.integers(0, len(c), 3000) for c in costs.fusion.values()]
     )
-    latency = costs.predicted_latencies(cells, fusion.T)
+    latency = costs.predicted_latencies(costs.skeleton.joined(cells, fusion.T))
     alive = liveness_of(costs.skeleton, cells != 0).has_path
     assert fastest <= latency[alive].min() and latency.max() <= slowest
 
@@ -222,7 +223,7 @@ def test_a_search_lands_within_five_percent(finished):
     assert genotype.provenance["target_latency_ms"] == run.target_latency_ms
     with np.load(f"{run.output_dir}/alphas.npz") as alphas:
         best = alphas["cells"].argmax(-1)
-    assert (indices_of(genotype)[0] != best).sum() <= results[
+    assert (choice_of(genotype) != best.ravel()).sum() <= results[
         "edges_changed_for_target"
     ]
 

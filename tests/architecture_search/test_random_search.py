@@ -79,8 +79,7 @@ def test_is_uniform_over_the_networks_of_a_band(make_table, monkeypatch):
     choices = np.array(
         list(itertools.product(range(len(CELL_OPERATIONS)), repeat=len(CELL_EDGES)))
     )
-    empty = np.zeros((len(choices), 0), int)
-    latency = cost_model.predicted_latencies(choices[:, None], empty)
+    latency = cost_model.predicted_latencies(choices)
     live = choices[:, :4].any(-1)  # the last edge starts where one of these ends
     low, high = np.quantile(latency[live], (0.001, 0.02))
     inside = latency[live & (latency >= low) & (latency <= high)]

@@ -9,7 +9,7 @@ from lgcnet_tf.latency.draw import draw_pool, name_of, spread_genotypes
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.latency.table import LatencyEntry, LatencyTable
 from lgcnet_tf.space.skeleton import Skeleton
-from lgcnet_tf.space.workloads import derived_workloads, workloads
+from lgcnet_tf.space.workloads import workloads
 
 SIZE = (120, 160)
 SPACE = Skeleton(num_classes=11)
@@ -32,7 +32,8 @@ def table(make_table):
 class Machine:
     """Runs networks faster than the sum of their parts, each part in its own way."""
 
-    def __init__(self, table, seed=0, own=0.25, noise=0.01):
+    def __init__(self, table, work_of, seed=0, own=0.25, noise=0.01):
+        self.work_of = work_of
         self.generator, self.noise = np.random.default_rng(seed), noise
         kinds = {key.split()[0] for key in table.entries}
         kind = {name: self.generator.uniform(0.5, 1.0) for name in sorted(kinds)}
@@ -46,8 +47,7 @@ class Machine:
     def measure(self, genotypes):
         space = workloads(SPACE, SIZE)
         exact = [
-            300.0
-            + sum(self.times_us.get(w.key, 0.0) for w in derived_workloads(g, space))
+            300.0 + sum(self.times_us.get(w.key, 0.0) for w in self.work_of(g, space))
             for g in genotypes
         ]
         return np.array(exact) * self.generator.normal(1.0, self.noise, len(exact))
@@ -59,8 +59,8 @@ def predictions(table, genotypes):
 
 
 @pytest.mark.parametrize("seed", (1, 2))  # machines that the bare medians miss
-def test_what_a_runtime_does_to_networks_is_found(table, seed):
-    machine = Machine(table, seed)
+def test_what_a_runtime_does_to_networks_is_found(table, seed, derived_work):
+    machine = Machine(table, derived_work, seed)
     networks = choose(table, draw_pool(SPACE, 0, 300), 32)
     taken = machine.measure(networks)
     calibrated = calibrate(table, networks, taken)
@@ -92,10 +92,10 @@ def test_networks_run_as_the_sum_of_their_parts_change_little(table):
         assert time_us == pytest.approx(table.entries[key].median_us, rel=0.05)
 
 
-def test_left_out_errors_are_those_of_fits_to_the_others(table):
+def test_left_out_errors_are_those_of_fits_to_the_others(table, derived_work):
     networks = draw_pool(SPACE, 0, 24)
     found = design(table, networks)
-    measured = Machine(table).measure(networks)
+    measured = Machine(table, derived_work).measure(networks)
     whole = fit(found, measured, 0.2)
     others = np.arange(24) != 7
     one = fit(found.rows(others), measured[others], 0.2)

@@ -12,10 +12,10 @@ from lgcnet_tf.latency.table import Calibration, LatencyEntry
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.model.units import Unit
 from lgcnet_tf.space.fusion import DENSE
-from lgcnet_tf.space.genotype import indices_of, random_genotype, uniform
+from lgcnet_tf.space.genotype import choice_of, random_genotype, uniform
 from lgcnet_tf.space.operations import CELL_OPERATIONS, FUSION_OPERATIONS
 from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES, Skeleton
-from lgcnet_tf.space.workloads import derived_workloads, workloads
+from lgcnet_tf.space.workloads import workloads
 
 PAPER = Skeleton()
 SIZE = (1024, 2048)
@@ -184,16 +184,15 @@ def test_prediction_is_of_what_is_built(fusion, seed, small_skeleton, make_table
 
 def test_predictions_of_many_networks_are_those_of_each(costs):
     genotypes = [sparse_genotype(PAPER, seed) for seed in range(20)]
-    cells, fusion = zip(*map(indices_of, genotypes))
-    together = costs.predicted_latencies(np.stack(cells), np.stack(fusion))
+    together = costs.predicted_latencies(np.stack([*map(choice_of, genotypes)]))
     alone = [costs.predicted_latency(genotype) for genotype in genotypes]
     np.testing.assert_allclose(together, alone, rtol=1e-12)
 
 
-def test_predictions_add_up_a_derived_networks_work(table, costs):
+def test_predictions_add_up_a_derived_networks_work(table, costs, derived_work):
     for seed in range(5):
         genotype = sparse_genotype(PAPER, seed)
-        (*work, _) = derived_workloads(genotype, workloads(PAPER, SIZE))  # no argmax
+        (*work, _) = derived_work(genotype, workloads(PAPER, SIZE))  # no argmax
         expected = sum(table[workload] for workload in work)
         predicted = costs.predicted_latency(genotype)
         np.testing.assert_allclose(predicted, expected, rtol=1e-12)

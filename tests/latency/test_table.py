@@ -5,7 +5,7 @@ import pytest
 
 from lgcnet_tf.data import DatasetInfo
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.latency.table import Calibration, LatencyTable, is_free, timed
+from lgcnet_tf.latency.table import Calibration, LatencyTable, timed
 from lgcnet_tf.space.skeleton import Skeleton
 from lgcnet_tf.space.workloads import workloads
 
@@ -78,12 +78,12 @@ def test_times_of_workloads(tiny, make_table):
     table = make_table(tiny, SIZE)
     work = workloads(tiny, SIZE)
     for workload in work.distinct():
-        if is_free(workload):
+        if workload.free:
             assert table[workload] == 0.0
             assert workload.key not in table.entries
         else:
             assert table[workload] == table.entries[workload.key].median_us > 0
-    free = {(w.operation, w.stride) for w in work.distinct() if is_free(w)}
+    free = {(w.operation, w.stride) for w in work.distinct() if w.free}
     assert free == {("none", 1), ("none", 2), ("skip_connect", 1)}
 
 

@@ -13,19 +13,20 @@ from lgcnet_tf.model.units import (
 from lgcnet_tf.space.operations import (
     CELL_OPERATIONS,
     FUSION_OPERATIONS,
+    HEAD_PARTS,
     UP_OPERATIONS,
 )
 from lgcnet_tf.space.skeleton import size_at
-from lgcnet_tf.space.workloads import HEAD_OPERATIONS
 
 CHANNELS = 6
+HEAD_NAMES = ["fusion_reduce_1x1", *(part.name for part in HEAD_PARTS)]
 CASES = [(name, stride) for name in CELL_OPERATIONS for stride in (1, 2)]
 CASES += [(name, 1) for name in FUSION_OPERATIONS if name not in CELL_OPERATIONS]
 FIXED = [
     ("stem_conv_3x3", 1),
     ("stem_conv_3x3", 2),
     ("preprocess_1x1", 1),
-    *((name, 1) for name in HEAD_OPERATIONS),
+    *((name, 1) for name in HEAD_NAMES),
 ]
 UNITS = [case for case in CASES if case not in (("none", 1), ("none", 2))]
 FOLDABLE = [case for case in UNITS if case != ("skip_connect", 1)]
@@ -63,7 +64,7 @@ def test_definition(name, stride, size, normalization, oracle, randomise):
 
 
 @pytest.mark.parametrize("size", [(13, 9), (3, 2), (40, 38)])
-@pytest.mark.parametrize("name", HEAD_OPERATIONS)
+@pytest.mark.parametrize("name", HEAD_NAMES)
 def test_parts_of_the_heads(name, size, oracle, randomise):
     layer = build(name, 1, size, size, randomise)
     x = maps(size)

@@ -5,13 +5,11 @@ import numpy as np
 import pytest
 
 from lgcnet_tf.space.fusion import FUSIONS
-from lgcnet_tf.space.genotype import Genotype, random_genotype, uniform
-from lgcnet_tf.space.operations import CELL_OPERATIONS
+from lgcnet_tf.space.genotype import Genotype, choice_of, random_genotype, uniform
+from lgcnet_tf.space.operations import CELL_OPERATIONS, HEAD_PARTS
 from lgcnet_tf.space.skeleton import Skeleton
 from lgcnet_tf.space.workloads import (
     FIXED_OPERATIONS,
-    HEAD_OPERATIONS,
-    derived_workloads,
     space_id,
     workloads,
 )
@@ -107,7 +105,7 @@ def test_shapes_are_those_of_the_built_network(skeleton, images, monkeypatch):
 
 @pytest.mark.parametrize("fusion", ["dense", "cas"])
 def test_work_of_the_fusion_cell_is_that_of_the_deployed_one(
-    fusion, small_skeleton, images, monkeypatch
+    fusion, small_skeleton, images, monkeypatch, derived_work
 ):
     from lgcnet_tf.model.network import Network
 
@@ -130,18 +128,18 @@ def test_work_of_the_fusion_cell_is_that_of_the_deployed_one(
                     assert (workload.input_shape, workload.output_shape) == shapes
                 expected.append(workload)
         edges = {w for candidates in work.fusion.values() for w in candidates}
-        found = [w for w in derived_workloads(genotype, work) if w in edges]
+        found = [w for w in derived_work(genotype, work) if w in edges]
         assert collections.Counter(found) == collections.Counter(expected)
 
 
-def test_edges_of_a_group_do_once_what_they_have_in_common():
+def test_edges_of_a_group_do_once_what_they_have_in_common(derived_work):
     skeleton = Skeleton()
     work = workloads(skeleton, (64, 96))
     fusion = uniform(skeleton, "conv_3x3").fusion | {
         "P4->S16": "sep_conv_3x3", "P4->R8": "sep_conv_3x3", "Q8->R8": "bilinear",
     }  # fmt: skip
     network = Genotype(skeleton, (("conv_3x3",) * 5,) * 14, fusion)
-    found = collections.Counter(w.key for w in derived_workloads(network, work))
+    found = collections.Counter(w.key for w in derived_work(network, work))
     at_4 = {key: count for key, count in found.items() if key.endswith("16x24x19 s1")}
     assert at_4 == {
         "conv_3x3 16x24x48 16x24x19 s1": 1,
@@ -172,7 +170,8 @@ def test_the_heads_at_the_papers_size():
         work = workloads(Skeleton(fusion=fusion), (769, 1537))
         assert work.fusion == {} and work.taps == ()
         found |= {w.operation for w in work.head}
-    assert found == {*HEAD_OPERATIONS, "classifier", "resize"}
+    parts = {part.name for part in HEAD_PARTS}
+    assert found == {*parts, "fusion_reduce_1x1", "classifier", "resize"}
     keys = [w.key for w in work.head]
     assert keys[1] == "fusion_pool_2x2 49x97x256 49x97x12 s1"
     assert keys[4] == "fusion_conv_3x3 49x97x304 49x97x48 s1"
@@ -227,10 +226,12 @@ def test_tables_measured_before_still_belong_to_their_space(fusion, expected):
 
 
 @pytest.mark.parametrize("fusion", FUSIONS)
-def test_a_full_network_does_all_fixed_work_and_one_operation_an_edge(fusion):
+def test_a_full_network_does_all_fixed_work_and_one_operation_an_edge(
+    fusion, derived_work
+):
     skeleton = Skeleton(fusion=fusion)
     work = workloads(skeleton, (64, 96))
-    found = derived_workloads(uniform(skeleton, "conv_3x3"), work)
+    found = derived_work(uniform(skeleton, "conv_3x3"), work)
     assert collections.Counter(found) >= collections.Counter(work.fixed)
     merged = {"dense": 6, "cas": 0}.get(fusion, 0)  # of three edges from R16, Q8, P4
     assert len(found) == len(work.fixed) + 14 * 5 + len(work.fusion) - merged + 1
@@ -239,7 +240,7 @@ def test_a_full_network_does_all_fixed_work_and_one_operation_an_edge(fusion):
     assert work.argmax not in work.distinct()
 
 
-def test_a_pruned_network_does_less(small_skeleton):
+def test_a_pruned_network_does_less(small_skeleton, derived_work):
     changes = {"reduction_cells": (), "fusion": "none", "fusion_taps": ()}
     skeleton = small_skeleton(num_cells=3, **changes)
     none, conv = "none", "conv_3x3"
@@ -248,12 +249,31 @@ def test_a_pruned_network_does_less(small_skeleton):
         (conv, conv, none, none, none),
         (none, conv, none, none, "max_pool_3x3"),
     )
-    found = derived_workloads(
-        Genotype(skeleton, cells, {}), workloads(skeleton, (64, 96))
-    )
+    found = derived_work(Genotype(skeleton, cells, {}), workloads(skeleton, (64, 96)))
     names = [w.operation for w in found]
     assert names[:3] == ["stem_conv_3x3"] * 3
     assert names[3:] == [
         "preprocess_1x1", conv, "preprocess_1x1", conv, "max_pool_3x3",
         "classifier", "resize", "argmax",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_counts_are_those_of_each_networks_work(fusion, derived_work):
+    """Of networks with much that is dead, and with operations done once for several."""
+    skeleton = Skeleton(fusion=fusion, fusion_taps=(0, 7, 12))
+    work, generator = workloads(skeleton, (64, 96)), np.random.default_rng(0)
+    genotypes = [random_genotype(skeleton, generator) for _ in range(12)]
+    for index in range(0, 12, 2):  # every other one with many an edge of `none`
+        cells = tuple(
+            tuple("none" if generator.random() < 0.6 else op for op in cell)
+            for cell in genotypes[index].cells
+        )
+        genotypes[index] = Genotype(skeleton, cells, genotypes[index].fusion)
+    counts = work.counts(np.array([choice_of(each) for each in genotypes]))
+    assert counts.shape == (12, len(work.columns))
+    for genotype, row in zip(genotypes, counts):
+        expected = collections.Counter(derived_work(genotype, work))
+        assert {w: n for w, n in zip(work.columns, row) if n} == expected
+    alone = work.counts(choice_of(genotypes[3]))
+    np.testing.assert_array_equal(alone, counts[3])

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from lgcnet_tf.convert.packages import import_package
-from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.runtimes.base import Compiled, Runtime
-from lgcnet_tf.latency.settings import RUNTIMES
+from lgcnet_tf.latency.settings import ALL_RUNTIMES
 
 
 def get_runtime(
@@ -19,7 +18,7 @@ def get_runtime(
     """Makes the runtime `name`.
 
     Args:
-        name: one of `RUNTIMES`.
+        name: one of `ALL_RUNTIMES`.
         threads: CPU threads it may use; None leaves that to the runtime.
         precision: number format in which it computes.
         images: uint8 (height, width, 3), for `int8`; random ones where empty.
@@ -29,9 +28,8 @@ def get_runtime(
         InputError: there is no such runtime, it cannot run here, or not with
             these threads or in this precision.
     """
-    if name not in RUNTIMES:
-        raise InputError(
-            f"runtime: must be one of {', '.join(RUNTIMES)}. Received: {name!r}"
-        )
+    found = ALL_RUNTIMES.find(name)
+    if not isinstance(found, str):
+        return found(threads, precision, images)
     module = import_package(f"{__name__}.{name}", f"runtime {name}")
-    return getattr(module, RUNTIMES[name])(threads, precision, images)
+    return getattr(module, found)(threads, precision, images)
