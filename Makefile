@@ -46,7 +46,7 @@ lint: $(VENV)/lint
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
 test: setup
-	$(BIN)/python -m pytest -n auto --maxprocesses=4 --max-worker-restart=0 --dist=loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses=4 --max-worker-restart=0 --dist=loadfile -rs
 
 # No TensorFlow in it: what it tests must do without. 2.13.0 is a build for CPUs.
 $(TORCH_VENV)/installed: pyproject.toml constraints.txt
