@@ -3,10 +3,12 @@
 # make test                                         the tests, of the built and installed wheel
 # make lint                                         format, lint and types
 # make test-torch                                   those of Keras on PyTorch
+# make docs                                         the documentation, in build/site
 
 PYTHON ?= python3.11
 VENV ?= .venv
 TORCH_VENV ?= .venv-torch
+DOCS_VENV ?= .venv-docs
 DATA ?= toy_streets
 DATA_DIR ?=
 OUT ?= runs/demo_$(DATA)
@@ -21,7 +23,7 @@ TASK := --dataset=$(DATA) --input_size=$(SIZE_$(DATA))
 INPUT := $(TASK) --data_dir="$(DATA_DIR)"
 
 .SILENT:
-.PHONY: setup demo lint wheel test test-torch clean
+.PHONY: setup demo lint wheel test test-torch docs clean
 .ONESHELL:
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -49,7 +51,7 @@ lint: $(VENV)/lint
 # what it depends on where `setup` has put it.
 WHEEL_VENV := build/venv
 PIP := PYTHONPATH= $(BIN)/python -m pip --quiet --disable-pip-version-check
-PYTEST := -m pytest -n auto --maxprocesses=4 --max-worker-restart=0 --dist=loadfile --session-timeout=4200
+PYTEST := -m pytest -n auto --maxprocesses=4 --max-worker-restart=0 --dist=loadfile --session-timeout=4200 -rs
 
 wheel: setup
 	rm -rf build
@@ -79,6 +81,21 @@ $(TORCH_VENV)/installed: pyproject.toml constraints.txt
 test-torch: $(TORCH_VENV)/installed
 	KERAS_BACKEND=torch OMP_NUM_THREADS=1 PYTHONPATH=. $(TORCH_VENV)/bin/python -m pytest -n auto --maxprocesses=2 -m torch \
 	  tests/training/test_torch_steps.py tests/bin/test_torch.py
+
+# Flags and docstrings are read without TensorFlow.
+$(DOCS_VENV)/installed: pyproject.toml constraints.txt
+	interpreter=$$(command -v $(PYTHON) || command -v python3)
+	$$interpreter -m venv $(DOCS_VENV)
+	echo "Installing what the documentation needs into $(DOCS_VENV) ..."
+	packages=$$($$interpreter -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"])')
+	$(DOCS_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt \
+	  $$packages absl-py numpy pillow tensorboard
+	touch $@
+
+# The notice that is turned off is of another program, not of these pages.
+docs: $(DOCS_VENV)/installed
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict --quiet
+	echo "The documentation is in build/site/index.html"
 
 demo: setup
 	rm -rf $(OUT)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from lgcnet_tf.config import option
 from lgcnet_tf.serving.limits import Limits
 from lgcnet_tf.serving.security import Tls, exposure, read_token
-from lgcnet_tf.serving.settings import MODEL_NAME
+from lgcnet_tf.serving.settings import DEMO_REST_PORT, MODEL_NAME
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,6 +37,10 @@ class ServeOptions(Limits):
     host: str = option("127.0.0.1", "Address to listen on.")
     port: int = option(8500, "Port of gRPC.")
     rest_api_port: int = option(0, "Port of REST and the metrics; 0 for none.")
+    demo: bool = option(
+        False, "A page for trying the models in a browser, at REST's port; "
+        f"{DEMO_REST_PORT} where none is named."
+    )  # fmt: skip
     enable_serialization_as_tensor_content: bool = option(
         False, "Answer numbers as bytes instead of in typed fields."
     )
@@ -91,13 +95,14 @@ def serve(options: ServeOptions) -> None:
         {options.name: options.model} if options.model else None,
         options.host,
         options.port,
-        options.rest_api_port or None,
+        options.rest_api_port or (DEMO_REST_PORT if options.demo else None),
         model_config_file=options.model_config_file,
         poll_wait_s=options.file_system_poll_wait_seconds,
         batching=batching,
         as_content=options.enable_serialization_as_tensor_content,
         tls=tls,
         token=token,
+        demo=options.demo,
         **{one.name: getattr(options, one.name) for one in dataclasses.fields(Limits)},
     )
     if warning := exposure(options.host, tls, token):
@@ -107,6 +112,10 @@ def serve(options: ServeOptions) -> None:
     print(
         f"Serving {served} on {server.target}; SIGTERM or Ctrl-C ends it.", flush=True
     )
+    if options.demo:
+        scheme = "https" if tls else "http"
+        address = server.target.rpartition(":")[0]
+        print(f"The page: {scheme}://{address}:{server.rest_port}/", flush=True)
     if not server.serve_forever(options.grace_s, options.lame_duck_s):
         # What still computes is given up; ending in order would wait for it.
         sys.stdout.flush()

@@ -2,7 +2,12 @@
 
 `/v1/models/NAME[/versions/V|/labels/L]` with nothing (status), `/metadata`,
 `:predict`, `:classify` or `:regress` behind it, and
-`/monitoring/prometheus/metrics`.
+`/monitoring/prometheus/metrics`; with `demo` the page of `demo_page`, too.
+
+Beyond TensorFlow Serving, a request for Predict may list the outputs that it wants,
+as `output_filter` does in gRPC, and its answer says in the header `Server-Timing` how
+many milliseconds it waited (`queue`), was computed (`network`, with the picture's
+decoding) and was written as JSON (`answer`).
 """
 
 import asyncio
@@ -11,6 +16,7 @@ import json
 import logging
 import re
 import ssl
+import time
 from collections.abc import Callable
 
 from aiohttp import web
@@ -24,9 +30,15 @@ from tensorflow_serving.apis import (
 )
 
 from lgcnet_tf.serving.core import METADATA_FIELD, Core
+from lgcnet_tf.serving.demo_page import HEADERS, MODELS_PATH, models_json, page_files
 from lgcnet_tf.serving.pool import Job
 from lgcnet_tf.serving.receiving import Receivers
-from lgcnet_tf.serving.rest_json import answer_json, fill_request, parse_json
+from lgcnet_tf.serving.rest_json import (
+    answer_json,
+    fill_request,
+    parse_json,
+    wanted_outputs,
+)
 from lgcnet_tf.serving.servable import DEFAULT_SIGNATURE
 from lgcnet_tf.serving.status import Code, RequestError, exhausted, invalid, one_line
 
@@ -63,10 +75,12 @@ class RestFace:
     Args:
         core: answers.
         token: what a client must send as bearer token; none where empty.
+        demo: answer with the page for trying the models, too.
     """
 
-    def __init__(self, core: Core, token: str = ""):
+    def __init__(self, core: Core, token: str = "", demo: bool = False):
         self._core, self._token = core, token
+        self._demo, self._page = demo, page_files() if demo else {}
         self._receivers = Receivers(_RECEIVE_AT_ONCE, core.limits.receive_timeout_s)
         self._runner: web.AppRunner | None = None
 
@@ -104,12 +118,19 @@ class RestFace:
             self._runner = None
 
     async def _handle(self, request: web.Request) -> web.Response:
+        timing = ""
         try:
+            if request.method == "GET" and request.path in self._page:
+                kind, page = self._page[request.path]
+                return web.Response(
+                    body=page, content_type=kind, charset="utf-8", headers=HEADERS
+                )
             self._check_token(request)
             if request.path == METRICS_PATH and request.method == "GET":
                 page = await asyncio.to_thread(self._core.metrics.page)
                 return web.Response(body=page, content_type="text/plain")
-            status, body = 200, await self._answer(request)
+            body, timing = await self._answer(request)
+            status = 200
         except RequestError as error:
             status = _HTTP.get(error.code, 500)
             body = json.dumps({"error": error.message}).encode()
@@ -121,11 +142,16 @@ class RestFace:
         response = web.Response(
             body=body, status=status, content_type="application/json"
         )
+        if timing:
+            response.headers["Server-Timing"] = timing
         if len(body) > 1024:
             response.enable_compression()  # where the client takes it
         return response
 
-    async def _answer(self, request: web.Request) -> bytes:
+    async def _answer(self, request: web.Request) -> tuple[bytes, str]:
+        """The body, and of Predict the header `Server-Timing`."""
+        if self._demo and request.path == MODELS_PATH and request.method == "GET":
+            return models_json(self._core.models), ""
         match = _MODEL.fullmatch(request.path)
         action = (match[4] or "").lower() if match else ""
         method = "POST" if action.startswith(":") else "GET"
@@ -145,10 +171,10 @@ class RestFace:
         metrics = self._core.metrics
         if action == "":
             with metrics.counting("rest", "GetModelStatus"):
-                return self._status(name_model)
+                return self._status(name_model), ""
         if action == "/metadata":
             with metrics.counting("rest", "GetModelMetadata"):
-                return self._metadata(name_model)
+                return self._metadata(name_model), ""
         self._core.pool.check()
         body = await self._receivers.receive(lambda: self._body(request))
         if action == ":predict":
@@ -158,8 +184,11 @@ class RestFace:
         with metrics.counting("rest", action[1:].capitalize()):
             return self._classify(name_model, kind)
 
-    async def _predict(self, body: bytes, name_model: Callable) -> bytes:
-        def work(job: Job) -> bytes:
+    async def _predict(self, body: bytes, name_model: Callable) -> tuple[bytes, str]:
+        submitted = time.perf_counter()
+
+        def work(job: Job) -> tuple[bytes, str]:
+            begun = time.perf_counter()
             values = parse_json(body)
             request = predict_pb2.PredictRequest()
             name_model(request.model_spec)
@@ -171,14 +200,17 @@ class RestFace:
             request.model_spec.signature_name = signature_name
             signature = servable.signature_defs[signature_name]
             by_row = fill_request(values, request, signature)
+            request.output_filter.extend(wanted_outputs(values))
             del values
             _, _, outputs = self._core.predict(request, job)
+            computed = time.perf_counter()
             limit = self._core.limits.max_message_bytes
             # A number takes at least two characters.
             if 2 * sum(one.size for one in outputs.values()) <= limit:
                 answer = answer_json(outputs, by_row)
                 if len(answer) <= limit:
-                    return answer
+                    marks = submitted, begun, computed, time.perf_counter()
+                    return answer, _server_timing(marks)
             raise exhausted(
                 f"The answer is larger than {limit} bytes (--max_message_mb); use gRPC."
             )
@@ -252,3 +284,9 @@ class RestFace:
             raise RequestError(
                 Code.UNAUTHENTICATED, "A bearer token is needed (Authorization)."
             )
+
+
+def _server_timing(marks: tuple[float, float, float, float]) -> str:
+    """The header of https://www.w3.org/TR/server-timing/ from four moments in s."""
+    spans = zip(("queue", "network", "answer"), marks, marks[1:])
+    return ", ".join(f"{name};dur={(b - a) * 1e3:.2f}" for name, a, b in spans)

@@ -81,6 +81,18 @@ def fill_request(
     return by_row
 
 
+def wanted_outputs(values: Mapping[str, Any]) -> list[str]:
+    """The outputs that a request wants, `output_filter`; all where it lists none.
+
+    Raises:
+        RequestError: INVALID_ARGUMENT.
+    """
+    names = values.get("output_filter", [])
+    if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+        raise invalid("'output_filter' must be a list of names.")
+    return names
+
+
 def answer_json(outputs: Mapping[str, np.ndarray], by_row: bool) -> bytes:
     """The body of an answer: `predictions`, a row each, or `outputs`.
 

@@ -43,6 +43,7 @@ class Server:
             typed fields that TensorFlow Serving answers with by default.
         tls: certificate and key; None for plain connections.
         token: what clients must send as bearer token; none where empty.
+        demo: at REST's port, answer with a page for trying the models in a browser.
         limits: fields of `Limits`.
 
     Raises:
@@ -66,6 +67,7 @@ class Server:
         as_content: bool = False,
         tls: Tls | None = None,
         token: str = "",
+        demo: bool = False,
         **limits: Any,
     ):
         if bool(models) == bool(model_config_file):
@@ -78,7 +80,7 @@ class Server:
         self._config_file, self._poll_wait_s = model_config_file, poll_wait_s
         self._wanted_ports = port, rest_port
         self._as_content, self._tls, self._token = as_content, tls, token
-        self._batching = batching
+        self._batching, self._demo = batching, demo
         self._limits = Limits(**limits)
         self._limits.check()
         self._core: Core | None = None
@@ -129,7 +131,7 @@ class Server:
                 functools.partial(self._reload, core) if self._config_file else None
             )
             rpc = GrpcFace(core, self._as_content, self._token, reload)
-            rest = RestFace(core, self._token)
+            rest = RestFace(core, self._token, self._demo)
             self._ports = self._listen(rpc, rest, tls)
         except BaseException:
             core.pool.close(0)

@@ -5,3 +5,6 @@ FORMATS = ("onnx", "openvino", "litert")
 
 MODEL_NAME = "lgcnet"
 """Name under which a model is served."""
+
+DEMO_REST_PORT = 8501
+"""Port of the page for trying a model, where none is named."""
