@@ -199,7 +199,10 @@ def test_flagfile_of_a_run_repeats_it(path, tmp_path):
         (
             search,
             SearchOptions,
-            {"latency_table": "{path}/latency/latency_table.json"},
+            {
+                "latency_table": "{path}/latency/latency_table.json",
+                "input_size": (96, 160),
+            },
             "32x64",
         ),
         (search, SearchOptions, {}, "--latency_table is missing"),
