@@ -54,8 +54,7 @@ def of_table(options: AnyOptions) -> AnyOptions:
         name = table.classes.name if table.classes else ""
         classes = table.skeleton.num_classes
         found = _data_named(options, name, options.latency_table, classes)
-    found |= {"input_size": tuple(table.input_size)} | space_of(table.skeleton)
-    return _with_crop(_filled(options, found))
+    return _with_crop(of_given_table(_filled(options, found)))
 
 
 def of_genotype(options: AnyOptions) -> AnyOptions:
@@ -113,6 +112,17 @@ def of_data(options: AnyOptions) -> AnyOptions:
     """
     data = {"dataset": FOLDER if options.data_dir else TOY, "input_size": TOY_SIZE}
     return _filled(options, data | space_of(Skeleton))
+
+
+def of_given_table(options: AnyOptions) -> AnyOptions:
+    """Options with the size and the search space of their latency table, not its data.
+
+    Raises:
+        InputError: there is no such table.
+    """
+    table = LatencyTable.load(options.latency_table)
+    found = {"input_size": tuple(table.input_size)} | space_of(table.skeleton)
+    return _filled(options, found)
 
 
 def with_space(options: AnyOptions) -> AnyOptions:
