@@ -62,7 +62,7 @@ def define_flags(options: type[Options]) -> None:
         name, default, help = field.name, field.default, field.metadata["help"]
         kind = kinds_of(field.type)[0]
         if field.metadata["choices"]:
-            flags.DEFINE_enum(name, default, field.metadata["choices"], help)
+            flags.DEFINE_enum(name, default, field.metadata["choices"], help)  # pyright: ignore[reportCallIssue, reportArgumentType]
         elif kind in _DEFINE:
             _DEFINE[kind](name, default, help)
         elif kind == Size:
