@@ -95,8 +95,7 @@ def of_model(options: AnyOptions) -> AnyOptions:
         return options
     check_model(options.model)
     found = _data_of_run(options, _run_of(options.model))
-    if found:  # what the training validated on
-        found |= {"split": found.pop("validation_split", "") or options.split}
+    if found:
         return _filled(options, found)
     if options.dataset:
         return options
@@ -238,8 +237,6 @@ def _data_of_run(options, folder: pathlib.Path | None) -> dict[str, Any]:
     names = {"dataset": str, "data_dir": str}
     if hasattr(options, "val_share") and options.val_share == 0:
         names |= {"val_share": float, "split_seed": int, "group_by": str}
-        if hasattr(options, "examples"):  # an evaluation
-            names["validation_split"] = str
     return {name: kind(flags[name]) for name, kind in names.items() if flags.get(name)}
 
 
