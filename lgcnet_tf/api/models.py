@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lgcnet_tf.api.run import argument_names, import_quietly
+from lgcnet_tf.commands.evaluate import EvaluateOptions
 from lgcnet_tf.config import DataOptions, Size
 from lgcnet_tf.data import load_samples
 from lgcnet_tf.data.samples import Samples
@@ -55,7 +56,8 @@ def load(model: str | os.PathLike, input_size: Size | None = None) -> "Network":
     import_quietly()
     from lgcnet_tf.model.zoo import load_network
 
-    return load_network(model, input_size)
+    with argument_names(EvaluateOptions):
+        return load_network(model, input_size)
 
 
 def load_dataset(

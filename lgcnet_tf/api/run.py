@@ -67,13 +67,14 @@ def with_options(options: type[Options], *without: str) -> Callable[[Any], Any]:
                     return function(*args, **kwargs)
 
         keyword = inspect.Parameter.KEYWORD_ONLY
-        call.__signature__ = own.replace(
+        signature = own.replace(
             parameters=named
             + [
                 inspect.Parameter(f.name, keyword, default=f.default, annotation=f.type)
                 for f in listed
             ]
         )
+        setattr(call, "__signature__", signature)  # noqa: B010
         call.__doc__ = f"{inspect.getdoc(function)}\n\nOptions:\n" + "".join(
             f"    {field.name}: {_meaning(field)}\n" for field in listed
         )

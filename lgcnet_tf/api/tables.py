@@ -13,7 +13,7 @@ from lgcnet_tf.run_folder import LATENCY_TABLE
 from lgcnet_tf.space.skeleton import Skeleton
 
 
-@with_options(MeasureOptions, "output_dir")
+@with_options(MeasureOptions, "output_dir", "quick", "target_latency_ms")
 def measure_latency(
     skeleton: Skeleton | None = None,
     *,
@@ -46,7 +46,7 @@ def measure_latency(
     values = options | {"output_dir": str(folder)}
     if skeleton:
         values |= space_of(skeleton)
-        given = of_data(MeasureOptions(**values))
+        given = of_data(make_options(MeasureOptions, values))
         name = given.dataset
         classes = dataset_info(name, given.data_dir or None).num_classes
         if skeleton.num_classes != classes:

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from absl import app, flags, logging
 
@@ -183,7 +183,7 @@ def start_again(message: str) -> None:
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
-def fail(message: str | Sequence[str], status: int = 1) -> None:
+def fail(message: str | Sequence[str], status: int = 1) -> NoReturn:
     """Prints a line, or each of several, and leaves."""
     for line in [message] if isinstance(message, str) else message:
         print(f"{_program()}: {' '.join(line.split())}", file=sys.stderr)

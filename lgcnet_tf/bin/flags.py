@@ -62,7 +62,7 @@ def define_flags(options: type[Options]) -> None:
         name, default, help = field.name, field.default, field.metadata["help"]
         kind, choices = kinds_of(field.type)[0], field.metadata["choices"]
         if choices and not callable(choices):  # else they are not known yet
-            flags.DEFINE_enum(name, default, choices, help)
+            flags.DEFINE_enum(name, default, choices, help)  # pyright: ignore[reportCallIssue, reportArgumentType]
         elif kind in _DEFINE:
             _DEFINE[kind](name, default, help)
         elif kind == Size:

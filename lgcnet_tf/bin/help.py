@@ -121,8 +121,13 @@ def _width() -> int:
 
 
 def _wrapped(text, first="", rest=""):
-    wrapping = {"initial_indent": first, "subsequent_indent": rest}
-    return textwrap.wrap(text, _width(), break_on_hyphens=False, **wrapping)
+    return textwrap.wrap(
+        text,
+        _width(),
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_on_hyphens=False,
+    )
 
 
 def _entry(flag, meaning):

@@ -54,8 +54,7 @@ def of_table(options: AnyOptions) -> AnyOptions:
         name = table.classes.name if table.classes else ""
         classes = table.skeleton.num_classes
         found = _data_named(options, name, options.latency_table, classes)
-    found |= {"input_size": tuple(table.input_size)} | space_of(table.skeleton)
-    return _with_crop(_filled(options, found))
+    return _with_crop(of_given_table(_filled(options, found)))
 
 
 def of_genotype(options: AnyOptions) -> AnyOptions:
@@ -96,8 +95,7 @@ def of_model(options: AnyOptions) -> AnyOptions:
         return options
     check_model(options.model)
     found = _data_of_run(options, _run_of(options.model))
-    if found:  # what the training validated on
-        found |= {"split": found.pop("validation_split", "") or options.split}
+    if found:
         return _filled(options, found)
     if options.dataset:
         return options
@@ -113,6 +111,17 @@ def of_data(options: AnyOptions) -> AnyOptions:
     """
     data = {"dataset": FOLDER if options.data_dir else TOY, "input_size": TOY_SIZE}
     return _filled(options, data | space_of(Skeleton))
+
+
+def of_given_table(options: AnyOptions) -> AnyOptions:
+    """Options with the size and the search space of their latency table, not its data.
+
+    Raises:
+        InputError: there is no such table.
+    """
+    table = LatencyTable.load(options.latency_table)
+    found = {"input_size": tuple(table.input_size)} | space_of(table.skeleton)
+    return _filled(options, found)
 
 
 def with_space(options: AnyOptions) -> AnyOptions:
@@ -232,8 +241,6 @@ def _data_of_run(options, folder: pathlib.Path | None) -> dict[str, Any]:
     names = {"dataset": str, "data_dir": str}
     if hasattr(options, "val_share") and options.val_share == 0:
         names |= {"val_share": float, "split_seed": int, "group_by": str}
-        if hasattr(options, "examples"):  # an evaluation
-            names["validation_split"] = str
     return {name: kind(flags[name]) for name, kind in names.items() if flags.get(name)}
 
 

@@ -4,7 +4,7 @@ import sys
 
 
 class ProgressBars:
-    """Keras' progress bar, a new one for each stage; one line each off a terminal."""
+    """Keras' progress bar, a new one for each stage; one line each in files."""
 
     def __init__(self):
         self.stage, self.bar = None, None
@@ -14,6 +14,7 @@ class ProgressBars:
             import keras
 
             print(f"{stage}:", file=sys.stderr)
-            verbose = 1 if sys.stdout.isatty() else 2
+            notebook = "ipykernel" in sys.modules
+            verbose = 1 if notebook or sys.stdout.isatty() else 2
             self.stage, self.bar = stage, keras.utils.Progbar(total, verbose=verbose)
         self.bar.update(done)

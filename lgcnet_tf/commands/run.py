@@ -10,11 +10,32 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from lgcnet_tf.commands.defaults import MOST_CROP_PIXELS, STEP, size_within, with_space
+from lgcnet_tf.commands.defaults import (
+    MOST_CROP_PIXELS,
+    STEP,
+    of_given_table,
+    size_within,
+    with_space,
+)
 from lgcnet_tf.commands.finetune import FinetuneOptions
 from lgcnet_tf.commands.measure_latency import MeasureOptions
+from lgcnet_tf.commands.run_estimate import (
+    CLOSING_S,
+    has_gpu,
+    in_words,
+    matrix_speed,
+    measuring_s,
+    training_s,
+)
 from lgcnet_tf.commands.run_report import conclusion, results_of_stages, write_report
-from lgcnet_tf.commands.run_stages import SEARCH, run_stage, stages_of, with_target
+from lgcnet_tf.commands.run_stages import (
+    FINETUNE,
+    LATENCY,
+    SEARCH,
+    run_stage,
+    stages_of,
+    with_target,
+)
 from lgcnet_tf.commands.search import SearchOptions
 from lgcnet_tf.config import DivisionOptions, Size, format_size, option
 from lgcnet_tf.data import Dataset, split_inputs, steps_per_epoch
@@ -29,7 +50,9 @@ from lgcnet_tf.run_folder import (
     RESULTS,
     RunFolder,
     flag_lines,
+    input_file,
 )
+from lgcnet_tf.serving.settings import FORMATS
 from lgcnet_tf.space.options import SpaceOptions
 
 MOST_INPUT_PIXELS = 512 * 1024
@@ -89,8 +112,27 @@ class RunPathOptions(SpaceOptions, DivisionOptions, RuntimeOptions):
     batch_size: int = option(
         FinetuneOptions.batch_size, "Of search and training.", minimum=1
     )
+    latency_table: str = option(
+        "",
+        "A latency table of the device that will run the network, made there by "
+        "lgcnet-measure-latency; none is measured here then, and size and search space "
+        "are its own.",
+        topic="Latency",
+    )
+    formats: tuple[str, ...] = option(
+        (),
+        f"Files for other runtimes besides the SavedModel: {', '.join(FORMATS)}, with "
+        "commas between.",
+        topic="Results",
+    )
     seed: int = option(0, "Seed of search and training.", minimum=0)
     mixed_precision: bool = option(False, "Compute in bfloat16; weights stay float32.")
+
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
+        for name in self.formats:
+            if name not in FORMATS:
+                yield (f"--formats must be of {', '.join(FORMATS)}. Received: {name!r}")
 
     def missing(self) -> Iterator[str]:
         yield from super().missing()
@@ -117,6 +159,7 @@ def run_path(options: RunPathOptions) -> dict[str, Any]:
         raise InputError("\n".join(missing))
     if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
         raise InputError("The export at its end needs KERAS_BACKEND=tensorflow.")
+    options = of_given_table(options) if options.latency_table else options
     options = with_space(options)
     root = pathlib.Path(options.output_dir)
     if (results := _results_of(options, root)) is not None:
@@ -146,8 +189,9 @@ def run_path(options: RunPathOptions) -> dict[str, Any]:
         inputs |= split_inputs(
             options.dataset, split, options.data_dir or None, **options.division
         )
+    inputs |= input_file("--latency_table", options.latency_table)
     folder = RunFolder(options, "run", inputs=inputs | options.calibration_inputs())
-    for line in _plan(options, data, size, crop, sizes):
+    for line in _plan(options, data, size, crop, sizes, list(stages)):
         folder.log.info("%s", line)
     for name, stage in stages.items():
         if (root / name / RESULTS).exists():
@@ -187,7 +231,7 @@ def _results_of(options: RunPathOptions, root: pathlib.Path) -> dict[str, Any] |
     return read_json(root / RESULTS) if given == flag_lines(options) else None
 
 
-def _plan(options, data: Dataset, size, crop, sizes) -> Iterator[str]:
+def _plan(options, data: Dataset, size, crop, sizes, stages) -> Iterator[str]:
     """What the run will take, a line for each part of it."""
     info = data.info
     counts = {split: len(data.splits[split]) for split in (TRAIN, VAL)}
@@ -206,10 +250,34 @@ def _plan(options, data: Dataset, size, crop, sizes) -> Iterator[str]:
         f"{options.batch_size}"
     )
     steps = steps_per_epoch(data.splits[TRAIN], options.batch_size)
+    table = f"latency table ({options.runtime}, {options.precision})"
+    if options.latency_table:
+        table = f"no latency table but {options.latency_table}"
     yield (
-        f"stages, each in a folder of its own below {options.output_dir}: latency table "
-        f"({options.runtime}, {options.precision}), search ({options.search_epochs} "
-        f"epochs of {steps} steps), finetune ({options.finetune_epochs} epochs of {steps} "
-        "steps), evaluate, export; how long they take depends on the device and is not "
-        "known before"
+        f"stages, each in a folder of its own below {options.output_dir}: {table}, "
+        f"search ({options.search_epochs} epochs of {steps} steps), finetune "
+        f"({options.finetune_epochs} epochs of {steps} steps), "
+        f"{', '.join(name for name in stages if name not in (LATENCY, SEARCH, FINETUNE))}"
     )
+    seconds = _seconds(options, data, crop, stages)
+    parts = ", ".join(f"{name} {in_words(part)}" for name, part in seconds.items())
+    yield (
+        f"about {in_words(sum(seconds.values()))} if all is idle ({parts}; by a measured "
+        "product of matrices, right to within a factor of three"
+        + ("; the GPU needs a fraction of the trainings' time)" if has_gpu() else ")")
+    )
+
+
+def _seconds(options, data: Dataset, crop, stages) -> dict[str, float]:
+    """About how long each stage takes."""
+    speed, skeleton = matrix_speed(), options.skeleton(data.info.num_classes)
+    per_epoch = options.batch_size * steps_per_epoch(
+        data.splits[TRAIN], options.batch_size
+    )
+    found = {}
+    if LATENCY in stages:
+        found[LATENCY] = measuring_s(options.calibration_networks)
+    epochs = {SEARCH: options.search_epochs, FINETUNE: options.finetune_epochs}
+    for name, count in epochs.items():
+        found[name] = training_s(name, count * per_epoch, crop, skeleton, speed)
+    return found | {"the rest": CLOSING_S}

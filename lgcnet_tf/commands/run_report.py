@@ -34,6 +34,12 @@ def results_of_stages(root: pathlib.Path) -> dict[str, Any]:
         "target_latency_ms": searched["target_latency_ms"],
         "model": f"{FINETUNE}/{MODEL}",
         "saved_model": f"{EXPORT}/saved_model",
+        "files": {
+            folder.name.removeprefix(f"{EXPORT}_"): f"{folder.name}/{path.name}"
+            for folder in sorted(root.glob(f"{EXPORT}_*"))
+            for path in sorted(folder.glob("model.*"))
+            if path.suffix != ".json"
+        },
     }
 
 
@@ -44,7 +50,8 @@ def write_report(root: pathlib.Path) -> pathlib.Path:
         from lgcnet_tf.report.run import CAPTIONS, REPORT, plot_run, read_run
 
     pictures = []
-    for stage in (EVALUATE, FINETUNE, SEARCH, LATENCY):
+    stages = (EVALUATE, FINETUNE, SEARCH, LATENCY)
+    for stage in (stage for stage in stages if (root / stage).is_dir()):
         for path in plot_run(root / stage):
             if path.name in CAPTIONS:
                 pictures.append((f"{CAPTIONS[path.name]} ({stage})", path))

@@ -56,8 +56,25 @@ def stages_of(options, root, size: Size, crop: Size) -> dict[str, RunOptions]:
 
     table, model = str(root / LATENCY / LATENCY_TABLE), str(root / FINETUNE / MODEL)
     training = {"input_size": size, "crop_size": crop}
+    first = {
+        LATENCY: handed_on(
+            MeasureOptions,
+            LATENCY,
+            input_size=size,
+            batch_size=1,
+            target_latency_ms=0.0,
+        )
+    }
+    if options.latency_table:
+        table, first = options.latency_table, {}
+    files = {
+        f"{EXPORT}_{form}": ExportOptions(
+            model=model, format=form, output_dir=str(root / f"{EXPORT}_{form}")
+        )
+        for form in options.formats
+    }
     return {
-        LATENCY: handed_on(MeasureOptions, LATENCY, input_size=size, batch_size=1),
+        **first,
         SEARCH: handed_on(
             SearchOptions,
             SEARCH,
@@ -85,6 +102,7 @@ def stages_of(options, root, size: Size, crop: Size) -> dict[str, RunOptions]:
         EXPORT: ExportOptions(
             model=model, output_dir=str(root / EXPORT), extension=options.extension
         ),
+        **files,
     }
 
 
@@ -138,7 +156,7 @@ def run_stage(name: str, stage: RunOptions, folder: RunFolder) -> None:
     begin = time.monotonic()
     INTERRUPTION.defer()  # the stage has to save and leave first
     process = subprocess.Popen(
-        stage_command(COMMANDS[name]) + flag_lines(stage),
+        stage_command(COMMANDS[name.partition("_")[0]]) + flag_lines(stage),
         stdin=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C reaches this process alone
     )

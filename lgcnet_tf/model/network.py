@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from lgcnet_tf.config import format_size
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.model.cell import Cell
 from lgcnet_tf.model.folded_fusion import FoldedFusionCell
@@ -32,8 +33,9 @@ class Network(keras.Model):
     to the same network at another.
 
     Args:
-        skeleton: the fixed frame.
-        input_size: (height, width) of the images.
+        skeleton: the fixed frame; or a genotype, in which it stands.
+        input_size: (height, width) of the images; by default the one that the
+            genotype was searched at.
         genotype: the chosen operations, or None for the supernet.
         normalization: one of `units.NORMALIZATIONS`, or what earlier releases called
             it; by default `"train"` for a derived network and `"search"` for the
@@ -54,21 +56,22 @@ class Network(keras.Model):
 
     Raises:
         InputError: in the genotype no path leads from the image to the output, or
-            an operation is of an extension that was not imported.
+            an operation is of an extension that was not imported; no input size is
+            known; images of another size, or a supernet without Z.
 
     Example:
         With `genotype` of a search, or of a network of `load`:
 
         >>> import lgcnet_tf as lt
-        >>> untrained = lt.Network(genotype.skeleton, (64, 96), genotype)
+        >>> untrained = lt.Network(genotype, (64, 96))
         >>> untrained.input_size, untrained.num_classes
         ((64, 96), 11)
     """
 
     def __init__(
         self,
-        skeleton: Skeleton,
-        input_size: Size,
+        skeleton: Skeleton | Genotype,
+        input_size: Size | None = None,
         genotype: Genotype | None = None,
         normalization: str | None = None,
         prune: bool = True,
@@ -77,6 +80,12 @@ class Network(keras.Model):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
+        if isinstance(skeleton, Genotype):
+            genotype, skeleton = skeleton, skeleton.skeleton
+        if input_size is None and genotype is not None:
+            input_size = genotype.provenance.get("input_size")
+        if input_size is None:
+            raise InputError("network: input_size is missing: (height, width).")
         if genotype is not None and genotype.skeleton != skeleton:
             raise InputError("network: the genotype belongs to another skeleton.")
         self.skeleton = skeleton
@@ -170,6 +179,26 @@ class Network(keras.Model):
     ) -> "Network":
         """The network of a genotype; arguments as of the class."""
         return cls(genotype.skeleton, input_size, genotype, normalization, remat=remat)
+
+    def __call__(self, images, *args, **kwargs):
+        """`call`, after a look at its arguments, which would fail deep inside."""
+        weights = args[0] if args else kwargs.get("weights")
+        try:
+            size = tuple(images.shape[1:3])
+        except (AttributeError, ValueError):  # of a tensor of unknown rank
+            size = ()
+        pairs = zip(size, self.input_size)
+        if any(given not in (None, wanted) for given, wanted in pairs):
+            raise InputError(
+                f"network: takes images of {format_size(self.input_size)}. Received: "
+                f"{format_size(size)}; load(..., input_size=...) makes it for others."
+            )
+        if weights is None and self.genotype is None:
+            raise InputError(
+                "network: a supernet takes the weights Z of its candidates with the "
+                "images."
+            )
+        return super().__call__(images, *args, **kwargs)
 
     def build(self, input_shape):
         """Builds all parts for what their inputs are; the constructor calls it."""

@@ -107,9 +107,13 @@ def test_every_option_is_in_signature_and_docstring():
 @pytest.mark.parametrize(
     "arguments, error, words",
     [
-        ({"batch_size": "many"}, lt.InputError, "batch_size takes a int, such as 16"),
+        (
+            {"batch_size": "many"},
+            lt.InputError,
+            "^batch_size takes a whole number, such as 16",
+        ),
         ({"epochs": 0}, lt.InputError, "^epochs must be at least 1. Received: 0"),
-        ({"epochs": True}, lt.InputError, "epochs takes a int"),
+        ({"epochs": True}, lt.InputError, "epochs takes a whole number"),
         ({"batchsize": 3}, TypeError, "Did you mean 'batch_size'?"),
         ({"latency_table": "t.json"}, TypeError, "no argument 'latency_table'"),
         ({"sampling": "odd"}, lt.InputError, "^sampling must be one of soft, hard"),

@@ -11,13 +11,15 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from lgcnet_tf.commands import run, run_stages
-from lgcnet_tf.commands.run import RunPathOptions, run_path, size_within
+from lgcnet_tf.commands import run, run_estimate, run_stages
+from lgcnet_tf.commands.defaults import size_within
+from lgcnet_tf.commands.run import RunPathOptions, run_path
 from lgcnet_tf.config import format_size
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import read_json
 from lgcnet_tf.interruption import Interrupted
 from lgcnet_tf.run_folder import flag_lines
+from lgcnet_tf.space.skeleton import Skeleton
 
 from ..data.folders import CLASSES, write_folder
 
@@ -155,6 +157,61 @@ def test_a_target_out_of_reach(path, tmp_path):
     with pytest.raises(InputError, match="is out of reach: .* Give another one, or"):
         run_path(RunPathOptions(**vars(options) | changed))
     assert not (tmp_path / "search").exists()
+
+
+def test_a_table_from_elsewhere_and_other_files(path, tmp_path, monkeypatch):
+    """No table is measured, and size and space are the given table's."""
+    options, out, *_ = path
+    stages = {}
+
+    def run_stage(name, stage, folder):
+        stages[name] = stage
+        if name == "export_onnx":
+            raise Interrupted("all that is asked here")
+
+    monkeypatch.setattr(run, "run_stage", run_stage)
+    table = str(out / "latency" / "latency_table.json")
+    given = RunPathOptions(
+        data_dir=options.data_dir, val_share=0.25, output_dir=str(tmp_path / "out"),
+        latency_table=table, formats=("litert", "onnx"),
+    )  # fmt: skip
+    with pytest.raises(Interrupted):
+        run_path(given)
+    assert list(stages) == [
+        "search", "finetune", "evaluate", "export", "export_litert", "export_onnx"
+    ]  # fmt: skip
+    assert stages["search"].latency_table == stages["evaluate"].latency_table == table
+    assert (stages["search"].num_cells, stages["search"].input_size) == (2, (32, 48))
+    assert stages["export_onnx"].format == "onnx"
+    log = (tmp_path / "out" / "log.txt").read_text()
+    assert f"no latency table but {table}" in log
+    assert "INFO about " in log and "search " in log and "latency " not in log.split("INFO about ")[1]  # fmt: skip
+    with pytest.raises(InputError, match="--formats must be of onnx, .*'pdf'"):
+        RunPathOptions(formats=("pdf",)).check()
+
+
+def test_estimates_grow_with_the_work():
+    small, large = Skeleton(8, initial_channels=4), Skeleton(8, initial_channels=16)
+    times = [
+        run_estimate.training_s(stage, images, (96, 160), skeleton, 1e10)
+        for stage, images, skeleton in (
+            ("finetune", 1000, small), ("finetune", 1000, large),
+            ("search", 1000, large), ("search", 4000, large),
+        )
+    ]  # fmt: skip
+    assert times == sorted(times) and times[3] > 3 * times[2]
+    # The step of 256x256 and batch 2 that benchmarks/README.md has: 1.48 s at 68 GMAC/s.
+    step = run_estimate.training_s("search", 2, (256, 256), Skeleton(8), 68e9)
+    assert step - run_estimate.BUILDING_S["search"] == pytest.approx(1.48, rel=0.2)
+    assert 1e7 < run_estimate.matrix_speed(256, 1) < 1e14
+
+
+@pytest.mark.parametrize(
+    "seconds, words",
+    [(42, "42 s"), (600, "10 min"), (3 * 3600, "3.0 h"), (3 * 86400, "3 days")],
+)
+def test_times_in_words(seconds, words):
+    assert run_estimate.in_words(seconds) == words
 
 
 def test_what_is_wrong_is_told_first(path, tmp_path, monkeypatch):

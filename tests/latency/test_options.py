@@ -71,7 +71,9 @@ def test_pictures_for_nothing(pictures):
 
 def test_evaluation_calibrates_on_the_training_split():
     pytest.importorskip("onnxruntime")
-    options = EvaluateOptions(runtime="onnxruntime", precision="int8")
+    options = EvaluateOptions(
+        dataset="toy_streets", runtime="onnxruntime", precision="int8"
+    )
     runtime = options.make_runtime(options.dataset, options.data_dir)
     assert runtime.calibration == "minmax of 32 training images of toy_streets"
     assert RuntimeOptions(runtime="onnxruntime").make_runtime().calibration is None

@@ -39,6 +39,24 @@ def test_parameters_of_random_networks(seed):
     assert 0.4e6 < network.count_params() < 6.7e6
 
 
+def test_what_fails_deep_inside_is_told_at_the_door(network, small_skeleton):
+    with pytest.raises(InputError, match="takes images of 32x48. Received: 64x48"):
+        network(np.zeros((1, 64, 48, 3), "uint8"))
+    with pytest.raises(InputError, match="a supernet takes the weights Z"):
+        Network(small_skeleton(num_cells=2, reduction_cells=(1,), fusion="none"), (16, 16))(
+            np.zeros((1, 16, 16, 3), "uint8")
+        )  # fmt: skip
+
+
+def test_a_genotype_alone_knows_skeleton_and_size(small_skeleton):
+    genotype = uniform(small_skeleton(fusion="none"), "skip_connect")
+    with pytest.raises(InputError, match="input_size is missing"):
+        Network(genotype)
+    known = dataclasses.replace(genotype, provenance={"input_size": [32, 48]})
+    assert Network(known).input_size == (32, 48)
+    assert Network(known, (16, 16)).genotype == genotype
+
+
 @pytest.mark.parametrize(
     "size, up", [((97, 161), "deconv_3x3"), ((33, 18), "bilinear")]
 )

@@ -16,7 +16,7 @@ from lgcnet_tf.training.data import load_training_data
 
 
 def data(**options):
-    return load_training_data(FinetuneOptions(**options))
+    return load_training_data(FinetuneOptions(dataset="toy_streets", **options))
 
 
 def test_a_run_without_groups():

@@ -47,9 +47,11 @@ def options(train_only, tmp_path):
 
 
 def test_the_split_that_is_asked_for():
-    assert load_validation(FinetuneOptions()).split == "val"
-    assert load_validation(FinetuneOptions(validation_split="train")).split == "train"
-    assert load_validation(FinetuneOptions(validation_split="")) is None
+    toy = {"dataset": "toy_streets"}
+    assert load_validation(FinetuneOptions(**toy)).split == "val"
+    training = FinetuneOptions(**toy, validation_split="train")
+    assert load_validation(training).split == "train"
+    assert load_validation(FinetuneOptions(**toy, validation_split="")) is None
 
 
 def test_data_without_it_go_without(options):
