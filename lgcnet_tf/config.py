@@ -124,6 +124,9 @@ class Options:
     TOPIC: ClassVar[str] = "Options"
     """Under which the help lists the options that a class declares."""
 
+    POSITIONAL: ClassVar[str] = ""
+    """The option, a tuple, that arguments without a flag are added to."""
+
     def check(self) -> None:
         """Refuses values that no run can have.
 

@@ -125,7 +125,11 @@ def run(options: type[Options], command: Callable[[Any], Any]) -> None:
 
     def parser(argv):
         arguments, wrong = parse(options, argv)
-        wrong += [f"unknown argument {a!r}; every option is a --flag." for a in arguments[1:]]  # fmt: skip
+        if options.POSITIONAL:
+            flag = flags.FLAGS[options.POSITIONAL]
+            flag.value = (*(flag.value or ()), *arguments[1:])
+        else:
+            wrong += [f"unknown argument {a!r}; every option is a --flag." for a in arguments[1:]]  # fmt: skip
         if not flags.FLAGS.is_parsed():
             fail([*wrong, "Pass --help to see the flags."])
         given.append(options_from_flags(options))

@@ -50,7 +50,8 @@ def help_text(program: str, command: Command, options: type[Options]) -> str:
     lines = [
         *_wrapped(f"{program}: {command.summary}"),
         "",
-        f"Usage: {program} --flag=value ...",
+        f"Usage: {program} --flag=value ..."
+        + (f" {options.POSITIONAL.upper()} ..." if options.POSITIONAL else ""),
     ]
     for topic, fields in by_topic(options).items():
         lines += ["", f"{topic}:"]

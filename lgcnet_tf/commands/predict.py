@@ -1,12 +1,13 @@
-"""Having a server segment image files."""
+"""Having a server segment image files and videos."""
 
 import dataclasses
 import pathlib
 import sys
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from lgcnet_tf.config import RunOptions, option
-from lgcnet_tf.data import dataset_info
+from lgcnet_tf.data import DatasetInfo, dataset_info
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.run_folder import RunFolder
 from lgcnet_tf.serving.image_paths import image_files
@@ -14,12 +15,16 @@ from lgcnet_tf.serving.outputs import plan_outputs
 from lgcnet_tf.serving.security import read_token
 from lgcnet_tf.serving.settings import MODEL_NAME
 
+if TYPE_CHECKING:  # imports TensorFlow
+    from lgcnet_tf.serving.backend import Backend
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PredictOptions(RunOptions):
     """Options of the client."""
 
     TOPIC = "Prediction"
+    POSITIONAL = "images"
 
     output_dir: str = option(
         "", "Folder of the pictures; by default each lies next to its image."
@@ -33,9 +38,15 @@ class PredictOptions(RunOptions):
     name: str = option(MODEL_NAME, "Name under which the model is served.")
     images: tuple[str, ...] = option(
         (),
-        "PNG or JPEG files, folders of them or patterns as 'street_*.jpg', commas "
-        "between.",
-        needed="PNG or JPEG files, commas between.",
+        "PNG or JPEG files, folders of them or patterns as 'street_*.jpg', and video "
+        "files, commas between; names without a flag are the same.",
+    )
+    camera: int = option(
+        -1, "Number of a camera whose pictures are segmented too, until Ctrl-C.",
+        minimum=-1
+    )  # fmt: skip
+    max_frames: int = option(
+        0, "Frames of each video and of the camera; 0 for all.", minimum=0
     )
     timeout_s: float = option(30.0, "Longest wait for an answer, in seconds.", above=0)
     wait_s: float = option(0.0, "Longest wait for the server to be ready, in seconds.")
@@ -46,30 +57,29 @@ class PredictOptions(RunOptions):
     ssl_key: str = option("", "PEM file of its key.")
     token_file: str = option("", "File of the bearer token that the server wants.")
 
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
+        if not self.images and self.camera < 0:
+            yield "--images is missing: PNG or JPEG files, commas between."
+
 
 def predict(options: PredictOptions) -> dict[str, Any]:
-    """Has a server segment image files; writes colour mask and overlay.
+    """Has a server segment images and videos; writes colour masks and overlays.
 
-    They lie next to each image, or in `output_dir` where that is given.
+    They lie next to each file, or in `output_dir` where that is given.
 
-    Names and colours of the classes come from the served model. An image that
+    Names and colours of the classes come from the served model. A file that
     cannot be read is named, and the others are done.
 
     Raises:
-        InputError: an image could not be segmented, a picture would replace what
+        InputError: a file could not be segmented, a picture would replace what
             this program did not write, no server, or the server's refusal.
     """
     from lgcnet_tf.serving.client import Client
-    from lgcnet_tf.serving.predict_files import predict_files, served_info
 
     options.check()
     dataset = dataset_info(options.dataset) if options.dataset else None
-    if not options.images:
-        raise InputError("--images is missing: PNG or JPEG files, commas between.")
-    images = image_files(options.images)
-    if not any(pathlib.Path(image).exists() for image in images):
-        raise InputError(f"{', '.join(images)}: no such image file.")
-    plan_outputs(images, options.output_dir or None)  # before anything is
+    sources = _sources(options)  # before anything is written
     folder = RunFolder(options, "predict") if options.output_dir else None
     client = Client(
         options.server,
@@ -83,19 +93,76 @@ def predict(options: PredictOptions) -> dict[str, Any]:
     with client:
         if options.wait_s:
             client.wait_until_ready(options.wait_s)
-        summary = predict_files(
-            client,
-            served_info(client, dataset),
-            images,
-            options.output_dir or None,
-            failed=lambda message: print(message, file=sys.stderr, flush=True),
-        )
-    for file in summary["files"]:
-        largest = sorted(file["class_percentages"].items(), key=lambda item: -item[1])
-        shares = ", ".join(f"{name} {share:.0f} %" for name, share in largest[:4])
-        print(f"{file['overlay']}: {shares}; {file['latency_ms']:.1f} ms")
+        summary = _segment(client, dataset, sources, options)
     if failed := [one["file"] for one in summary["failed"]]:
         raise InputError(
-            f"{len(failed)} of {len(images)} images not segmented: {', '.join(failed)}."
+            f"{len(failed)} of {sum(map(len, sources))} images not segmented: "
+            f"{', '.join(failed)}."
         )
     return folder.finish(summary) if folder else summary
+
+
+def _sources(options: PredictOptions) -> tuple[list[str], list[str | int]]:
+    """The images, and the videos and the camera.
+
+    Raises:
+        InputError: none is there, or what would be written cannot be.
+    """
+    from lgcnet_tf.serving.video import is_video, plan_video
+
+    videos: list[str | int] = [one for one in options.images if is_video(one)]
+    images = image_files([one for one in options.images if not is_video(one)])
+    if images and not any(pathlib.Path(image).exists() for image in images):
+        raise InputError(f"{', '.join(images)}: no such image file.")
+    if options.camera >= 0:
+        videos.append(options.camera)
+    plan_outputs(images, options.output_dir or None)
+    plans = [plan_video(video, options.output_dir or None) for video in videos]
+    if twice := [str(path) for path in plans if plans.count(path) > 1]:
+        raise InputError(f"{twice[0]}: two videos would be written there.")
+    return images, videos
+
+
+def _segment(
+    backend: "Backend",
+    dataset: DatasetInfo | None,
+    sources: tuple[list[str], list[str | int]],
+    options: PredictOptions,
+) -> dict[str, Any]:
+    """Segments all sources and tells of each; what failed is in "failed"."""
+    from lgcnet_tf.serving.backend import BadPicture, served_info
+    from lgcnet_tf.serving.predict_files import predict_files
+    from lgcnet_tf.serving.video import predict_video
+
+    def failed(message):
+        print(message, file=sys.stderr, flush=True)
+
+    info = served_info(backend, dataset)
+    images, videos = sources
+    summary: dict[str, Any] = {"files": [], "failed": []}
+    if images:
+        summary = predict_files(
+            backend, info, images, options.output_dir or None, failed=failed
+        )
+    for file in summary["files"]:
+        _tell(file, f"{file['latency_ms']:.1f} ms")
+    if videos:
+        summary["videos"] = []
+    for video in videos:
+        try:
+            done = predict_video(
+                backend, info, video, options.output_dir or None, options.max_frames
+            )
+        except BadPicture as error:
+            failed(str(error))
+            summary["failed"].append({"file": str(video), "error": str(error)})
+            continue
+        summary["videos"].append(done)
+        _tell(done, f"{done['frames']} frames, {done['latency_ms']:.1f} ms each")
+    return summary
+
+
+def _tell(file: dict[str, Any], speed: str) -> None:
+    largest = sorted(file["class_percentages"].items(), key=lambda item: -item[1])
+    shares = ", ".join(f"{name} {share:.0f} %" for name, share in largest[:4])
+    print(f"{file['overlay']}: {shares}; {speed}")

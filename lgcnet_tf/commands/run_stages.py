@@ -69,7 +69,10 @@ def stages_of(options, root, size: Size, crop: Size) -> dict[str, RunOptions]:
         table, first = options.latency_table, {}
     files = {
         f"{EXPORT}_{form}": ExportOptions(
-            model=model, format=form, output_dir=str(root / f"{EXPORT}_{form}")
+            model=model,
+            format=form,
+            output_dir=str(root / f"{EXPORT}_{form}"),
+            extension=options.extension,
         )
         for form in options.formats
     }

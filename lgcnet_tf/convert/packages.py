@@ -11,6 +11,7 @@ _PIP_NAMES = {
     "ai_edge_litert": "ai-edge-litert",
     "array_record": "array-record",
     "cuda": "cuda-python",
+    "cv2": "opencv-python-headless",
     "google": "protobuf",
     "grpc": "grpcio",
     "grpc_health": "grpcio-health-checking",

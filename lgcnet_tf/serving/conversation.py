@@ -14,6 +14,7 @@ from tensorflow_serving.apis import (
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.serving import protos, signatures
+from lgcnet_tf.serving.backend import BadPicture
 from lgcnet_tf.serving.classes import CLASSES_SIGNATURE, QUERY_INPUT
 from lgcnet_tf.serving.status import Code, one_line
 
@@ -31,6 +32,10 @@ class ServerError(InputError):
     def __init__(self, message: str, code: Code):
         super().__init__(message)
         self.code = code
+
+
+class RefusedPicture(ServerError, BadPicture):
+    """The server cannot take what it was sent; another picture may do."""
 
 
 class Conversation:
@@ -87,7 +92,8 @@ class Conversation:
         """One line with the target, the status and the server's message."""
         code = Code[error.code().name]
         text = f"{self.target}: {code.name}: {error.details()}"
-        return ServerError(one_line(text), code)
+        kind = RefusedPicture if code is Code.INVALID_ARGUMENT else ServerError
+        return kind(one_line(text), code)
 
     def not_ready(self, timeout_s: float, state: str) -> InputError:
         """The error of waiting in vain."""

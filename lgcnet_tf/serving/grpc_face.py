@@ -150,25 +150,37 @@ class GrpcFace:
     def _method(
         self, name: str, method: Method, receivers: Receivers
     ) -> grpc.RpcMethodHandler:
-        async def answer(requests, context):
+        async def outcome(context) -> Any:
+            """The answer, or status and details of a refusal."""
             try:
                 if name != "Check":
                     self._check_token(context)
                 if receivers is self._large:
                     self._core.pool.check()
-                body = await receivers.receive(requests.__anext__)
+                # The iterator of requests would keep the message until it is
+                # collected.
+                body = await receivers.receive(context.read)
+                if body is grpc.aio.EOF:
+                    raise invalid("The call has no message.")
                 with self._core.metrics.counting("grpc", name):
                     return await method(body, context)
             except RequestError as error:
-                code, details = error.code, error.message
-            except StopAsyncIteration:
-                code, details = Code.INVALID_ARGUMENT, "The call has no message."
+                return error.code, error.message
             except asyncio.CancelledError:
                 raise
             except Exception as error:
                 _LOG.exception("%s failed", name)
-                code, details = Code.INTERNAL, one_line(repr(error))
-            await context.abort(grpc.StatusCode[code.name], details)
+                return Code.INTERNAL, one_line(repr(error))
+
+        async def answer(requests, context):
+            found = await outcome(context)
+            if not isinstance(found, tuple):
+                return found
+            # `abort` would raise, and what that leaves behind keeps the message alive.
+            code, details = found
+            context.set_code(grpc.StatusCode[code.name])
+            context.set_details(details)
+            return b""
 
         return grpc.stream_unary_rpc_method_handler(answer)
 
@@ -202,12 +214,7 @@ class GrpcFace:
                 "fewer outputs with output_filter, or for fewer images."
             )
 
-        job = self._core.submit(len(body), work)
-        try:
-            return await asyncio.wrap_future(job.future)
-        finally:
-            job.cancel()
-            del job  # an error's frame would keep it, and it the error
+        return await self._core.submit(len(body), work).result()
 
     async def _metadata(self, body: bytes, context) -> bytes:
         kind = get_model_metadata_pb2.GetModelMetadataRequest

@@ -1,5 +1,6 @@
 """The threads that compute, and the bounded queue before them."""
 
+import asyncio
 import collections
 import threading
 from collections.abc import Callable
@@ -25,10 +26,31 @@ class Job:
         """Whether nobody waits for it any more; long work asks now and then."""
         return self._stopped.is_set()
 
+    async def result(self) -> Any:
+        """Waits for the result without a thread; cancels the job however it ends.
+
+        `asyncio.wrap_future` would leave a cycle that keeps the result, or an
+        error with every frame it went through, until it is collected.
+        """
+        loop = asyncio.get_running_loop()
+        ended = loop.create_future()
+        self.future.add_done_callback(lambda _: loop.call_soon_threadsafe(_wake, ended))
+        try:
+            await ended
+            return self.future.result()
+        finally:
+            self.cancel()
+            del self  # an error's frame would keep it, and it the error
+
     def cancel(self) -> None:
         """Takes it out of the queue, or asks it to stop where it has begun."""
         self._stopped.set()
         self._pool._drop(self)
+
+
+def _wake(ended: asyncio.Future) -> None:
+    if not ended.done():  # else nobody waits any more
+        ended.set_result(None)
 
 
 class Pool:

@@ -1,4 +1,4 @@
-"""Segments image files with a served model and writes what it saw."""
+"""Segments image files with a model and writes what it saw."""
 
 import os
 import pathlib
@@ -11,46 +11,14 @@ import numpy as np
 from PIL import Image
 
 from lgcnet_tf.data import DatasetInfo
-from lgcnet_tf.data.fit import mask_of
 from lgcnet_tf.data.images import decode_image, read_bytes
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.serving.client import Client
-from lgcnet_tf.serving.conversation import ServerError
+from lgcnet_tf.serving.backend import Backend, BadPicture, segment
 from lgcnet_tf.serving.outputs import plan_outputs, save_picture
-from lgcnet_tf.serving.status import Code
-
-
-def served_info(client: Client, dataset: DatasetInfo | None = None) -> DatasetInfo:
-    """Names and colours of the served model's classes.
-
-    Args:
-        client: whom to ask.
-        dataset: for a model that does not say them; an older export's.
-
-    Raises:
-        InputError: the model says other names than `dataset`, or none and there
-            is no `dataset`.
-    """
-    served = client.classes()
-    if served is None:
-        if dataset is None:
-            raise InputError(
-                f"{client.target}: {client.model_name} was exported by an older "
-                "version and does not say its classes; name its data set with "
-                "--dataset, or export it again."
-            )
-        return dataset
-    names = served.info.class_names
-    if dataset is not None and dataset.class_names != names:
-        raise InputError(
-            f"{client.target}: {client.model_name} has the {len(names)} classes of "
-            f"{served.info.name}, not those of {dataset.name}; leave out --dataset."
-        )
-    return served.info
 
 
 def predict_files(
-    client: Client,
+    backend: Backend,
     info: DatasetInfo,
     paths: Sequence[str | os.PathLike],
     output_dir: str | os.PathLike | None = None,
@@ -64,8 +32,8 @@ def predict_files(
     left out, and the others are done.
 
     Args:
-        client: whom to ask.
-        info: names and colours of the model's classes; see `served_info`.
+        backend: whom to ask.
+        info: names and colours of the model's classes; see `backend.served_info`.
         paths: PNG or JPEG files.
         output_dir: where to write; next to each image where None.
         overlay_alpha: the mask's share of the overlay, 0 to 1.
@@ -79,7 +47,7 @@ def predict_files(
         and "max", and "class_percentages": the mean (both None of no file).
 
     Raises:
-        InputError: see `plan_outputs`, or the server cannot be asked; what is
+        InputError: see `plan_outputs`, or the model cannot be asked; what is
             done stays.
     """
     if not paths:
@@ -92,10 +60,10 @@ def predict_files(
     for path, outputs in zip(paths, plan_outputs(paths, output_dir), strict=True):
         try:
             done = _predict_file(
-                client, info, pathlib.Path(path), outputs, overlay_alpha
+                backend, info, pathlib.Path(path), outputs, overlay_alpha
             )
             files.append(done)
-        except _BadFile as error:
+        except BadPicture as error:
             failed(str(error))
             errors.append({"file": str(path), "error": str(error)})
     latencies = [one["latency_ms"] for one in files]
@@ -118,10 +86,6 @@ def predict_files(
     }
 
 
-class _BadFile(InputError):
-    """One image is at fault, and no other."""
-
-
 def overlay(image: np.ndarray, colors: np.ndarray, alpha: float = 0.6) -> np.ndarray:
     """Blends uint8 (height, width, 3) pictures, `alpha` of `colors`."""
     blended = Image.blend(Image.fromarray(image), Image.fromarray(colors), alpha)
@@ -129,7 +93,7 @@ def overlay(image: np.ndarray, colors: np.ndarray, alpha: float = 0.6) -> np.nda
 
 
 def _predict_file(
-    client: Client,
+    backend: Backend,
     info: DatasetInfo,
     path: pathlib.Path,
     outputs: dict[str, pathlib.Path],
@@ -138,25 +102,8 @@ def _predict_file(
     encoded, image = _read(path)
     size = image.shape[:2]
     start = time.perf_counter()
-    try:
-        mask = client.predict_encoded([encoded])[0]
-    except ServerError as error:
-        if error.code is Code.INVALID_ARGUMENT:
-            raise _BadFile(f"{path}: {error}") from None
-        raise
+    mask = segment(backend, info, encoded, size, path)
     latency_ms = (time.perf_counter() - start) * 1e3
-    if mask.max() >= info.num_classes:
-        raise InputError(
-            f"{client.target}: the model gives class {mask.max()}, "
-            f"{info.name} has only {info.num_classes} classes."
-        )
-    if mask.shape != size:
-        if client.gives_own_sizes():
-            raise InputError(
-                f"{client.target}: saw {path} as {mask.shape[1]}x{mask.shape[0]} "
-                f"pixels, here it has {size[1]}x{size[0]}."
-            )
-        mask = mask_of(mask[None], "stretch", size, mask.shape)
     colors = info.colorize(mask)
     save_picture(outputs["mask"], colors)
     save_picture(outputs["overlay"], overlay(image, colors, alpha))
@@ -178,4 +125,4 @@ def _read(path: pathlib.Path) -> tuple[bytes, np.ndarray]:
         encoded = read_bytes(path)
         return encoded, decode_image(encoded, str(path))
     except InputError as error:
-        raise _BadFile(str(error)) from None
+        raise BadPicture(str(error)) from None

@@ -215,16 +215,13 @@ class RestFace:
                 f"The answer is larger than {limit} bytes (--max_message_mb); use gRPC."
             )
 
-        job = self._core.submit(len(body), work)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(job.future), _TIMEOUT_S)
+            result = self._core.submit(len(body), work).result()
+            return await asyncio.wait_for(result, _TIMEOUT_S)
         except TimeoutError:
             raise RequestError(
                 Code.DEADLINE_EXCEEDED, f"No answer within {_TIMEOUT_S:g} s."
             ) from None
-        finally:
-            job.cancel()
-            del job  # an error's frame would keep it, and it the error
 
     def _status(self, name_model: Callable) -> bytes:
         request = get_model_status_pb2.GetModelStatusRequest()

@@ -75,6 +75,8 @@ def test_examples_are_flags_of_their_command(command):
     module = __import__(command.module, fromlist=[command.options])
     options = getattr(module, command.options)()
     for part in command.example.split():
+        if options.POSITIONAL and not part.startswith("--"):
+            continue
         assert hasattr(options, part.partition("=")[0].removeprefix("--"))
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 import weakref
 
 import grpc
@@ -339,3 +340,34 @@ def test_a_broken_newest_version_is_passed_over(base_path, tmp_path, images):
 def test_a_message_limit_that_cannot_be_is_named(base_path):
     with pytest.raises(InputError, match="--max_message_mb must be at most 2047"):
         Server({"lgcnet": base_path}, max_message_mb=2048)
+
+
+@pytest.mark.parametrize("signature", ["", "absent"])
+def test_messages_leave_memory_without_a_collection(signature, server, network):
+    """Answered or refused: what gRPC's and asyncio's cycles kept was all of a burst."""
+    images = np.zeros((8, *network.input_shape[1:]), np.uint8)
+    body = predict_request(signature, {"images": images}, "lgcnet").SerializeToString()
+    # An unknown field makes it large.
+    body += b"\xfa\x3f" + _varint(2**20) + bytes(2**20)
+    options = [("grpc.max_send_message_length", -1)]
+    with grpc.insecure_channel(server.target, options) as channel:
+        call = channel.unary_unary(PREDICT)
+        gc.collect()
+        gc.disable()
+        tracemalloc.start()
+        try:
+            for _ in range(16):
+                with contextlib.suppress(grpc.RpcError):
+                    call(body, timeout=DEADLINE_S)
+            wait_for(lambda: tracemalloc.get_traced_memory()[0] < 4 * 2**20)
+        finally:
+            tracemalloc.stop()
+            gc.enable()
+
+
+def _varint(number):
+    digits = []
+    while number > 127:
+        digits.append(number % 128 + 128)
+        number //= 128
+    return bytes([*digits, number])

@@ -6,8 +6,9 @@ from PIL import Image
 
 from lgcnet_tf.data import dataset_info
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.serving.backend import served_info
 from lgcnet_tf.serving.client import Client
-from lgcnet_tf.serving.predict_files import overlay, predict_files, served_info
+from lgcnet_tf.serving.predict_files import overlay, predict_files
 
 
 @pytest.fixture
