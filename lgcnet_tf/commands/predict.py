@@ -1,8 +1,9 @@
-"""Having a server segment image files."""
+"""Having a server, or a model in this process, segment image files."""
 
 import dataclasses
 import pathlib
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from lgcnet_tf.config import RunOptions, option
@@ -13,6 +14,8 @@ from lgcnet_tf.serving.image_paths import image_files
 from lgcnet_tf.serving.outputs import plan_outputs
 from lgcnet_tf.serving.security import read_token
 from lgcnet_tf.serving.settings import MODEL_NAME
+
+SERVER = "127.0.0.1:8500"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,7 +32,11 @@ class PredictOptions(RunOptions):
         "", "Data set whose classes the model has, for a model exported before it "
         "said so itself."
     )  # fmt: skip
-    server: str = option("127.0.0.1:8500", "Address of the server.")
+    model: str = option(
+        "", "Run this model here, without a server: a name of the zoo, a .keras file, a "
+        "SavedModel's folder, an ONNX, OpenVINO or LiteRT file."
+    )  # fmt: skip
+    server: str = option(SERVER, "Address of the server.")
     name: str = option(MODEL_NAME, "Name under which the model is served.")
     images: tuple[str, ...] = option(
         (),
@@ -46,20 +53,24 @@ class PredictOptions(RunOptions):
     ssl_key: str = option("", "PEM file of its key.")
     token_file: str = option("", "File of the bearer token that the server wants.")
 
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
+        if self.model and self.server != SERVER:
+            yield "--model runs here and --server elsewhere; give one of them."
+
 
 def predict(options: PredictOptions) -> dict[str, Any]:
-    """Has a server segment image files; writes colour mask and overlay.
+    """Has a server or a model segment image files; writes colour mask and overlay.
 
     They lie next to each image, or in `output_dir` where that is given.
 
-    Names and colours of the classes come from the served model. An image that
+    Names and colours of the classes come from the model. An image that
     cannot be read is named, and the others are done.
 
     Raises:
         InputError: an image could not be segmented, a picture would replace what
             this program did not write, no server, or the server's refusal.
     """
-    from lgcnet_tf.serving.client import Client
     from lgcnet_tf.serving.predict_files import predict_files, served_info
 
     options.check()
@@ -71,18 +82,7 @@ def predict(options: PredictOptions) -> dict[str, Any]:
         raise InputError(f"{', '.join(images)}: no such image file.")
     plan_outputs(images, options.output_dir or None)  # before anything is
     folder = RunFolder(options, "predict") if options.output_dir else None
-    client = Client(
-        options.server,
-        options.name,
-        options.timeout_s,
-        ca=options.ssl_ca,
-        certificate=options.ssl_certificate,
-        key=options.ssl_key,
-        token=read_token(options.token_file) if options.token_file else "",
-    )
-    with client:
-        if options.wait_s:
-            client.wait_until_ready(options.wait_s)
+    with _backend(options) as client:
         summary = predict_files(
             client,
             served_info(client, dataset),
@@ -99,3 +99,25 @@ def predict(options: PredictOptions) -> dict[str, Any]:
             f"{len(failed)} of {len(images)} images not segmented: {', '.join(failed)}."
         )
     return folder.finish(summary) if folder else summary
+
+
+def _backend(options: PredictOptions):
+    """What segments the files: a model in this process, or a server that is ready."""
+    if options.model:
+        from lgcnet_tf.serving.local_model import LocalModel
+
+        return LocalModel(options.model)
+    from lgcnet_tf.serving.client import Client
+
+    client = Client(
+        options.server,
+        options.name,
+        options.timeout_s,
+        ca=options.ssl_ca,
+        certificate=options.ssl_certificate,
+        key=options.ssl_key,
+        token=read_token(options.token_file) if options.token_file else "",
+    )
+    if options.wait_s:
+        client.wait_until_ready(options.wait_s)
+    return client
