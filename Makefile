@@ -4,6 +4,8 @@
 # make lint                                         format, lint and types
 # make test-torch                                   those of Keras on PyTorch
 # make docs                                         the documentation, in build/site
+# make notebook                                     runs examples/quickstart.ipynb
+# make images                                       Docker images for CPUs and GPUs
 
 PYTHON ?= python3.11
 VENV ?= .venv
@@ -23,7 +25,7 @@ TASK := --dataset=$(DATA) --input_size=$(SIZE_$(DATA))
 INPUT := $(TASK) --data_dir="$(DATA_DIR)"
 
 .SILENT:
-.PHONY: setup demo lint wheel test test-torch docs clean
+.PHONY: setup demo lint wheel test test-torch docs notebook images clean
 .ONESHELL:
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -96,6 +98,19 @@ $(DOCS_VENV)/installed: pyproject.toml constraints.txt
 docs: $(DOCS_VENV)/installed
 	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict --quiet
 	echo "The documentation is in build/site/index.html"
+
+$(VENV)/notebook: $(VENV)/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebook]'
+	touch $@
+
+notebook: $(VENV)/notebook
+	mkdir -p runs
+	$(BIN)/jupyter-execute --output="$(CURDIR)/runs/quickstart.ipynb" examples/quickstart.ipynb
+	echo "The notebook with its results is runs/quickstart.ipynb"
+
+images:
+	docker build -f docker/Dockerfile -t lgcnet .
+	docker build -f docker/Dockerfile.gpu -t lgcnet-gpu .
 
 demo: setup
 	rm -rf $(OUT)

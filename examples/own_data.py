@@ -23,7 +23,7 @@ import lgcnet_tf as lt
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--data_dir", help="images/, masks/ and classes.json")
 parser.add_argument("--input_size", default="96x160", help="HEIGHTxWIDTH")
-parser.add_argument("--budget_ms", type=float, help="by default the space's middle")
+parser.add_argument("--budget_ms", type=float, help="by default none")
 parser.add_argument("--epochs", type=int, default=30)
 parser.add_argument("--output_dir", help="where everything stays; else it is temporary")
 parser.add_argument("--quick", action="store_true", help="few steps, tiny network")

@@ -1,4 +1,4 @@
-"""Having a server segment image files and videos."""
+"""Having a server, or a model in this process, segment image files and videos."""
 
 import dataclasses
 import pathlib
@@ -14,6 +14,8 @@ from lgcnet_tf.serving.image_paths import image_files
 from lgcnet_tf.serving.outputs import plan_outputs
 from lgcnet_tf.serving.security import read_token
 from lgcnet_tf.serving.settings import MODEL_NAME
+
+SERVER = "127.0.0.1:8500"
 
 if TYPE_CHECKING:  # imports TensorFlow
     from lgcnet_tf.serving.backend import Backend
@@ -34,7 +36,11 @@ class PredictOptions(RunOptions):
         "", "Data set whose classes the model has, for a model exported before it "
         "said so itself."
     )  # fmt: skip
-    server: str = option("127.0.0.1:8500", "Address of the server.")
+    model: str = option(
+        "", "Run this model here, without a server: a name of the zoo, a .keras file, a "
+        "SavedModel's folder, an ONNX, OpenVINO or LiteRT file."
+    )  # fmt: skip
+    server: str = option(SERVER, "Address of the server.")
     name: str = option(MODEL_NAME, "Name under which the model is served.")
     images: tuple[str, ...] = option(
         (),
@@ -61,39 +67,29 @@ class PredictOptions(RunOptions):
         yield from super().problems()
         if not self.images and self.camera < 0:
             yield "--images is missing: PNG or JPEG files, commas between."
+        if self.model and self.server != SERVER:
+            yield "--model runs here and --server elsewhere; give one of them."
 
 
 def predict(options: PredictOptions) -> dict[str, Any]:
-    """Has a server segment images and videos; writes colour masks and overlays.
+    """Has a server or a model segment images and videos; writes masks and overlays.
 
     They lie next to each file, or in `output_dir` where that is given.
 
-    Names and colours of the classes come from the served model. A file that
+    Names and colours of the classes come from the model. A file that
     cannot be read is named, and the others are done.
 
     Raises:
         InputError: a file could not be segmented, a picture would replace what
             this program did not write, no server, or the server's refusal.
     """
-    from lgcnet_tf.serving.client import Client
 
     options.check()
     dataset = dataset_info(options.dataset) if options.dataset else None
     sources = _sources(options)  # before anything is written
     folder = RunFolder(options, "predict") if options.output_dir else None
-    client = Client(
-        options.server,
-        options.name,
-        options.timeout_s,
-        ca=options.ssl_ca,
-        certificate=options.ssl_certificate,
-        key=options.ssl_key,
-        token=read_token(options.token_file) if options.token_file else "",
-    )
-    with client:
-        if options.wait_s:
-            client.wait_until_ready(options.wait_s)
-        summary = _segment(client, dataset, sources, options)
+    with _backend(options) as backend:
+        summary = _segment(backend, dataset, sources, options)
     if failed := [one["file"] for one in summary["failed"]]:
         raise InputError(
             f"{len(failed)} of {sum(map(len, sources))} images not segmented: "
@@ -166,3 +162,25 @@ def _tell(file: dict[str, Any], speed: str) -> None:
     largest = sorted(file["class_percentages"].items(), key=lambda item: -item[1])
     shares = ", ".join(f"{name} {share:.0f} %" for name, share in largest[:4])
     print(f"{file['overlay']}: {shares}; {speed}")
+
+
+def _backend(options: PredictOptions):
+    """What segments the files: a model in this process, or a server that is ready."""
+    if options.model:
+        from lgcnet_tf.serving.local_model import LocalModel
+
+        return LocalModel(options.model)
+    from lgcnet_tf.serving.client import Client
+
+    client = Client(
+        options.server,
+        options.name,
+        options.timeout_s,
+        ca=options.ssl_ca,
+        certificate=options.ssl_certificate,
+        key=options.ssl_key,
+        token=read_token(options.token_file) if options.token_file else "",
+    )
+    if options.wait_s:
+        client.wait_until_ready(options.wait_s)
+    return client
