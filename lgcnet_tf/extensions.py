@@ -144,7 +144,7 @@ def extension_inputs(names: Iterable[str]) -> dict[str, dict[str, str]]:
     """Fingerprints of the source files of extensions, for a run folder."""
     found = {}
     for name in names:
-        module = sys.modules[_module_name(name)]
+        module = _module(name)
         folders = list(getattr(module, "__path__", ()))
         for root in map(pathlib.Path, folders):
             for path in sorted(root.rglob("*.py")):
@@ -152,10 +152,6 @@ def extension_inputs(names: Iterable[str]) -> dict[str, dict[str, str]]:
         if not folders and getattr(module, "__file__", None):
             found[module.__name__] = fingerprint(str(module.__file__))
     return {"--extension": found} if found else {}
-
-
-def _module_name(name):
-    return pathlib.Path(name).stem if name.endswith(".py") else name
 
 
 def _module(name):
