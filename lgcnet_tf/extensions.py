@@ -159,7 +159,14 @@ def _module(name):
     if not name.endswith(".py"):
         if os.getcwd() not in sys.path:  # as where Python runs a script of that folder
             sys.path.append(os.getcwd())
-        return importlib.import_module(name)
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+        raise InputError(
+            f"--extension={name}: neither a module that Python finds nor {name}.py here."
+        )
     path, stem = pathlib.Path(name).resolve(), pathlib.Path(name).stem
     if not path.is_file():
         raise InputError(f"--extension={name}: no such file.")

@@ -276,7 +276,7 @@ def test_without_the_extension(skeleton, network, tmp_path, monkeypatch):
     with pytest.raises(lt.InputError, match="'asym_conv_5x5' .*--extension=my_ext"):
         lt.Network(genotype.skeleton, SIZE, genotype)
     with pytest.raises(lt.InputError, match="fusion must be .*--extension=my_ext"):
-        lt.Skeleton.from_dict(skeleton.to_dict())
+        lt.load(network[1])
     with pytest.raises(lt.InputError, match="cell_operations: .*'asym_conv_5x5'"):
         lt.measure_latency(cell_operations=("+asym_conv_5x5",))
 
@@ -323,6 +323,17 @@ def test_an_extension_that_fails_is_one_line(text, words, tmp_path):
         load_extensions([str(path)])
     assert "\n" not in str(error.value)
     assert "wrong_extension" not in sys.modules
+
+
+def test_a_module_in_the_working_directory(tmp_path, monkeypatch):
+    (tmp_path / "beside_me.py").write_text("import lgcnet_tf")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    load_extensions(["beside_me"])
+    assert "beside_me" in extensions.extension_inputs(["beside_me"])["--extension"]
+    with pytest.raises(lt.InputError, match="nor not_here.py here"):
+        load_extensions(["not_here"])
+    del sys.modules["beside_me"]
 
 
 def node(name, level, **more):
