@@ -56,7 +56,7 @@ def option(
 def choices_of(field: dataclasses.Field) -> tuple[str, ...]:
     """The values that an option takes, as far as they are known now; () for any."""
     choices = field.metadata["choices"]
-    return choices() if callable(choices) else choices
+    return choices if isinstance(choices, tuple) else choices()
 
 
 def parse_size(text: str) -> Size:

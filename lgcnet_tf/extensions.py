@@ -144,7 +144,7 @@ def extension_inputs(names: Iterable[str]) -> dict[str, dict[str, str]]:
     """Fingerprints of the source files of extensions, for a run folder."""
     found = {}
     for name in names:
-        module = sys.modules[_module_name(name)]
+        module = _module(name)
         folders = list(getattr(module, "__path__", ()))
         for root in map(pathlib.Path, folders):
             for path in sorted(root.rglob("*.py")):
@@ -154,16 +154,19 @@ def extension_inputs(names: Iterable[str]) -> dict[str, dict[str, str]]:
     return {"--extension": found} if found else {}
 
 
-def _module_name(name):
-    return pathlib.Path(name).stem if name.endswith(".py") else name
-
-
 def _module(name):
     """Imports the module, or the file."""
     if not name.endswith(".py"):
         if os.getcwd() not in sys.path:  # as where Python runs a script of that folder
             sys.path.append(os.getcwd())
-        return importlib.import_module(name)
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+        raise InputError(
+            f"--extension={name}: neither a module that Python finds nor {name}.py here."
+        )
     path, stem = pathlib.Path(name).resolve(), pathlib.Path(name).stem
     if not path.is_file():
         raise InputError(f"--extension={name}: no such file.")

@@ -221,6 +221,30 @@ def test_an_added_head(extension, randomise, images):
     )
 
 
+def test_stages_of_other_commands_get_it(extension, table, tmp_path):
+    """`lgcnet-run` and `lgcnet-sweep` start processes."""
+    from lgcnet_tf.commands.run import RunPathOptions
+    from lgcnet_tf.commands.run_stages import stages_of
+    from lgcnet_tf.commands.sweep import SweepOptions, _given
+    from lgcnet_tf.sweep.trial import STAGES, Trial
+
+    named = (str(extension),)
+    options = RunPathOptions(
+        extension=named, dataset="stripes", output_dir="run", **SPACE
+    )
+    stages = stages_of(options, tmp_path, SIZE, SIZE)
+    assert {stage.extension for stage in stages.values()} == {named}
+    given = _given(SweepOptions(extension=named, output_dir="sweep"))
+    assert {given[stage]["extension"] for stage in STAGES} == set(named)
+    assert "extension" not in _given(SweepOptions(output_dir="sweep"))["evaluate"]
+    trial = Trial(
+        "t", {}, 0, "t", {"search": "s.txt", "finetune": "f.txt"}, str(tmp_path)
+    )
+    (trial / "finetune").mkdir(parents=True)
+    (trial / "finetune" / "flags.txt").write_text(f"--extension={extension}\n")
+    assert f"--extension={extension}" in trial.flags("evaluate")
+
+
 def test_old_tables_and_runs_stay_what_they_were(skeleton, make_table):
     """Registering changes no space; of another space only what lacks is refused."""
     paper = lt.Skeleton(2, 2, 2, (1,), fusion="none")
@@ -252,7 +276,7 @@ def test_without_the_extension(skeleton, network, tmp_path, monkeypatch):
     with pytest.raises(lt.InputError, match="'asym_conv_5x5' .*--extension=my_ext"):
         lt.Network(genotype.skeleton, SIZE, genotype)
     with pytest.raises(lt.InputError, match="fusion must be .*--extension=my_ext"):
-        lt.Skeleton.from_dict(skeleton.to_dict())
+        lt.load(network[1])
     with pytest.raises(lt.InputError, match="cell_operations: .*'asym_conv_5x5'"):
         lt.measure_latency(cell_operations=("+asym_conv_5x5",))
 
@@ -301,6 +325,17 @@ def test_an_extension_that_fails_is_one_line(text, words, tmp_path):
     assert "wrong_extension" not in sys.modules
 
 
+def test_a_module_in_the_working_directory(tmp_path, monkeypatch):
+    (tmp_path / "beside_me.py").write_text("import lgcnet_tf")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    load_extensions(["beside_me"])
+    assert "beside_me" in extensions.extension_inputs(["beside_me"])["--extension"]
+    with pytest.raises(lt.InputError, match="nor not_here.py here"):
+        load_extensions(["not_here"])
+    del sys.modules["beside_me"]
+
+
 def node(name, level, **more):
     return lt.FusionNode(name, level, **more)
 
@@ -341,6 +376,28 @@ def test_a_fusion_table_that_does_not_fit_is_refused(nodes, edges, outputs, word
             edges=tuple(lt.FusionEdge(*edge) for edge in edges),
             outputs=tuple(outputs),
         )
+
+
+def test_a_run_of_before_goes_on_with_flags_that_it_did_not_know(tmp_path):
+    """Not with another value of one, nor without one that it had."""
+    from lgcnet_tf.commands.search import SearchOptions
+    from lgcnet_tf.run_folder import flag_changes, flag_lines
+
+    options = SearchOptions(output_dir=str(tmp_path), epochs=3)
+    now = flag_lines(options)
+    new = ("--extension=", "--cell_operations=")
+    before = [line for line in now if line not in new]
+    assert len(before) == len(now) - 2
+    assert flag_changes(before, now, SearchOptions) == []
+    other = dataclasses.replace(options, cell_operations=("+conv_1x1",))
+    assert flag_changes(before, flag_lines(other), SearchOptions) == [
+        "--cell_operations=+conv_1x1"
+    ]
+    assert flag_changes([*before, "--gone=3"], now, SearchOptions) == ["--gone=3"]
+    changed = flag_changes(
+        before, flag_lines(SearchOptions(output_dir=str(tmp_path))), SearchOptions
+    )
+    assert changed == ["--epochs=3", "--epochs=50"]
 
 
 @pytest.mark.parametrize("taps", [1, 4])

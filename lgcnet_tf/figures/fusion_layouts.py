@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Mapping
 
+import numpy as np
+
 from lgcnet_tf.space.fusion import FusionTable
 
 Point = tuple[float, float]
@@ -77,48 +79,89 @@ FUSION_LAYOUTS = {
 }
 """Of the package's own cells, by the name of the fusion."""
 
-_BAND, _GAP = 3.2, 0.14
-_SPAN = 11.0
-"""Height of a row, space between two, and x of the output's nodes."""
+_BAND, _GAP = 3.4, 0.14
+_SPAN = 11.2
+"""Height of a row, space between two, and x of the last node."""
+
+_BENDS = (0.0, 1.6, -1.6, 2.6, -2.6, 3.6, -3.6)
+"""How far an edge's control point may lie from its middle, in the order of trying."""
+
+_ALONG = np.linspace(0.0, 1.0, 41)
+_LABELS = np.linspace(0.3, 0.7, 17)
+_LABEL = np.array((1.15, 0.42))
+"""Width and height of a label."""
 
 
 def layout_of(fusion: str, table: FusionTable) -> FusionLayout:
     """The layout of a fusion cell; that of an added one is made of its table.
 
-    A node stands as far to the right as the longest way from a tap to it has edges;
-    nodes of one row and column stand above one another, and the labels of the edges
-    into a node at different distances from it.
+    A node stands the further to the right the more edges the longest way from a tap
+    to it has, nodes of one row and depth beside one another. Edges bend around nodes
+    that they do not end at, and each label stands where it is farthest from others.
     """
     return FUSION_LAYOUTS.get(fusion) or _computed(table)
 
 
 def _computed(table: FusionTable) -> FusionLayout:
+    rows = len(table.inputs)
+    tops = [(rows - level) * (_BAND + _GAP) for level in range(rows)]
+    bands = tuple((top - _BAND, top) for top in tops)
+    columns = _columns(table)
+    step = _SPAN / max(columns.values())
+    places = {
+        node.name: (step * columns[node.name], tops[node.level] - _BAND / 2)
+        for node in table.nodes
+    }
+    curves, labels, taken = {}, {}, []
+    for edge in table.edges:
+        ends = np.array([places[edge.source], places[edge.target]])
+        others = [
+            p for name, p in places.items() if name not in (edge.source, edge.target)
+        ]
+        for bend in _BENDS:
+            control = ends.mean(0) + (0.0, bend)
+            points = _curve(ends, control, _ALONG)
+            if _nearest(points, others).min() > 0.55:
+                break
+        if bend:
+            curves[edge.name] = tuple(map(float, control))
+        points = _curve(ends, control, _LABELS)
+        room = _nearest(points / _LABEL, [at / _LABEL for at in taken])
+        room = np.minimum(room, _nearest(points, others) / 0.9)
+        best = int(np.argmax(np.minimum(room, 1.2) - 0.1 * np.abs(_LABELS - 0.5)))
+        labels[edge.name] = float(_LABELS[best])
+        taken.append(points[best])
+    last = places[table.outputs[-1]]
+    places["out"] = (_SPAN + 2.0, last[1])
+    limits = (bands[-1][0] - 0.1, bands[0][1] + 0.1)
+    return FusionLayout(2.7 * rows + 1.2, limits, bands, places, curves, labels)
+
+
+def _columns(table: FusionTable) -> dict[str, int]:
+    """By depth from the taps; of one row and depth side by side."""
     depth = dict.fromkeys(table.inputs, 0)
     for node in table.nodes[len(table.inputs) :]:
         into = table.edges_into(node.name)
         depth[node.name] = 1 + max(depth[edge.source] for edge in into)
-    step = _SPAN / max(depth.values())
-    rows = len(table.inputs)
-    tops = [(rows - level) * (_BAND + _GAP) for level in range(rows)]
-    bands = tuple((top - _BAND, top) for top in tops)
-    places: dict[str, Point] = {}
-    for node in table.nodes:
-        alike = [
-            n.name
-            for n in table.nodes
-            if n.level == node.level and depth[n.name] == depth[node.name]
-        ]
-        share = (alike.index(node.name) + 1) / (len(alike) + 1)
-        # Not all at one height: a straight edge would pass through nodes between.
-        lift = 0.12 * _BAND * (depth[node.name] % 3 - 1)
-        y = tops[node.level] - _BAND * share + lift / len(alike)
-        places[node.name] = (step * depth[node.name], y)
-    last = places[table.outputs[-1]]
-    places["out"] = (_SPAN + 2.2, last[1])
-    labels = {}
-    for node in table.nodes:
-        into = table.edges_into(node.name)
-        for index, edge in enumerate(into):
-            labels[edge.name] = 0.35 + 0.3 * (index + 0.5) / len(into)
-    limits = (bands[-1][0] - 0.1, bands[0][1] + 0.1)
-    return FusionLayout(2.6 * rows + 1.2, limits, bands, places, labels=labels)
+    columns, first = {}, 0
+    for level in range(max(depth.values()) + 1):
+        counts: dict[int, int] = {}
+        for node in table.nodes:
+            if depth[node.name] == level:
+                columns[node.name] = first + counts.get(node.level, 0)
+                counts[node.level] = counts.get(node.level, 0) + 1
+        first += max(counts.values())
+    return columns
+
+
+def _curve(ends, control, at):
+    """Points of the quadratic Bézier curve at the fractions `at`."""
+    t = at[:, None]
+    return (1 - t) ** 2 * ends[0] + 2 * t * (1 - t) * control + t**2 * ends[1]
+
+
+def _nearest(points, others):
+    """Distance of each point from the nearest of `others`; large without any."""
+    if not len(others):
+        return np.full(len(points), 9.0)
+    return np.linalg.norm(points[:, None] - np.array(others), axis=-1).min(1)

@@ -13,7 +13,7 @@ from lgcnet_tf.latency.settings import FORMS, LATENCY_WEIGHT
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.space.genotype import Genotype, choice_of, fusion_candidates
 from lgcnet_tf.space.operations import operation
-from lgcnet_tf.space.skeleton import Size, Skeleton
+from lgcnet_tf.space.skeleton import CELL_EDGES, Size, Skeleton
 from lgcnet_tf.space.workloads import Workload, workloads
 
 
@@ -37,9 +37,10 @@ class CostModel:
         work: the workloads, which count what networks do.
         times: (W,) µs of `Workloads.columns`.
         constant: µs of the call itself, by the calibration.
-        cells: (K', 5, 8) µs of each candidate of each edge; K' counts the cells
-            up to `skeleton.last_cell`, those after it cost nothing.
-        fusion: for each edge of the fusion cell (candidates,) µs.
+        costs: (E, C) µs of each candidate of each edge of `Skeleton.edges`; 0 past an
+            edge's candidates and in the cells that nothing reads.
+        cells: (K', 5, 8) µs of it; K' counts the cells up to `skeleton.last_cell`.
+        fusion: for each edge of the fusion cell (candidates,) µs of it.
         inputs: (K', 2) µs of bringing s0 and s1 to each cell's size and width.
         taps: for each tap µs of bringing it to the fusion cell's width.
         groups: the edges of the fusion cell, by what they have in common.
@@ -58,13 +59,13 @@ class CostModel:
         self.work = work
         self.times = np.array([_time(table, w) for w in work.columns])
         self.constant = table.calibration.constant_us if table.calibration else 0.0
-        self.cells = np.array(
-            [[[table[w] for w in edge] for edge in cell] for cell in work.cells]
-        )
-        self.fusion = {
-            name: np.array([table[w] for w in edge])
-            for name, edge in work.fusion.items()
-        }
+        self.costs = np.append(self.times, 0.0)[work.edge_columns]  # 0 where none is
+        cells, fusion = np.split(self.costs, [skeleton.num_cells * len(CELL_EDGES)])
+        shape = (skeleton.num_cells, len(CELL_EDGES), len(skeleton.cell_operations))
+        cells = cells[:, : shape[-1]].reshape(shape)
+        self.cells = cells[: skeleton.last_cell + 1]
+        candidates = fusion_candidates(skeleton).items()
+        self.fusion = {n: row[: len(c)] for (n, c), row in zip(candidates, fusion)}
         self.inputs = np.array(
             [[sum(table[w] for w in source) for source in cell] for cell in work.inputs]
         )

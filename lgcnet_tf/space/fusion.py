@@ -176,12 +176,28 @@ class FusionHead:
         project: operation from the concatenation to the head's width.
         share: a branch has 1 / share of the head's width, rounded up.
         keeps_input: the input itself stands before the branches.
+
+    Raises:
+        InputError: no branches, two that are the same, or no such share.
     """
 
     branches: tuple[str, ...]
     project: str
     share: int = 1
     keeps_input: bool = False
+
+    def __post_init__(self):
+        object.__setattr__(self, "branches", tuple(self.branches))
+        if not self.branches or len(set(self.branches)) < len(self.branches):
+            raise InputError(
+                "fusion head: branches must be different operations. "
+                f"Received: {self.branches}"
+            )
+        if type(self.share) is not int or self.share < 1:
+            raise InputError(
+                "fusion head: share must be a whole number of at least 1. "
+                f"Received: {self.share!r}"
+            )
 
     def branch_channels(self, width: int) -> int:
         """Channels of one branch of a head of `width`."""

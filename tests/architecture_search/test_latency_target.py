@@ -153,7 +153,7 @@ def test_range_of_shared_cells(small_costs):
     kinds = kinds_of(costs, "shared")
     fastest, slowest = latency_range(costs, kinds)
     low, high = latency_range(costs, kinds_of(costs, "none"))
-    assert low <= fastest < slowest <= high
+    assert low <= fastest * (1 + 1e-12) < slowest <= high * (1 + 1e-12)
     generator = np.random.default_rng(0)
     own = generator.integers(0, 8, (3000, 2, 5)) * (
         generator.random((3000, 2, 5)) < 0.4
@@ -164,7 +164,8 @@ def test_range_of_shared_cells(small_costs):
     )
     latency = costs.predicted_latencies(costs.skeleton.joined(cells, fusion.T))
     alive = liveness_of(costs.skeleton, cells != 0).has_path
-    assert fastest <= latency[alive].min() and latency.max() <= slowest
+    assert fastest <= latency[alive].min() * (1 + 1e-12)
+    assert latency.max() <= slowest * (1 + 1e-12)
 
 
 def test_a_target_out_of_reach(small_costs):
@@ -223,7 +224,7 @@ def test_a_search_lands_within_five_percent(finished):
     assert genotype.provenance["target_latency_ms"] == run.target_latency_ms
     with np.load(f"{run.output_dir}/alphas.npz") as alphas:
         best = alphas["cells"].argmax(-1)
-    assert (choice_of(genotype) != best.ravel()).sum() <= results[
+    assert (genotype.skeleton.split(choice_of(genotype))[0] != best).sum() <= results[
         "edges_changed_for_target"
     ]
 

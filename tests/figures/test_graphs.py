@@ -1,5 +1,7 @@
 """Cells and fusion cell as graphs, read back as pictures."""
 
+import itertools
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
@@ -7,7 +9,7 @@ from PIL import Image
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.figures import draw_fusion_cell, draw_genotype, style
-from lgcnet_tf.figures.fusion_layouts import FUSION_LAYOUTS
+from lgcnet_tf.figures.fusion_layouts import FUSION_LAYOUTS, layout_of
 from lgcnet_tf.space import (
     CELL_OPERATIONS,
     FUSION_CELLS,
@@ -80,14 +82,33 @@ def test_the_multi_scale_cell_is_drawn(tmp_path):
 
 
 @pytest.mark.parametrize("name, table", FUSION_CELLS.items())
-def test_every_node_and_edge_of_a_fusion_cell_has_its_place(name, table):
-    layout = FUSION_LAYOUTS[name]
+def test_every_node_and_edge_of_a_fusion_cell_has_its_place(name, table, layout=None):
+    layout = layout or FUSION_LAYOUTS[name]
     assert set(layout.places) == {"out", *(node.name for node in table.nodes)}
     assert {*layout.curves, *layout.labels} <= {edge.name for edge in table.edges}
     assert len(layout.bands) == len(table.inputs)
     for node in table.nodes:
         bottom, top = layout.bands[node.level]
         assert bottom < layout.places[node.name][1] < top
+
+
+@pytest.mark.parametrize("name, table", FUSION_CELLS.items())
+def test_a_layout_can_be_made_of_any_table(name, table):
+    """As for a cell that was added, of which there is no drawing by hand."""
+    layout = layout_of("an added one", table)
+    test_every_node_and_edge_of_a_fusion_cell_has_its_place(name, table, layout)
+    places = np.array(list(layout.places.values()))
+    apart = np.linalg.norm(places[:, None] - places, axis=-1)
+    assert apart[~np.eye(len(places), dtype=bool)].min() > 0.9  # nodes' radius: 0.26
+    names = []
+    for edge in table.edges:
+        start, end = (np.array(layout.places[n]) for n in (edge.source, edge.target))
+        middle = np.array(layout.curves.get(edge.name, (start + end) / 2))
+        t = layout.labels[edge.name]
+        names.append((1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * end)
+    for one, two in itertools.combinations(names, 2):
+        across, down = np.abs(one - two)
+        assert across > 0.9 or down > 0.3
 
 
 @pytest.mark.parametrize("fusion", ["none", "aspp", "ppm"])
