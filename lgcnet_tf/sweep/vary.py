@@ -114,7 +114,7 @@ def _check(axis: str, field: dataclasses.Field, text: str) -> None:
 
 
 def _takes(field: dataclasses.Field) -> str:
-    kind, limits = field.type, field.metadata
+    kind, limits = kinds_of(field.type)[0], field.metadata
     if choices := choices_of(field):
         return f"one of {', '.join(choices)}"
     if kind == Size:
