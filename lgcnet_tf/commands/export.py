@@ -13,7 +13,7 @@ from lgcnet_tf.data.registry import classes_stand_in_folder
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.options import PrecisionOptions
 from lgcnet_tf.run_folder import Lock, RunFolder
-from lgcnet_tf.serving.settings import FORMATS
+from lgcnet_tf.serving.settings import FORMATS, TENSORRT, TFTRT
 
 SAVED_MODEL = "saved_model"
 
@@ -43,8 +43,10 @@ class ExportOptions(RunOptions, PrecisionOptions):
     )
     scores: bool = option(False, "Also return the classes' probabilities.")
     format: str = option(
-        SAVED_MODEL, "A SavedModel, or a file for another runtime; the file lies in "
-        "--export_dir, by default in --output_dir.", (SAVED_MODEL, *FORMATS)
+        SAVED_MODEL, "A SavedModel; a file for another runtime, in --export_dir, by "
+        "default in --output_dir; an engine for this machine's GPU; or what TF-TRT "
+        "of TensorFlow 2.17 converts for TensorFlow Serving's GPU image, with the "
+        "script for that.", (SAVED_MODEL, *FORMATS, TENSORRT, TFTRT)
     )  # fmt: skip
     fit: str = option(
         DEFAULT_FIT, "How pictures of another size than the network's are brought to "
@@ -92,6 +94,7 @@ def export(options: ExportOptions) -> dict[str, Any]:
     from lgcnet_tf.model.zoo import load_network
     from lgcnet_tf.serving.export import export_saved_model
     from lgcnet_tf.serving.export_files import export_file, runtime_of
+    from lgcnet_tf.serving.export_tftrt import export_tftrt
 
     options.check()
     if options.model.endswith(".json"):
@@ -108,7 +111,9 @@ def export(options: ExportOptions) -> dict[str, Any]:
     dataset = options.dataset or _dataset_named(info, options.data_dir)
     images = options.representative_images(dataset, options.data_dir)
     images.fit = options.fit
-    if options.format != SAVED_MODEL and options.precision != "float32":
+    if options.format == TENSORRT or (
+        options.format in FORMATS and options.precision != "float32"
+    ):
         runtime_of(options.format, options.precision, images)
     folder = RunFolder(options, "export")
     lock = _lock_of(options.export_dir)  # for as long as this function runs
@@ -131,6 +136,18 @@ def export(options: ExportOptions) -> dict[str, Any]:
             deployed.num_classes,
             options.fit,
         )
+    elif options.format == TFTRT:
+        path = export_tftrt(
+            deployed,
+            options.export_dir or folder / TFTRT,
+            info,
+            options.batch_size,
+            metadata,
+            options.precision,
+            images,
+            options.fit,
+        )
+        print(f"TensorFlow here has no TF-TRT: {path} converts it where 2.17 is.")
     else:
         path = export_file(
             deployed,

@@ -44,6 +44,7 @@ def export_saved_model(
     input_size: tuple[int, int] | None = None,
     num_classes: int | None = None,
     fit: str = DEFAULT_FIT,
+    served_on: str = "",
 ) -> pathlib.Path:
     """Writes `output_dir/VERSION`, whole or not at all.
 
@@ -72,6 +73,8 @@ def export_saved_model(
         num_classes: classes of the logits; the network's own where None.
         fit: how pictures of another size are brought to the network's, one of
             `geometry.FITS`.
+        served_on: what a server must have to run the graph, as
+            `convert.dilated.SERVED_ON`; nothing special where empty.
 
     Returns:
         The version's folder.
@@ -120,6 +123,8 @@ def export_saved_model(
         _write_graph(network, classes, scores, temporary)
         write_warmup(temporary, size)
         values = info_values(info, size, scores, metadata or {}, fit)
+        if served_on:
+            values["served_on"] = served_on
         write_json(temporary / INFO_FILE, values)
         mask = os.umask(0)
         os.umask(mask)

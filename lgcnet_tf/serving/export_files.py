@@ -20,9 +20,16 @@ from lgcnet_tf.files import atomic_write, write_json
 from lgcnet_tf.latency.runtimes import Runtime, get_runtime
 from lgcnet_tf.model.network import ClassMap
 from lgcnet_tf.serving.export import info_values
+from lgcnet_tf.serving.settings import TENSORRT
 
-_RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino", "litert": "litert"}
-_NAMES = {"onnx": "model.onnx", "openvino": "model.xml", "litert": "model.tflite"}
+_RUNTIMES = {
+    "onnx": "onnxruntime", "openvino": "openvino", "litert": "litert",
+    TENSORRT: "tensorrt",
+}  # fmt: skip
+_NAMES = {
+    "onnx": "model.onnx", "openvino": "model.xml", "litert": "model.tflite",
+    TENSORRT: "model.engine",
+}  # fmt: skip
 
 
 def export_file(
@@ -36,7 +43,7 @@ def export_file(
     images: Sequence[np.ndarray] = (),
     fit: str = DEFAULT_FIT,
 ) -> pathlib.Path:
-    """Writes `model.onnx`, `model.xml` with `model.bin`, or `model.tflite`.
+    """Writes `model.onnx`, `model.xml` with `model.bin`, `model.tflite` or `model.engine`.
 
     Its input is uint8 RGB images (batch, height, width, 3), its output uint8
     masks (batch, height, width). Its card, `model.onnx.json` beside it and so on,
@@ -46,7 +53,7 @@ def export_file(
         network: best in its deployed form; has `input_size`.
         output_dir: the folder.
         info: names and colours of the classes.
-        format: one of `FORMATS`.
+        format: one of `FORMATS`, or `TENSORRT`: an engine for this machine's GPU.
         batch_size: the batch that the file takes.
         metadata: what else to keep in the card (JSON values).
         precision: number format of the file's computation. What the format's
@@ -71,7 +78,8 @@ def export_file(
         if os.path.lexists(one) and not (one == card and is_card(one)):
             raise InputError(f"{one}: exists already; name another folder.")
     calibration = None
-    if precision != "float32":
+    needs_runtime = precision != "float32" or format == TENSORRT
+    if needs_runtime:
         runtime = runtime_of(format, precision, images)
         calibration = runtime.calibration
     layer, shape = ClassMap(network), (batch_size, *network.input_size, 3)
@@ -81,8 +89,10 @@ def export_file(
         "precision": precision,
         "calibration": calibration,
     }
-    if precision != "float32":
+    if needs_runtime:
         content = runtime.convert(layer, shape, "uint8")
+        if format == TENSORRT:
+            content = runtime.plan(content)
     else:  # needs no runtime
         content = (to_litert if format == "litert" else to_onnx)(layer, shape)
     if format != "openvino":

@@ -65,6 +65,7 @@ class Servable:
         self._limits = limits
         self._smallest = _smallest_canvas(folder)
         check_loadable(folder)
+        _check_served_here(folder)
         try:
             # The loaded object owns the variables: signatures alone would
             # let them be collected.
@@ -277,6 +278,16 @@ def _read_signature_defs(
         raise InputError(f"{folder}: no saved_model.pb in this version.") from None
     except (OSError, message.DecodeError, IndexError) as error:
         raise InputError(f"{path}: no SavedModel: {error}") from None
+
+
+def _check_served_here(folder: pathlib.Path) -> None:
+    """Refuses a form of the network that only other servers run rightly."""
+    if (folder / INFO_FILE).is_file() and load_info(folder)[1].get("served_on"):
+        raise InputError(
+            f"{folder}: made for TF-TRT; convert it with the convert.py of its export "
+            "and serve it with TensorFlow Serving's GPU image, or export with "
+            "--format=saved_model to serve it here."
+        )
 
 
 def _smallest_canvas(folder: pathlib.Path) -> tuple[int, int]:

@@ -3,6 +3,9 @@
 FORMATS = ("onnx", "openvino", "litert")
 """Files of other libraries."""
 
+TENSORRT, TFTRT = "tensorrt", "tftrt"
+"""An engine for the GPU that it is made on; what TF-TRT's converter takes."""
+
 MODEL_NAME = "lgcnet"
 """Name under which a model is served."""
 

@@ -61,7 +61,8 @@ class TensorRT(Runtime):
         if isinstance(model, (str, os.PathLike)):
             model = pathlib.Path(model).read_bytes()
         trt = self._trt
-        engine = self._engine(name, model, batch_size)
+        plan = build_plan(trt, self._logger, name, model, batch_size)
+        engine = trt.Runtime(self._logger).deserialize_cuda_engine(plan)
         context = engine.create_execution_context()
         stream = self._call(self._cuda.cudaStreamCreate())
         tensors = {}
@@ -96,23 +97,13 @@ class TensorRT(Runtime):
         free, total = self._call(self._cuda.cudaMemGetInfo())
         return total - free
 
-    def _engine(self, name, model, batch_size):
-        trt = self._trt
-        builder = trt.Builder(self._logger)
-        typed = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
-        network = builder.create_network(0 if typed is None else 1 << int(typed))
-        parser = trt.OnnxParser(network, self._logger)
-        if not parser.parse(model):
-            reason = parser.get_error(0).desc() if parser.num_errors else "unknown"
-            raise InputError(f"{name}: TensorRT cannot read it: {reason}")
-        source = network.get_input(0)
-        source.shape = static_shape(name, tuple(source.shape), batch_size)
-        plan = builder.build_serialized_network(
-            network, builder.create_builder_config()
-        )
-        if plan is None:
-            raise InputError(f"{name}: TensorRT cannot build an engine for it.")
-        return trt.Runtime(self._logger).deserialize_cuda_engine(plan)
+    def plan(self, model: bytes) -> bytes:
+        """The engine of what `convert` made, as a file holds it.
+
+        Raises:
+            InputError: as `build_plan`.
+        """
+        return bytes(build_plan(self._trt, self._logger, "the network", model))
 
     def _copy(self, host, device, to_device):
         kind = self._cuda.cudaMemcpyKind
@@ -126,3 +117,34 @@ class TensorRT(Runtime):
         if error != self._cuda.cudaError_t.cudaSuccess:
             raise InputError(f"{_USER}: CUDA says {error.name}.")
         return values[0] if len(values) == 1 else tuple(values) or None
+
+
+def build_plan(trt, logger, name: str, model: bytes, batch_size: int | None = None):
+    """Parses an ONNX graph and builds its engine; a GPU is not asked for here.
+
+    Args:
+        trt: the module `tensorrt`, or `tensorrt_rtx`, which has the same functions.
+        logger: a `trt.Logger`.
+        name: what to call the graph in errors.
+        model: the graph.
+        batch_size: wanted of a graph that takes any.
+
+    Returns:
+        The serialised engine (`trt.IHostMemory`).
+
+    Raises:
+        InputError: TensorRT cannot read it, or build an engine for it.
+    """
+    builder = trt.Builder(logger)
+    typed = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
+    network = builder.create_network(0 if typed is None else 1 << int(typed))
+    parser = trt.OnnxParser(network, logger)
+    if not parser.parse(model):
+        reason = parser.get_error(0).desc() if parser.num_errors else "unknown"
+        raise InputError(f"{name}: TensorRT cannot read it: {reason}")
+    source = network.get_input(0)
+    source.shape = static_shape(name, tuple(source.shape), batch_size)
+    plan = builder.build_serialized_network(network, builder.create_builder_config())
+    if plan is None:
+        raise InputError(f"{name}: TensorRT cannot build an engine for it.")
+    return plan

@@ -6,6 +6,7 @@ import tempfile
 
 import tensorflow as tf
 
+from lgcnet_tf.convert.dilated import native_dilation
 from lgcnet_tf.convert.graph import layer_function
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.runtimes.tensorflow_graph import TensorFlowGraph
@@ -33,7 +34,7 @@ class TensorFlowTensorRT(TensorFlowGraph):
     suffixes = ()  # a SavedModel would run as it is
 
     def __init__(self, threads=None, precision="float32", images=()):
-        if not tf.sysconfig.get_build_info().get("is_tensorrt_build"):
+        if not _has_tensorrt():
             raise InputError(
                 f"runtime tftrt: TensorFlow {tf.__version__} was built without "
                 "TensorRT (2.17 was the last with it); --runtime=tensorrt takes its "
@@ -52,7 +53,8 @@ class TensorFlowTensorRT(TensorFlowGraph):
     def convert(self, layer, input_shape, input_dtype="float32"):
         from tensorflow.python.compiler.tensorrt import trt_convert
 
-        function = layer_function(layer, input_shape, input_dtype, output="mask")
+        with native_dilation(layer):
+            function = layer_function(layer, input_shape, input_dtype, output="mask")
         module = tf.Module()
         module.layer, module.function = layer, function
         folder = tempfile.TemporaryDirectory()
@@ -80,6 +82,18 @@ class TensorFlowTensorRT(TensorFlowGraph):
         return super(TensorFlowGraph, self).compile_loop(
             layer, input_shape, input_dtype
         )
+
+
+def _has_tensorrt() -> bool:
+    """Whether this TensorFlow was built with TensorRT and finds its library.
+
+    Asking for the library's version first would end the process where it is absent.
+    """
+    try:
+        from tensorflow.compiler.tf2tensorrt import _pywrap_py_utils
+    except ImportError:
+        return False
+    return _pywrap_py_utils.is_tensorrt_enabled()
 
 
 class _Folder(os.PathLike):

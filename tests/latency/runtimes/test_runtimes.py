@@ -183,9 +183,9 @@ def test_tensorrt_without_a_gpu(monkeypatch):
 
 @tensorflow_only
 def test_tftrt_refuses_where_tensorflow_lacks_it():
-    import tensorflow as tf
+    from lgcnet_tf.latency.runtimes import tftrt
 
-    if tf.sysconfig.get_build_info().get("is_tensorrt_build"):
+    if tftrt._has_tensorrt():
         pytest.skip("this TensorFlow has TF-TRT")
     with pytest.raises(InputError, match="without TensorRT .*--runtime=tensorrt"):
         get_runtime("tftrt")

@@ -1,0 +1,86 @@
+"""The form whose dilated depthwise convolutions TensorRT takes."""
+
+import collections
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lgcnet_tf.convert.dilated import SPACE_TO_BATCH, left_out, native_dilation
+from lgcnet_tf.convert.graph import frozen, layer_function
+from lgcnet_tf.model.network import ClassMap
+
+SHAPE = (1, 33, 65, 3)
+
+
+def graph(layer):
+    function = layer_function(layer, SHAPE, "uint8", output="mask")
+    return frozen(function).graph.as_graph_def()
+
+
+def kinds(graph_def):
+    return collections.Counter(node.op for node in graph_def.node)
+
+
+@pytest.fixture(scope="module")
+def native(deployed):
+    with native_dilation(deployed):
+        return graph(ClassMap(deployed))
+
+
+def test_nothing_of_it_leaves_the_engine_but_ends(deployed, native):
+    usual, found = kinds(graph(ClassMap(deployed))), kinds(native)
+    assert usual["SpaceToBatchND"] and usual["BatchToSpaceND"]
+    assert not [kind for kind in SPACE_TO_BATCH if found[kind]]
+    assert found["DepthwiseConv2dNative"] == usual["DepthwiseConv2dNative"]
+    outside = collections.Counter(left_out(found.elements()))
+    assert set(outside) == {"Cast", "ResizeBilinear"}
+    # All else that the usual form leaves out comes from the dilations.
+    before = collections.Counter(left_out(usual.elements()))
+    assert before - outside and set(before - outside) >= set(SPACE_TO_BATCH)
+    assert not outside - before
+
+
+def test_its_masks_are_those_of_onnx(deployed, native, images):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("tf2onnx")
+    from lgcnet_tf.convert.onnx import to_onnx
+
+    x = images(33, 65)[:1]
+    with native_dilation(deployed):
+        content = to_onnx(ClassMap(deployed), SHAPE)
+    model = onnx.load_from_string(content)
+    dilated = [
+        node
+        for node in model.graph.node
+        for attribute in node.attribute
+        if node.op_type == "Conv" and attribute.name == "dilations" and max(attribute.ints) > 1
+    ]  # fmt: skip
+    assert dilated
+    providers = ["CPUExecutionProvider"]
+    session = onnxruntime.InferenceSession(content, providers=providers)
+    (mask,) = session.run(None, {"images": x})
+    expected = np.asarray(ClassMap(deployed)(x))
+    assert (mask == expected).mean() > 0.999
+    run = tf.compat.v1.wrap_function(
+        lambda: tf.graph_util.import_graph_def(native, name=""), []
+    ).prune("images:0" if "images" in {n.name for n in native.node} else "input:0", _mask(native))  # fmt: skip
+    try:
+        found = np.asarray(run(tf.constant(x)))
+    except tf.errors.InvalidArgumentError as error:
+        assert "ilation" in str(error)  # TensorFlow without oneDNN on this CPU
+        return
+    assert (found == expected).mean() > 0.999
+
+
+def _mask(graph_def):
+    used = {name.split(":")[0].lstrip("^") for n in graph_def.node for name in n.input}
+    (last,) = [n.name for n in graph_def.node if n.name not in used and n.op != "NoOp"]
+    return f"{last}:0"
+
+
+def test_layers_are_as_before_afterwards(deployed):
+    with native_dilation(deployed):
+        pass
+    assert kinds(graph(ClassMap(deployed)))["SpaceToBatchND"]
