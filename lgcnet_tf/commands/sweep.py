@@ -188,6 +188,8 @@ def _given(options) -> dict[str, dict[str, str]]:
 
 def _data_of(flags) -> tuple[str, str]:
     """Data set and folder of a search with such flags."""
+    if flags["dataset"]:
+        return flags["dataset"], flags["data_dir"]
     names = ("dataset", "data_dir", "latency_table")
     given = SearchOptions(**{name: flags[name] for name in names})
     found = of_table(given)

@@ -188,7 +188,8 @@ def test_goes_on_only_with_the_same_inputs(options, quick_stages, tmp_path):
     inner.write_text("--epochs=2\n")
     table.write_text("{}")
     outer = tmp_path / "outer.txt"
-    outer.write_text(f"--flagfile={inner}\n--latency_table={table}\n")
+    named = f"--dataset=toy_streets\n--latency_table={table}\n"
+    outer.write_text(f"--flagfile={inner}\n{named}")
     run = options("inputs", search_flags=str(outer), vary="communication=shared")
     with pytest.raises(InputError, match="2 of 2 trials failed"):
         sweep(run)
