@@ -7,33 +7,16 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from lgcnet_tf.files import atomic_write
+from lgcnet_tf.report.course import course_of
+from lgcnet_tf.report.style import STYLE
 from lgcnet_tf.report.summary import class_rows, headline
 from lgcnet_tf.space.choices import choice_lines
 from lgcnet_tf.space.genotype import Genotype
+from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES
-
-_STYLE = """
-:root { color-scheme: light; }
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: #f4f5f7;
-       margin: 0; }
-main { max-width: 1180px; margin: 0 auto; padding: 28px 20px 60px; }
-h1 { font-size: 26px; margin: 0 0 4px; }
-h2 { font-size: 18px; margin: 0 0 12px; }
-section { background: #fff; border: 1px solid #e1e4e8; border-radius: 8px;
-          padding: 18px 20px; margin-top: 20px; overflow-x: auto; }
-.cards { display: flex; flex-wrap: wrap; gap: 12px; }
-.card { border: 1px solid #e1e4e8; border-radius: 8px; padding: 10px 16px; }
-.card b { display: block; font-size: 20px; }
-.card span, .muted { color: #6a6f76; font-size: 13px; }
-table { border-collapse: collapse; font-size: 14px; }
-th, td { text-align: left; padding: 3px 16px 3px 0;
-         border-bottom: 1px solid #eceef0; white-space: nowrap; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
-img { max-width: 100%; height: auto; display: block; }
-pre { background: #f6f7f9; padding: 12px; border-radius: 6px; overflow-x: auto;
-      font-size: 13px; margin: 0; }
-"""
 
 
 def write_html(
@@ -44,6 +27,7 @@ def write_html(
     history: Sequence[Mapping[str, Any]] | None = None,
     flags: str | None = None,
     pictures: Sequence[tuple[str, pathlib.Path]] = (),
+    course: np.ndarray | None = None,
 ) -> pathlib.Path:
     """Writes the report, whole or not at all; what is None is left out.
 
@@ -55,6 +39,8 @@ def write_html(
         history: its last epoch becomes a table.
         flags: text of the flagfile.
         pictures: caption and PNG file of each; they go into the HTML.
+        course: probabilities (epochs, cells, edges, operations) of a search; become
+            a picture with a slider over the epochs.
     """
     parts = []
     if results and headline(results):
@@ -64,13 +50,13 @@ def write_html(
         )
         parts.append(_section("Results", f'<div class="cards">{cards}</div>'))
     if results and class_rows(results):
-        parts.append(
-            _section("IoU per class", _table(("class", "IoU"), class_rows(results)))
-        )
+        parts.append(_section("IoU per class", _class_bars(results)))
     if results and choice_lines(results):
         lines = "".join(f"<p>{_text(line)}</p>" for line in choice_lines(results))
         parts.append(_section("Choice", lines))
     parts += [_section(caption, _image(file, caption)) for caption, file in pictures]
+    if course is not None and course.ndim == 4 and len(course):
+        parts.append(_section("The choice, epoch by epoch", _course(course)))
     if history:
         rows = [(name, _figure(value)) for name, value in history[-1].items()]
         parts.append(_section("Last epoch", _table(("figure", "value"), rows)))
@@ -81,13 +67,35 @@ def write_html(
     page = (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{_text(title)}</title><style>{_STYLE}</style></head>\n"
+        f"<title>{_text(title)}</title><style>{STYLE}</style></head>\n"
         f"<body><main><h1>{_text(title)}</h1>\n{''.join(parts)}</main></body></html>\n"
     )
     path = pathlib.Path(path)
     with atomic_write(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return path
+
+
+def _class_bars(results: Mapping[str, Any]) -> str:
+    rows = []
+    for name, value in class_rows(results):
+        iou = results["per_class_iou"][name]
+        share = 100 * iou if isinstance(iou, float | int) else 0.0
+        bar = f'<i style="width: {share:.1f}%"></i>'
+        rows.append(
+            f'<tr><td>{_text(name)}</td><td class="number">{_text(value)}</td>'
+            f'<td class="bar">{bar}</td></tr>'
+        )
+    head = "<tr><th>class</th><th>IoU</th><th></th></tr>"
+    return f"<table>{head}{''.join(rows)}</table>"
+
+
+def _course(course: np.ndarray) -> str:
+    count = course.shape[3]
+    names = CELL_OPERATIONS
+    if len(names) != count:
+        names = tuple(f"operation {number}" for number in range(count))
+    return course_of(course, CELL_EDGE_NAMES, names)
 
 
 def _genotype(genotype: Genotype) -> str:

@@ -157,6 +157,7 @@ def plot_run(run_dir: str | os.PathLike) -> list[pathlib.Path]:
         history=found.history,
         flags=found.flags,
         pictures=pictures,
+        course=(found.alphas_history or {}).get("cells"),
     )
     return [*written, report]
 

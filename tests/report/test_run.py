@@ -3,6 +3,9 @@
 import base64
 import html.parser
 import io
+import json
+import re
+import shutil
 
 import numpy as np
 import pytest
@@ -31,7 +34,7 @@ class Page(html.parser.HTMLParser):
             assert kind == "data:image/png;base64"
             self.pictures[attrs["alt"]] = base64.b64decode(data)
         assert "href" not in attrs
-        if tag not in ("img", "meta", "br"):
+        if tag not in ("img", "input", "meta", "br"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -152,3 +155,61 @@ def test_nothing_to_plot(tmp_path):
         plot_run(tmp_path)
     with pytest.raises(InputError, match="no such run folder"):
         plot_run(tmp_path / "absent")
+
+
+def test_the_choice_epoch_by_epoch(run_dir):
+    plot_run(run_dir)
+    page = Page(run_dir / "report.html")
+    assert "The choice, epoch by epoch" in page.text
+    with np.load(run_dir / "alphas_history.npz") as arrays:
+        expected = arrays["cells"]
+    source = (run_dir / "report.html").read_text()
+    values = re.search(r'id="course-values">(\[[\d,]+\])<', source)[1]
+    found = np.array(json.loads(values)).reshape(expected.shape) / 100
+    np.testing.assert_allclose(found, expected, atol=0.00501)
+    assert 'max="3"' in source
+
+
+def test_one_design_light_dark_narrow_and_printed(run_dir):
+    """What a browser makes of it; widths in pixels."""
+    found = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
+    chromium = next(filter(None, found), None)
+    if chromium is None:
+        pytest.skip("THE REPORT IS NOT TESTED IN A BROWSER: no chromium")
+    playwright = pytest.importorskip("playwright.sync_api")
+    plot_run(run_dir)
+    assert (run_dir / "report.html").stat().st_size < 5e6
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=chromium,
+            args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+        )
+        page = browser.new_page(
+            viewport={"width": 360, "height": 700}, color_scheme="dark"
+        )
+        errors = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto((run_dir / "report.html").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        paper = "getComputedStyle(document.body).backgroundColor"
+        assert page.evaluate(paper) == "rgb(21, 25, 29)"
+        page.emulate_media(color_scheme="light")
+        assert page.evaluate(paper) == "rgb(244, 245, 247)"
+        slider = page.locator("#course input")
+        assert page.locator("#course output").inner_text() == "epoch 3 of 3"
+        slider.focus()
+        page.keyboard.press("Home")
+        assert page.locator("#course output").inner_text() == "epoch 1 of 3"
+        first = page.evaluate(
+            "[...document.querySelector('#course canvas').getContext('2d')"
+            ".getImageData(0, 0, 1, 1).data]"
+        )
+        with np.load(run_dir / "alphas_history.npz") as arrays:
+            share = np.rint(100 * arrays["cells"][0, 0, 0, 0]) / 100
+        np.testing.assert_allclose(
+            first, [255 - 244 * share, 255 - 157 * share, 255 - 87 * share, 255], atol=1
+        )
+        page.pdf(path=str(run_dir / "report.pdf"))
+        assert (run_dir / "report.pdf").read_bytes().startswith(b"%PDF")
+        browser.close()
+        assert not errors
