@@ -253,8 +253,12 @@ class RunFolder:
         write_json(self.path / RESULTS, results)
         figures = f" (figures in {RESULTS})" if made else ""
         self.log.info("done: %s%s", made or self.path / RESULTS, figures)
-        self._lock = None
+        self.release()
         return results
+
+    def release(self) -> None:
+        """Lets other processes have the folder: this one has finished or given up."""
+        self._lock = None
 
 
 def input_file(name: str, path: str | os.PathLike) -> Inputs:

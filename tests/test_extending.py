@@ -275,7 +275,7 @@ def test_without_the_extension(skeleton, network, tmp_path, monkeypatch):
     draw_genotype(genotype, tmp_path / "cells.png")
     with pytest.raises(lt.InputError, match="'asym_conv_5x5' .*--extension=my_ext"):
         lt.Network(genotype.skeleton, SIZE, genotype)
-    with pytest.raises(lt.InputError, match="fusion must be .*--extension=my_ext"):
+    with pytest.raises(lt.InputError, match="fusion must be .*extension=my_ext"):
         lt.load(network[1])
     with pytest.raises(lt.InputError, match="cell_operations: .*'asym_conv_5x5'"):
         lt.measure_latency(cell_operations=("+asym_conv_5x5",))

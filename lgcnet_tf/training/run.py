@@ -62,6 +62,7 @@ def training_run(
             run.when_trained = lambda: end.enter_context(
                 finish_together(strategy, run.worker, options.epochs)
             )
+            end.callback(run.close)
             yield run
 
 
@@ -115,6 +116,11 @@ class TrainingRun:
         worker = self.worker.index
         self.folder = RunFolder(self.options, self.command, worker, inputs)
         return self.folder
+
+    def close(self) -> None:
+        """Lets other processes have the folder, however the run ended."""
+        if hasattr(self, "folder"):
+            self.folder.release()
 
     def announce(
         self,
