@@ -71,7 +71,7 @@ def test_every_flag_is_written_but_those_not_given(options):
     names = [line.split("=")[0] for line in flag_lines(options)]
     assert names == [
         "--output_dir", "--extension", "--dataset", "--data_dir", "--group_by", "--val_share",
-        "--split_seed", "--input_size", "--split",
+        "--split_seed", "--split",
         "--crop_size", "--cells", "--batch_size", "--rate", "--title", "--kind",
         "--fast", "--noslow",
     ]  # fmt: skip

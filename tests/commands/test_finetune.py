@@ -33,6 +33,7 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finetune")
     uniform(SKELETON, "sep_conv_3x3").save(folder / "genotype.json")
     options = FinetuneOptions(
+        dataset="toy_streets",
         model=str(folder / "genotype.json"),
         output_dir=str(folder / "run"),
         input_size=(48, 80),
