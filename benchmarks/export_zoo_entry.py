@@ -43,6 +43,15 @@ def training_data(flags, data_dir):
     return groups, left_out, rest
 
 
+def crops_of(flags):
+    """The sizes of a run's crops over its epochs."""
+    from lgcnet_tf.config import parse_size
+    from lgcnet_tf.training.crop_schedule import CropSchedule
+
+    entries = tuple(filter(None, flags.get("crop_schedule", "").split(",")))
+    return CropSchedule.parse(entries, parse_size(flags["crop_size"]))
+
+
 def training_of(runs, data_dir):
     """The `Training` of runs in a row; frames and splits are the last one's."""
     from lgcnet_tf.config import parse_size
@@ -54,11 +63,12 @@ def training_of(runs, data_dir):
     for run in runs:
         flags = flags_of(run)
         groups, _, samples = training_data(flags, data_dir)
-        crop, size = parse_size(flags["crop_size"]), parse_size(flags["input_size"])
-        batch = int(flags["batch_size"])
-        images = len(read_json(run / "history.json")) * batch
-        images *= steps_per_epoch(samples, batch)
-        passes += images * crop[0] * crop[1] / (size[0] * size[1])
+        size, batch = parse_size(flags["input_size"]), int(flags["batch_size"])
+        images = batch * steps_per_epoch(samples, batch)
+        crops, epochs = crops_of(flags), int(flags["epochs"])
+        for epoch in range(len(read_json(run / "history.json"))):
+            crop = crops.size_at(epoch, epochs)
+            passes += images * crop[0] * crop[1] / (size[0] * size[1])
     return Training(
         split=flags["split"], left_out=groups, frames=len(samples), passes=round(passes)
     )
