@@ -148,5 +148,5 @@ def test_int8_takes_its_ranges_from_the_folder(trained, tmp_path):
 
 
 def test_the_zoo_knows_its_classes():
-    genotype = load_network("lgcnet_camvid").genotype  # a file of format 1
+    genotype = load_network("lgcnet_camvid").genotype
     assert genotype.classes.class_names == dataset_info("camvid").class_names
