@@ -40,8 +40,8 @@ limits it. It is the text of `benchmarks/README.md`.
     CPU cores, on CamVid at small sizes. So the paper's accuracies are neither confirmed
     nor refuted. What is compared here are mechanisms (is the target met, does the table
     tell the truth, is a resumed run the same run) and costs. The validation split of
-    CamVid is one clip of a drive that was trained on: the zoo's network has 58.9 % there
-    and 47 % on the test split.
+    CamVid is one clip of a drive that was trained on: the zoo's first network had 58.9 %
+    there and 47 % on the test split.
 
 """
 
