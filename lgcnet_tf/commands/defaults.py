@@ -101,6 +101,8 @@ def of_model(options: AnyOptions) -> AnyOptions:
         return options
     genotype = read_genotype(options.model)
     name, classes = dataset_of(genotype), _classes_of(genotype)
+    if not name and (card := _card_of(pathlib.Path(options.model))) is not None:
+        name = read_json(card).get("dataset", "")
     return _filled(options, _data_named(options, name, options.model, classes))
 
 
@@ -209,10 +211,13 @@ def _config_of_archive(path: pathlib.Path) -> dict[str, Any]:
 
 
 def _card_of(path: pathlib.Path) -> pathlib.Path | None:
-    """The card that an export wrote with a SavedModel or beside a file."""
+    """The card that an export wrote with a SavedModel or beside a file.
+
+    An earlier release called that of `model.onnx` `model.json`.
+    """
     if not path.is_dir():
-        card = path.with_suffix(".json")
-        return card if path.suffix and card.is_file() else None
+        cards = (pathlib.Path(f"{path}.json"), path.with_suffix(".json"))
+        return next((c for c in cards if path.suffix and c.is_file()), None)
     numbered = [p for p in path.iterdir() if p.name.isdecimal()]
     newest_first = sorted(numbered, key=lambda p: int(p.name), reverse=True)
     cards = (folder / _CARD for folder in (path, *newest_first))
