@@ -76,6 +76,6 @@ def test_refuses(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="one of wandb, mlflow"):
         open_tracker("other", tmp_path, {})
     monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.raises(InputError, match="pip install 'wandb'"):
+    with pytest.raises(InputError, match="pip install wandb"):
         open_tracker("wandb", tmp_path, {})
     assert not list(tmp_path.iterdir())
