@@ -87,7 +87,7 @@ def step(folder, command, *flags):
 
     if not (folder / RESULTS).exists():
         program = [sys.executable, "-m", "lgcnet_tf", command, *map(str, flags)]
-        done = subprocess.run([*program, f"--output_dir={folder}"], cwd=ROOT)
+        done = subprocess.run([*program, f"--output_dir={folder}"])
         if done.returncode:
             raise SystemExit(f"{folder}: lgcnet {command} failed, as said above.")
         if not (folder / RESULTS).exists():  # it was asked to stop
