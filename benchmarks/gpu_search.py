@@ -39,6 +39,7 @@ def search(experiment):
     from lgcnet_tf.latency.table import LatencyTable
     from lgcnet_tf.model.network import Network
     from lgcnet_tf.model.precision import precision
+    from lgcnet_tf.space.choices import PROBABILITIES
     from lgcnet_tf.training.losses import CrossEntropy
     from lgcnet_tf.training.optimizers import SGD, Adam
     from lgcnet_tf.training.torch_augment import Parameters
@@ -91,22 +92,18 @@ def search(experiment):
     tiny = keras.config.epsilon()
 
     def draw():
-        noise = []
-        for shape in architecture.shapes.values():
-            uniform = torch.rand(shape, generator=generator, device=experiment.device)
-            uniform = uniform.clamp_(tiny, 1.0 - tiny)
-            noise.append(-torch.log(-torch.log(uniform)))
-        return noise
+        shape = tuple(architecture.alpha.shape)
+        uniform = torch.rand(shape, generator=generator, device=experiment.device)
+        return architecture.gumbel(uniform.clamp_(tiny, 1.0 - tiny))
 
-    def function(drawn, *noise):
+    def function(drawn, noise):
         images, labels = experiment.data.crops(drawn, crop)
-        noise = dict(zip(architecture.shapes, noise))
         return train_step(model, groups, images, labels, noise=noise)
 
     variables = {id(v): v for v in (*model.variables, *optimizer.variables)}
     state = [v.value for v in variables.values()]
     state += [v.value for v in model.metrics_variables]
-    first = [parameters[0].to(experiment.device), *draw()]
+    first = [parameters[0].to(experiment.device), draw()]
     step = Captured(function, first, state)
     experiment.mark("search_captured_s")
     begin = time.monotonic()
@@ -118,7 +115,7 @@ def search(experiment):
             break
         weights.learning_rate = 0.001 + 0.012 * (1.0 + math.cos(math.pi * done))
         model.temperature.assign(INITIAL * (FINAL / INITIAL) ** done)
-        found = step(parameters[number], *draw())
+        found = step(parameters[number], draw())
         if number % STEER_EVERY == 0 and not math.isfinite(float(found)):
             raise InputError(
                 f"the loss of the search became {float(found)} at step {number}."
@@ -145,7 +142,7 @@ def search(experiment):
     if target:
         provenance["target_latency_ms"] = options.target_latency_ms
     with atomic_write(experiment.folder / "alphas.npz") as temporary:
-        np.savez(temporary, **architecture.probabilities())
+        np.savez(temporary, **{PROBABILITIES: architecture.probabilities()})
     experiment.mark("searched_s")
     return dataclasses.replace(genotype, provenance=provenance)
 

@@ -8,7 +8,6 @@ import keras
 from keras import layers, ops
 
 from lgcnet_tf.model.units import AdaptiveAveragePool
-from lgcnet_tf.space.genotype import fusion_candidates
 from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.skeleton import CELL_EDGES, size_at
 
@@ -56,13 +55,8 @@ class PlainSupernet(keras.Model):
                 size_at(input_size, strides[self.table.levels[edge.target]]),
             )
         self.classifier = layers.Conv2D(skeleton.num_classes, 1)
-        z = {
-            edge: keras.KerasTensor((len(names),))
-            for edge, names in fusion_candidates(skeleton).items()
-        }
-        cells = keras.KerasTensor((skeleton.num_cells, 5, len(CELL_OPERATIONS)))
         images = keras.KerasTensor((None, *input_size, 3))
-        self(images, weights={"cells": cells, "fusion": z})
+        self(images, weights=keras.KerasTensor(skeleton.candidate_mask.shape))
 
     def _chain(self, path, *parts):
         flat = [
@@ -108,7 +102,7 @@ class PlainSupernet(keras.Model):
             }
             for edge, (source, target) in enumerate(CELL_EDGES):
                 path = f"cell_{spec.index}/edge_{source}_{target}"
-                z = weights["cells"][spec.index, edge]
+                z = weights[spec.index * len(CELL_EDGES) + edge]
                 y = self._mixed(path, CELL_OPERATIONS, maps[source], z, None, training)
                 maps[target] = maps[target] + y if target in maps else y
             outputs.append(ops.concatenate([maps["n0"], maps["n1"]], axis=-1))
@@ -124,7 +118,7 @@ class PlainSupernet(keras.Model):
                     f"fusion/edge_{edge.source}_{edge.target}",
                     edge.candidates,
                     maps[edge.source],
-                    weights["fusion"][edge.name],
+                    weights[self.skeleton.cell_edges + self.table.edges.index(edge)],
                     size,
                     training,
                 )

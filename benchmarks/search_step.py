@@ -55,12 +55,9 @@ def difference(arguments):
     for mine, theirs in pairs:
         theirs.assign(mine)
     images, labels = make_batch(options)
-    draw = np.random.default_rng(1).dirichlet
-    cells = draw([1.0] * 8, (ours.skeleton.num_cells, 5)).astype("float32")
-    z = {"cells": tf.constant(cells), "fusion": {}}
-    for edge in ours.skeleton.fusion_cell.edges:
-        weights = draw([1.0] * len(edge.candidates)).astype("float32")
-        z["fusion"][edge.name] = tf.constant(weights)
+    mask = ours.skeleton.candidate_mask
+    z = np.random.default_rng(1).exponential(size=mask.shape) * mask
+    z = tf.constant((z / z.sum(-1, keepdims=True)).astype("float32"))
     trained = [i for i, (mine, _) in enumerate(pairs) if mine.trainable]
     before = [[pair[side].numpy() for pair in pairs] for side in (0, 1)]
 
@@ -73,16 +70,16 @@ def difference(arguments):
         @tf.function(autograph=False, jit_compile=False)
         def run(images):
             with tf.GradientTape() as tape:
-                tape.watch(tf.nest.flatten(z))
+                tape.watch(z)
                 logits = network(images, weights=z, training=True)
                 loss = ops.mean(CrossEntropy()(labels, logits))
-            gradients = tape.gradient(loss, [tf.nest.flatten(z), variables])
+            gradients = tape.gradient(loss, [z, variables])
             return logits, gradients
 
         found = [a.numpy() for a in tf.nest.flatten(run(images))]
         return found + [pair[side].numpy() for pair in pairs]
 
-    names = ["logits", *["Z"] * len(tf.nest.flatten(z))]
+    names = ["logits", "Z"]
     names += [pairs[i][0].path for i in trained] + [mine.path for mine, _ in pairs]
 
     def compare(ones, others):
@@ -127,17 +124,12 @@ def profile(arguments):
 def forward_macs(options):
     """Multiply-accumulates of the whole mixture for one image."""
     import keras
-    import numpy as np
 
     from lgcnet_tf.evaluation.macs import count_macs
     from lgcnet_tf.model.network import Network
 
     network = Network(options.skeleton(11), options.crop_size)
-    cells = np.full((network.skeleton.num_cells, 5, 8), 1 / 8, "float32")
-    fusion = {
-        edge.name: np.full(len(edge.candidates), 1 / len(edge.candidates), "float32")
-        for edge in network.skeleton.fusion_cell.edges
-    }
+    z = network.skeleton.candidate_mask.astype("float32")
     for layer in network._flatten_layers():
         if hasattr(layer, "traces"):
             layer.traces = None  # each edge is called, not one of each form
@@ -150,7 +142,7 @@ def forward_macs(options):
             self.network = network
 
         def call(self, images, training=None):
-            return network(images, weights={"cells": cells, "fusion": fusion})
+            return network(images, weights=z)
 
     return count_macs(Mixture())
 

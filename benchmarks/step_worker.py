@@ -75,7 +75,7 @@ class SumOfWeights:
     def expected_latency(self, weights):
         from keras import ops
 
-        return 1000.0 + ops.sum(weights["cells"])
+        return 1000.0 + ops.sum(weights)
 
 
 def make_options(variant, size, batch_size, quick=False):
@@ -121,7 +121,7 @@ def _finetuned(skeleton, size):
     import numpy as np
 
     from lgcnet_tf.model.network import Network
-    from lgcnet_tf.space.genotype import fusion_candidates, genotype_at
+    from lgcnet_tf.space.genotype import Genotype, fusion_candidates
     from lgcnet_tf.training.fit import compile_for_segmentation
     from lgcnet_tf.training.losses import CrossEntropy
     from lgcnet_tf.training.optimizers import SGD
@@ -129,7 +129,7 @@ def _finetuned(skeleton, size):
     draw = np.random.default_rng(0).integers
     fusion = [draw(len(names)) for names in fusion_candidates(skeleton).values()]
     cells = draw(1, 8, (skeleton.num_cells, 5))
-    genotype = genotype_at(skeleton, skeleton.joined(cells, fusion))
+    genotype = Genotype.at(skeleton, skeleton.joined(cells, fusion))
     network = Network(skeleton, size, genotype)
     compile_for_segmentation(
         network, SGD(0.01, momentum=0.9, l2=5e-4), CrossEntropy(), skeleton.num_classes

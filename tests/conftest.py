@@ -195,6 +195,18 @@ def derived_work():
 
 
 @pytest.fixture(scope="session")
+def random_z():
+    """Makes Z of a search space, (E, C) float32: on each edge a random mixture."""
+
+    def make(skeleton, seed=0):
+        z = np.random.default_rng(seed).exponential(size=skeleton.candidate_mask.shape)
+        z *= skeleton.candidate_mask
+        return (z / z.sum(-1, keepdims=True)).astype("float32")
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def make_table():
     """Makes a latency table of a search space with random times."""
     from lgcnet_tf.latency.table import LatencyEntry, LatencyTable, timed

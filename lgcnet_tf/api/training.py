@@ -14,6 +14,7 @@ from lgcnet_tf.commands.search import SearchOptions
 from lgcnet_tf.files import read_json
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.run_folder import ALPHAS, GENOTYPE, LATENCY_TABLE, MODEL
+from lgcnet_tf.space.choices import probabilities_in
 from lgcnet_tf.space.genotype import Genotype
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ class SearchResult:
     Attributes:
         genotype: the network's architecture.
         predicted_latency_ms: its latency by the table.
-        probabilities: softmax(α') by name, `cells` (K, 5, 8) and, with a fusion cell,
-            its groups of edges; empty for a random search.
+        probabilities: softmax(α') of the edges of `genotype.skeleton.edges`, (E, C), 0
+            past an edge's candidates; None of a random search.
         history: figures of each epoch; empty for a random search.
         results: all figures of the run, as in its `results.json`.
         folder: the run's, for `initial_model` of a finetuning and for pictures.
@@ -38,7 +39,7 @@ class SearchResult:
 
     genotype: Genotype
     predicted_latency_ms: float
-    probabilities: dict[str, np.ndarray]
+    probabilities: np.ndarray | None
     history: list[dict[str, Any]]
     results: dict[str, Any]
     folder: pathlib.Path
@@ -71,7 +72,7 @@ def search(
         ...     validation_split="")
         >>> result.genotype.skeleton == table.skeleton
         True
-        >>> result.probabilities["cells"].shape
+        >>> result.genotype.skeleton.of_cells(result.probabilities).shape
         (2, 5, 8)
     """
     from lgcnet_tf.commands import search as command
@@ -88,13 +89,13 @@ def search(
 
 
 def _search_result(folder: pathlib.Path, results: dict[str, Any]) -> SearchResult:
-    probabilities: dict[str, np.ndarray] = {}
+    genotype, probabilities = Genotype.load(folder / GENOTYPE), None
     if (folder / ALPHAS).is_file():
         with np.load(folder / ALPHAS) as arrays:
-            probabilities = {name: arrays[name] for name in arrays.files}
+            probabilities = probabilities_in(arrays, genotype.skeleton)
     trained = (folder / _HISTORY).is_file()
     return SearchResult(
-        Genotype.load(folder / GENOTYPE),
+        genotype,
         results["predicted_latency_ms"],
         probabilities,
         read_json(folder / _HISTORY) if trained else [],

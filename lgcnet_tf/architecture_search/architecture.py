@@ -1,6 +1,6 @@
 """The architecture parameters α, their sampling (Eq. 4) and their argmax."""
 
-import dataclasses
+import math
 from typing import Any
 
 import keras
@@ -11,8 +11,11 @@ from lgcnet_tf.architecture_search.settings import SAMPLINGS
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.guidance.communication import Communication
 from lgcnet_tf.guidance.settings import GAMMA, WIDTH
-from lgcnet_tf.space.genotype import Genotype, fusion_candidates, genotype_at
+from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.skeleton import CELL_EDGES, Skeleton
+
+ABSENT = -1e9
+"""α' of what an edge has not: so little that its softmax is 0."""
 
 
 def gumbel_softmax(logits, noise, temperature):
@@ -67,6 +70,12 @@ class Architecture(keras.layers.Layer):
         width, gamma: of the GCN-guided modules.
         seed: of the Gumbel noise and of the initial logits.
         sampling: `"soft"` draws the mixture Z, `"hard"` its `straight_through`.
+
+    Attributes:
+        alpha: α, (A, C): the rows of each kind of cell that has logits of its own,
+            then the fusion cell's. Without shared cells these are the E edges of
+            `Skeleton.edges`. What an edge has not stays 0.
+        latest: α' of the last training step, (E, C).
     """
 
     SCOPE = "architecture"
@@ -91,59 +100,64 @@ class Architecture(keras.layers.Layer):
             gamma,
         )
         self.noise = keras.random.SeedGenerator(seed, name="gumbel")
-        per_cell = (len(CELL_EDGES), len(skeleton.cell_operations))
-        self.shapes = {"cells": (self.communication.num_kinds, *per_cell)}
-        table = skeleton.fusion_cell
-        groups = {"keep": table.keep_edges, "up": table.up_edges} if table else {}
-        self.fusion_edges = {name: edges for name, edges in groups.items() if edges}
-        self.place = {edge: i for i, edge in enumerate(fusion_candidates(skeleton))}
-        for name, edges in self.fusion_edges.items():
-            candidates = skeleton.fusion_candidates(name == "up")
-            self.shapes[name] = (len(edges), len(candidates))
-        self.alpha = {
-            name: self.add_weight(
-                shape=shape,
-                initializer=keras.initializers.RandomNormal(stddev=1e-3, seed=seed + i),
-                name=f"alpha_{name}",
-            )
-            for i, (name, shape) in enumerate(self.shapes.items())
-        }
-        self.latest = {
-            name: self.add_weight(
-                shape=(skeleton.num_cells, *per_cell) if name == "cells" else shape,
-                initializer="zeros",
-                trainable=False,
-                autocast=False,
-                aggregation="only_first_replica",
-                name=f"latest_{name}",
-            )
-            for name, shape in self.shapes.items()
-        }
+        self.per_kind = (
+            self.communication.num_kinds,
+            len(CELL_EDGES),
+            len(skeleton.cell_operations),
+        )
+        # Every cell's edges have the same candidates: rows of any will do.
+        self.own_rows = math.prod(self.per_kind[:2])
+        fusion = skeleton.candidate_mask[skeleton.cell_edges :]
+        own = skeleton.candidate_mask[: self.own_rows]
+        mask = np.concatenate([own, fusion]).astype("float32")
+        normal = keras.initializers.RandomNormal(stddev=1e-3, seed=seed)
+        self.alpha = self.add_weight(
+            shape=mask.shape,
+            initializer=lambda shape, dtype=None: mask * normal(shape, dtype),
+            name="alpha",
+        )
+        self.latest = self.add_weight(
+            shape=skeleton.candidate_mask.shape,
+            initializer="zeros",
+            trainable=False,
+            autocast=False,
+            aggregation="only_first_replica",
+            name="latest",
+        )
         with keras.name_scope(self.name):  # in their paths, for `JointOptimizer`
-            self.communication.build(self.shapes["cells"])
+            self.communication.build(self.per_kind)
         self.built = True
 
-    def updated(self) -> dict[str, Any]:
-        """α': `cells` (K, 5, 8) after communication, `keep` (5, 10), `up` (8, 2).
+    def updated(self):
+        """α' of every edge, (E, C); what an edge has not is `ABSENT`."""
+        alpha = ops.convert_to_tensor(self.alpha)
+        return self._every_edge(alpha, self.communication)
 
-        The sizes are the paper's; a group of which the table has no edge is absent.
-        """
-        alpha = {name: ops.convert_to_tensor(v) for name, v in self.alpha.items()}
-        return alpha | {"cells": self.communication(alpha["cells"])}
-
-    def draw_noise(self) -> dict[str, Any]:
-        """Gumbel noise G of each part, by the names of `updated` (Eq. 4)."""
-        return {name: self._gumbel(name) for name in self.shapes}
-
-    def _gumbel(self, name):
+    def draw_noise(self):
+        """Gumbel noise G of every edge, (E, C) (Eq. 4)."""
         tiny = keras.config.epsilon()
         uniform = keras.random.uniform(
-            self.shapes[name], tiny, 1.0 - tiny, seed=self.noise
+            self.alpha.shape, tiny, 1.0 - tiny, seed=self.noise
         )
+        return self.gumbel(uniform)
+
+    def gumbel(self, uniform):
+        """G, (E, C), of uniform numbers in (0, 1), one for each of `alpha`.
+
+        Cells of one kind are sampled alike.
+        """
         noise = -ops.log(-ops.log(uniform))
-        if name == "cells":  # cells of one kind are sampled alike
-            noise = self.communication.spread(noise)
-        return noise
+        return self._every_edge(noise, self.communication.spread)
+
+    def _every_edge(self, rows, of_cells):
+        """(A, C) to (E, C), with `of_cells` for (kinds, 5, 8) → (K, 5, 8)."""
+        mask = self.skeleton.candidate_mask
+        operations = self.per_kind[-1]
+        cells = of_cells(ops.reshape(rows[: self.own_rows, :operations], self.per_kind))
+        cells = ops.reshape(cells, (-1, operations))
+        cells = ops.pad(cells, [(0, 0), (0, mask.shape[1] - operations)])
+        found = ops.concatenate([cells, rows[self.own_rows :]], axis=0)
+        return ops.where(mask, found, ops.cast(ABSENT, found.dtype))
 
     def call(self, temperature, training=None, noise=None):
         """Draws Z for every edge; without noise when not training.
@@ -157,58 +171,29 @@ class Architecture(keras.layers.Layer):
             noise: what `draw_noise` gave, or None to draw it here.
 
         Returns:
-            `cells`, (K, 5, 8), and `fusion`, a dict of each fusion edge's name
-            to (candidates,): what the supernet and the latency take.
+            Z, (E, C), 0 for what an edge has not: what the supernet and the latency
+            take.
         """
-        z = {}
-        for name, logits in self.updated().items():
-            drawn = ops.zeros(logits.shape)
-            if training:
-                self.latest[name].assign(logits)
-                drawn = self._gumbel(name) if noise is None else noise[name]
-            z[name] = gumbel_softmax(logits, drawn, temperature)
-            if self.sampling == "hard":
-                z[name] = straight_through(z[name])
-        fusion = {}
-        for name, edges in self.fusion_edges.items():
-            fusion |= {edge.name: z[name][i] for i, edge in enumerate(edges)}
-        return {"cells": z["cells"], "fusion": fusion}
+        logits = self.updated()
+        drawn = ops.zeros(logits.shape)
+        if training:
+            self.latest.assign(logits)
+            drawn = self.draw_noise() if noise is None else noise
+        z = gumbel_softmax(logits, drawn, temperature)
+        return straight_through(z) if self.sampling == "hard" else z
 
-    def probabilities(self) -> dict[str, np.ndarray]:
-        """softmax(α') as NumPy arrays, by the names of `updated`."""
-        return {
-            name: ops.convert_to_numpy(ops.softmax(logits, axis=-1))
-            for name, logits in self.updated().items()
-        }
+    def probabilities(self) -> np.ndarray:
+        """softmax(α'), (E, C), 0 for what an edge has not."""
+        return ops.convert_to_numpy(ops.softmax(self.updated(), axis=-1))
 
     def latest_choice(self) -> np.ndarray:
         """The argmax of α' as it was in the last training step: (E,) ints.
 
         As `CostModel.predicted_latencies` takes it.
         """
-        parts = {n: ops.convert_to_numpy(v) for n, v in self.latest.items()}
-        return self.by_edge(parts).argmax(-1)
-
-    def by_edge(self, parts: dict[str, np.ndarray]) -> np.ndarray:
-        """What `parts` has of each candidate, (E, C) by `Skeleton.edges`.
-
-        C is the largest number of candidates; what an edge has not is -inf.
-
-        Args:
-            parts: arrays by the names of `updated`.
-        """
-        most = max(len(edge.candidates) for edge in self.skeleton.edges)
-        found = np.full((len(self.skeleton.edges), most), -np.inf)
-        cells = parts["cells"].reshape(-1, parts["cells"].shape[-1])
-        found[: len(cells), : cells.shape[-1]] = cells
-        fusion = found[len(cells) :]
-        for name, edges in self.fusion_edges.items():
-            for edge, values in zip(edges, parts[name]):
-                fusion[self.place[edge.name], : len(values)] = values
-        return found
+        return ops.convert_to_numpy(self.latest).argmax(-1)
 
     def derive(self, provenance: dict[str, Any] | None = None) -> Genotype:
         """The genotype of the argmax of α' on every edge, `none` included."""
-        choice = self.by_edge(self.probabilities()).argmax(-1)
-        genotype = genotype_at(self.skeleton, choice)
-        return dataclasses.replace(genotype, provenance=provenance or {})
+        choice = ops.convert_to_numpy(self.updated()).argmax(-1)
+        return Genotype.at(self.skeleton, choice, provenance=provenance or {})

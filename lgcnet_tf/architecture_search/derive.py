@@ -15,7 +15,7 @@ from keras import ops
 from lgcnet_tf.architecture_search.architecture import Architecture
 from lgcnet_tf.architecture_search.latency_target import TOLERANCE
 from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.space.genotype import Genotype, genotype_at
+from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.pruning import live_parts
 from lgcnet_tf.space.skeleton import Skeleton
 
@@ -62,7 +62,7 @@ class TargetedDerivation:
         per ms it comes nearer, and the same again from there.
 
         Args:
-            alpha: α' of every edge, (E, C), -inf for what it has not.
+            alpha: α' of every edge, (E, C), see `Architecture.updated`.
 
         Returns:
             The choice, (E,) ints, and on how many edges it is not the argmax; where cells
@@ -147,12 +147,12 @@ def derive_for_target(
     architecture: Architecture, cost_model: CostModel, target_us: float
 ) -> tuple[Genotype, int]:
     """A search's network for its target, and how many edges were changed for it."""
-    alpha = {n: ops.convert_to_numpy(a) for n, a in architecture.updated().items()}
+    alpha = ops.convert_to_numpy(architecture.updated())
     derivation = TargetedDerivation(
         cost_model, architecture.communication.kinds, target_us
     )
-    choice, changed = derivation(architecture.by_edge(alpha))
-    return genotype_at(architecture.skeleton, choice), changed
+    choice, changed = derivation(alpha)
+    return Genotype.at(architecture.skeleton, choice), changed
 
 
 def _least(figures, where):

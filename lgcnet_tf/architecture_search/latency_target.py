@@ -118,8 +118,12 @@ def latency_range(cost_model: CostModel, kinds: Sequence[int]) -> tuple[float, f
     Returns:
         Both in µs; each is the prediction of some network.
     """
-    slowest = cost_model.fixed + sum(g.ranked[1][-1] for g in cost_model.groups)
-    fastest = cost_model.fixed + sum(g.ranked[1][0] for g in cost_model.groups)
+    slowest = cost_model.unpruned_us + sum(
+        g.choices_by_cost[1][-1] for g in cost_model.groups
+    )
+    fastest = cost_model.unpruned_us + sum(
+        g.choices_by_cost[1][0] for g in cost_model.groups
+    )
     of_kind = np.array(kinds[: len(cost_model.cells)])
     for kind in set(of_kind):
         together = cost_model.cells[of_kind == kind].sum(0)
@@ -144,7 +148,7 @@ def _fastest_of_independent(cost_model):
                 reached[passed] = min(cost, reached.get(passed, np.inf))
         ways.append(reached)
     return float(
-        cost_model.always
+        cost_model.unavoidable_us
         + min(
             cost + _fastest_fusion(cost_model, passed)
             for tap in taps
@@ -155,11 +159,16 @@ def _fastest_of_independent(cost_model):
 
 def _fastest_fusion(cost_model, filled):
     """µs of the fusion cell, with what reads the taps, if only `filled` ones are."""
-    if not cost_model.fusion:
+    if not cost_model.groups:
         return 0.0
     filled = np.array([tap in filled for tap in cost_model.skeleton.taps])
     live = fusion_liveness(cost_model.skeleton, filled)
-    fastest = sum(g.ranked[1][0] for g in cost_model.groups if live[g.places[0]])
+    first = cost_model.skeleton.cell_edges
+    fastest = sum(
+        group.choices_by_cost[1][0]
+        for group in cost_model.groups
+        if live[group.edge_indices[0] - first]
+    )
     return fastest + filled @ cost_model.taps
 
 
@@ -177,12 +186,12 @@ def _fastest_of_shared(cost_model, kinds):
             for choice in itertools.product(choices, repeat=len(names))
         ]
     )
-    fusion = np.zeros(len(cost_model.fusion), int)
+    skeleton = cost_model.skeleton
+    choices = np.zeros((len(networks), len(skeleton.edges)), int)
+    skeleton.split(choices)[0][:] = networks
     for group in cost_model.groups:
-        fusion[group.places] = group.ranked[0][0]
-    fusion = np.broadcast_to(fusion, (len(networks), len(fusion)))
-    choices = cost_model.skeleton.joined(networks, fusion)
-    live = live_parts(cost_model.skeleton, choices)
+        choices[:, group.edge_indices] = group.choices_by_cost[0][0]
+    live = live_parts(skeleton, choices)
     return float(cost_model.predicted_latencies(choices)[live.has_path].min())
 
 

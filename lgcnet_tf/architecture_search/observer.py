@@ -1,5 +1,6 @@
 """What can be seen of a search at the end of each epoch."""
 
+import collections
 import functools
 import pathlib
 import zipfile
@@ -22,8 +23,14 @@ from lgcnet_tf.figures import (
 from lgcnet_tf.files import atomic_write
 from lgcnet_tf.guidance.communication import Communication
 from lgcnet_tf.run_folder import RunFolder
-from lgcnet_tf.space import Genotype
-from lgcnet_tf.space.choices import last_change, margins, sureness
+from lgcnet_tf.space import Genotype, Skeleton
+from lgcnet_tf.space.choices import (
+    PROBABILITIES,
+    last_change,
+    probabilities_in,
+    searched_edges,
+    sureness,
+)
 from lgcnet_tf.training.fixed_images import FixedImages
 from lgcnet_tf.training.options import TrainingOptions
 
@@ -42,37 +49,31 @@ class AlphasHistory:
     An epoch that is done again takes its old place, and what follows goes.
 
     Args:
-        path: file of the arrays by their names in `Architecture.probabilities`,
-            with the epochs as first dimension.
+        path: file of the array `probabilities`, (epochs, E, C).
+        skeleton: of the search.
+
+    Attributes:
+        epochs: the (E, C) array of each.
     """
 
-    def __init__(self, path: pathlib.Path):
+    def __init__(self, path: pathlib.Path, skeleton: Skeleton):
         self.path = path
-        self.epochs: list[dict[str, np.ndarray]] = []
+        self.epochs: list[np.ndarray] = []
         if path.exists():
             try:
                 with np.load(path) as data:
-                    arrays = {name: data[name] for name in data.files}
-            except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+                    self.epochs = [*probabilities_in(data, skeleton)]
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
                 return  # its epochs are no longer known
-            rows = zip(*arrays.values(), strict=True)
-            self.epochs = [dict(zip(arrays, row)) for row in rows]
 
-    def put(self, epoch: int, probabilities: dict[str, np.ndarray]) -> None:
-        """Keeps the arrays of `epoch`, from 0; a missing one before it is NaN."""
+    def put(self, epoch: int, probabilities: np.ndarray) -> None:
+        """Keeps the array of `epoch`, from 0; a missing one before it is NaN."""
         del self.epochs[epoch:]
-        unknown = {name: np.full_like(p, np.nan) for name, p in probabilities.items()}
+        unknown = np.full_like(probabilities, np.nan)
         self.epochs += [unknown] * (epoch - len(self.epochs))
         self.epochs.append(probabilities)
         with atomic_write(self.path) as temporary:
-            np.savez(temporary, **self.arrays())
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """All epochs, by name: (epochs, ...)."""
-        return {
-            name: np.stack([epoch[name] for epoch in self.epochs])
-            for name in self.epochs[-1]
-        }
+            np.savez(temporary, **{PROBABILITIES: np.stack(self.epochs)})
 
 
 class Observer:
@@ -96,7 +97,8 @@ class Observer:
         self.model = model
         self.folder = folder
         self.options = options
-        self.alphas = AlphasHistory(folder / ALPHAS_HISTORY)
+        self.skeleton = model.architecture.skeleton
+        self.alphas = AlphasHistory(folder / ALPHAS_HISTORY, self.skeleton)
         self.fixed_images = samples and FixedImages(samples, options.crop_size)
         self.predict_mask = mask_function(model)
         self._drawn: Genotype | None = None
@@ -111,16 +113,15 @@ class Observer:
         genotype = model.architecture.derive()
         if self.folder.writes:
             self.alphas.put(epoch, probabilities)
-            self.folder.write_scalars(epoch + 1, _entropy_of_parts(probabilities))
+            self.folder.write_scalars(epoch + 1, self._entropies(probabilities))
             if self.options.draws_pictures(epoch):
                 pictures = self._pictures(probabilities, genotype)
                 self.folder.write_images(epoch + 1, pictures)
-        means = [entropies(p).mean() for p in probabilities.values()]
         return {
             "temperature": _number(model.temperature),
             "latency_weight": _number(model.latency_loss.weight),
             "derived_latency_ms": model.cost_model.predicted_latency(genotype) / 1000.0,
-            "alpha_entropy": float(np.mean(means)),
+            "alpha_entropy": float(entropies(probabilities).mean()),
             **{
                 _RATES[name]: _number(model.optimizer.inner[name].learning_rate)
                 for name in model.optimizer.scopes
@@ -134,19 +135,27 @@ class Observer:
             `margin` and, unless its file was damaged since, `last_change`; see
             `lgcnet_tf.space.choices`.
         """
-        skeleton = self.model.architecture.skeleton
         probabilities = self.model.architecture.probabilities()
-        found = {"margin": sureness(probabilities, skeleton)}
+        found = {"margin": sureness(probabilities, self.skeleton)}
         if self.alphas.epochs:
-            found["last_change"] = last_change(self.alphas.arrays(), skeleton)
-        edges = margins(probabilities, skeleton).size
+            epochs = np.stack(self.alphas.epochs)
+            found["last_change"] = last_change(epochs, self.skeleton)
+        edges = len(searched_edges(self.skeleton))
         self.folder.log.info("%s", verdict(found, edges, self.options.epochs))
         return found
+
+    def _entropies(self, probabilities):
+        """Mean of the edges of each cell and of the fusion cell, for the events."""
+        parts = collections.defaultdict(list)
+        for edge, value in zip(self.skeleton.edges, entropies(probabilities)):
+            part = "fusion" if edge.cell is None else f"cell_{edge.cell:02}"
+            parts[f"alpha_entropy/{part}"].append(value)
+        return {name: float(np.mean(values)) for name, values in parts.items()}
 
     def _pictures(self, probabilities, genotype):
         names = genotype.skeleton.cell_operations
         draw = functools.partial(alpha_heatmap, operations=names)
-        pictures = {"alpha": png_bytes(draw, probabilities["cells"])}
+        pictures = {"alpha": png_bytes(draw, self.skeleton.of_cells(probabilities))}
         if genotype != self._drawn:
             self._drawn = genotype
             pictures["genotype/cells"] = png_bytes(draw_genotype, genotype)
@@ -155,14 +164,6 @@ class Observer:
         if self.fixed_images:
             pictures["predictions"] = self.fixed_images.draw(self.predict_mask)
         return pictures
-
-
-def _entropy_of_parts(probabilities):
-    cells = entropies(probabilities["cells"]).mean(-1)
-    parts = {f"cell_{index:02}": value for index, value in enumerate(cells)}
-    for name in probabilities.keys() - {"cells"}:
-        parts[f"fusion_{name}"] = entropies(probabilities[name]).mean()
-    return {f"alpha_entropy/{part}": float(value) for part, value in parts.items()}
 
 
 def _number(value):

@@ -10,14 +10,8 @@ import numpy as np
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.space.genotype import (
-    Genotype,
-    choice_of,
-    genotype_at,
-    random_genotype,
-)
+from lgcnet_tf.space.genotype import Genotype, random_genotype
 from lgcnet_tf.space.pruning import live_parts
-from lgcnet_tf.space.skeleton import CELL_EDGES
 
 CANDIDATES = 64
 """Networks in the band of which one is picked."""
@@ -56,7 +50,7 @@ def draw_genotype(
     if min_us <= 0.0 and np.isinf(max_us):
         for draws in range(1, MAX_DRAWS + 1):
             genotype = random_genotype(cost_model.skeleton, generator)
-            if has_path(genotype):
+            if genotype.has_path:
                 return genotype, draws
         raise InputError(f"random search: no network with a path in {draws} draws.")
     draw = _Draw(cost_model)
@@ -80,11 +74,6 @@ def draw_genotype(
     return draw.genotype(found[pick]), draws
 
 
-def has_path(genotype: Genotype) -> bool:
-    """Whether anything leads from the image to what the network's end reads."""
-    return bool(live_parts(genotype.skeleton, choice_of(genotype)).has_path)
-
-
 class _Draw:
     """Draws networks from softmax(-β · latency) on every edge.
 
@@ -99,12 +88,10 @@ class _Draw:
     def __init__(self, cost_model: CostModel):
         self.cost_model = cost_model
         self.skeleton = cost_model.skeleton
-        count = len(self.skeleton.cell_operations)
-        cells = np.zeros((self.skeleton.num_cells, len(CELL_EDGES), count))
-        cells[: len(cost_model.cells)] = cost_model.cells  # nothing reads later ones
+        cells = cost_model.costs[: self.skeleton.cell_edges]
         self.places = [
-            *cells.reshape(-1, count),
-            *(group.ranked[1] for group in cost_model.groups),
+            *cells[:, : len(self.skeleton.cell_operations)],
+            *(group.choices_by_cost[1] for group in cost_model.groups),
         ]
         self.seen = (np.inf, -np.inf)
         self._spread = np.sqrt(sum(costs.var() for costs in self.places))
@@ -160,18 +147,17 @@ class _Draw:
 
     def genotype(self, chosen: np.ndarray) -> Genotype:
         """The network of one row of choices."""
-        return genotype_at(self.skeleton, self._choices(chosen))
+        return Genotype.at(self.skeleton, self._choices(chosen))
 
     def _choices(self, chosen: np.ndarray) -> np.ndarray:
         """(..., places) → (..., E), the edges of a group each by itself."""
         found = np.zeros((*chosen.shape[:-1], len(self.skeleton.edges)), int)
-        cells = self.skeleton.num_cells * len(CELL_EDGES)
+        cells = self.skeleton.cell_edges
         found[..., :cells] = chosen[..., :cells]
-        _, fusion = self.skeleton.split(found)
         for group, choice in zip(
             self.cost_model.groups, np.moveaxis(chosen[..., cells:], -1, 0)
         ):
-            fusion[..., group.places] = group.ranked[0][choice]
+            found[..., group.edge_indices] = group.choices_by_cost[0][choice]
         return found
 
 

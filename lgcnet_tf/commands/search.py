@@ -29,6 +29,7 @@ from lgcnet_tf.run_folder import (
     refuse_finished,
 )
 from lgcnet_tf.space import Genotype
+from lgcnet_tf.space.choices import PROBABILITIES
 from lgcnet_tf.space.genotype import operation_counts
 from lgcnet_tf.space.options import SpaceOptions
 from lgcnet_tf.space.trained_on import SEARCHED_ON
@@ -226,7 +227,7 @@ def _differentiable_search(options: SearchOptions) -> dict[str, Any]:
         network = Network.derived(genotype, options.crop_size)  # refuses an empty one
         genotype.save(folder / GENOTYPE)
         with atomic_write(folder / ALPHAS) as temporary:
-            np.savez(temporary, **model.architecture.probabilities())
+            np.savez(temporary, **{PROBABILITIES: model.architecture.probabilities()})
         return folder.finish(
             {
                 "predicted_latency_ms": genotype.provenance["predicted_latency_ms"],

@@ -16,7 +16,7 @@ import numpy as np
 from lgcnet_tf.latency.draw import name_of
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.latency.table import Calibration, LatencyTable
-from lgcnet_tf.space.genotype import Genotype, choice_of
+from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.workloads import workloads
 
 SIGMA = 0.05
@@ -81,7 +81,7 @@ def design(table: LatencyTable, genotypes: Sequence[Genotype]) -> Design:
     space = workloads(table.skeleton, table.input_size)
     measured = [not w.free and w.key in table.entries for w in space.columns]
     work = list(itertools.compress(space.columns, measured))
-    choices = np.array([choice_of(genotype) for genotype in genotypes])
+    choices = np.array([genotype.choice for genotype in genotypes])
     counts = space.counts(choices)[:, measured].astype(float)
     medians = np.array([table.entries[w.key].median_us for w in work])
     # A time that was lost in the noise still has to be able to grow.

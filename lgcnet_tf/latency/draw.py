@@ -7,8 +7,7 @@ from collections.abc import Collection
 import numpy as np
 
 from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.space.genotype import Genotype, choice_of, fusion_candidates
-from lgcnet_tf.space.pruning import live_parts
+from lgcnet_tf.space.genotype import Genotype, fusion_candidates
 from lgcnet_tf.space.skeleton import CELL_EDGES, Skeleton
 
 POOL = 1200
@@ -67,7 +66,7 @@ def draw_pool(
     for _ in range(2 * size):
         genotype = diverse_genotype(skeleton, generator)
         name = name_of(genotype)
-        if name in names or not live_parts(skeleton, choice_of(genotype)).has_path:
+        if name in names or not genotype.has_path:
             continue
         names.add(name)
         pool.append(genotype)

@@ -11,9 +11,9 @@ from keras import ops
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.settings import FORMS, LATENCY_WEIGHT
 from lgcnet_tf.latency.table import LatencyTable
-from lgcnet_tf.space.genotype import Genotype, choice_of, fusion_candidates
+from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.operations import operation
-from lgcnet_tf.space.skeleton import CELL_EDGES, Size, Skeleton
+from lgcnet_tf.space.skeleton import Size, Skeleton
 from lgcnet_tf.space.workloads import Workload, workloads
 
 
@@ -40,13 +40,12 @@ class CostModel:
         costs: (E, C) µs of each candidate of each edge of `Skeleton.edges`; 0 past an
             edge's candidates and in the cells that nothing reads.
         cells: (K', 5, 8) µs of it; K' counts the cells up to `skeleton.last_cell`.
-        fusion: for each edge of the fusion cell (candidates,) µs of it.
         inputs: (K', 2) µs of bringing s0 and s1 to each cell's size and width.
         taps: for each tap µs of bringing it to the fusion cell's width.
         groups: the edges of the fusion cell, by what they have in common.
-        always: µs of what every network does: stem, resize, argmax, the call itself.
-        fixed: µs of what every network of which nothing is dead does besides
-            its edges; `inputs` and `taps` included.
+        unavoidable_us: what every network does: stem, resize, argmax, the call itself.
+        unpruned_us: what every network of which nothing is dead does besides its
+            edges; `inputs` and `taps` included.
 
     Raises:
         InputError: the table is one of another search space or input size.
@@ -60,36 +59,34 @@ class CostModel:
         self.times = np.array([_time(table, w) for w in work.columns])
         self.constant = table.calibration.constant_us if table.calibration else 0.0
         self.costs = np.append(self.times, 0.0)[work.edge_columns]  # 0 where none is
-        cells, fusion = np.split(self.costs, [skeleton.num_cells * len(CELL_EDGES)])
-        shape = (skeleton.num_cells, len(CELL_EDGES), len(skeleton.cell_operations))
-        cells = cells[:, : shape[-1]].reshape(shape)
-        self.cells = cells[: skeleton.last_cell + 1]
-        candidates = fusion_candidates(skeleton).items()
-        self.fusion = {n: row[: len(c)] for (n, c), row in zip(candidates, fusion)}
+        self.cells = skeleton.of_cells(self.costs)[: skeleton.last_cell + 1]
         self.inputs = np.array(
             [[sum(table[w] for w in source) for source in cell] for cell in work.inputs]
         )
         self.taps = tuple(sum(table[w] for w in tap) for tap in work.taps)
-        self.groups = _groups(skeleton, self.fusion)
-        self.always = sum(table[w] for w in (*work.stem, *work.head))
-        self.always += self.times[-1] + self.constant
-        self.fixed = float(self.always + self.inputs.sum() + sum(self.taps))
+        self.groups = _groups(skeleton, self.costs)
+        unavoidable = sum(table[w] for w in (*work.stem, *work.head))
+        self.unavoidable_us = unavoidable + self.times[-1] + self.constant
+        self.unpruned_us = float(
+            self.unavoidable_us + self.inputs.sum() + sum(self.taps)
+        )
 
-    def expected_latency(self, weights: dict[str, Any]):
-        """Σ Z · lat + fixed (Eq. 8 and 9), differentiable in Z; see `EdgeGroup`.
+    def expected_latency(self, weights: Any):
+        """Σ Z · lat + `unpruned_us` (Eq. 8 and 9), differentiable in Z.
 
         Args:
-            weights: `"cells"`, (K, 5, 8), and `"fusion"`, a dict of the edges'
-                names to (candidates,), empty or left out without a fusion cell.
+            weights: Z of every edge of `Skeleton.edges`, (E, C).
 
         Returns:
-            Scalar tensor, µs, float32.
+            Scalar tensor, µs, float32; see `EdgeGroup`.
         """
-        cells = ops.cast(weights["cells"], "float32")[: len(self.cells)]
-        latency = ops.sum(cells * ops.cast(self.cells, "float32"))
+        weights = ops.cast(weights, "float32")
+        count = self.skeleton.cell_edges
+        costs = ops.cast(self.costs[:count], "float32")
+        latency = ops.sum(weights[:count] * costs)
         for group in self.groups:
-            latency = latency + group.expected(weights["fusion"])
-        return latency + self.fixed
+            latency = latency + group.expected(weights)
+        return latency + self.unpruned_us
 
     def predicted_latency(self, genotype: Genotype) -> float:
         """Latency in µs of the network that `Network` builds of `genotype`.
@@ -107,7 +104,7 @@ class CostModel:
             raise InputError(
                 "latency: the genotype belongs to another skeleton than the table."
             )
-        return float(self.predicted_latencies(choice_of(genotype)))
+        return float(self.predicted_latencies(genotype.choice))
 
     def predicted_latencies(self, choices: np.ndarray) -> np.ndarray:
         """`predicted_latency` of many networks at once.
@@ -132,35 +129,35 @@ class EdgeGroup:
     which is what it costs in expectation; of a single edge that is Z.
 
     Attributes:
-        names: of the edges.
-        places: of the edges in the fusion table.
+        edge_indices: places of the edges in `Skeleton.edges`.
         costs: (candidates,) µs.
         merged: (candidates,) bool, what is done once.
     """
 
-    names: tuple[str, ...]
-    places: list[int]
+    edge_indices: tuple[int, ...]
     costs: np.ndarray
     merged: np.ndarray
 
-    def expected(self, weights: dict[str, Any]):
-        """Expected µs, a scalar tensor; `weights` maps edges to (candidates,)."""
-        z = ops.stack([ops.cast(weights[name], "float32") for name in self.names])
+    def expected(self, weights):
+        """Expected µs, a scalar tensor, of Z, (E, C) float32."""
+        z = ops.stack([weights[i, : len(self.costs)] for i in self.edge_indices])
         once = 1.0 - ops.prod(1.0 - z, axis=0)
         done = ops.where(self.merged, once, ops.sum(z, axis=0))
         return ops.sum(done * ops.cast(self.costs, "float32"))
 
-    def of(self, chosen: np.ndarray) -> np.ndarray:
+    def cost_of(self, chosen: np.ndarray) -> np.ndarray:
         """(...,) µs of choices, (..., edges) ints, places among the candidates."""
         count = (chosen[..., None] == np.arange(len(self.costs))).sum(-2)
         return (np.where(self.merged, count > 0, count) * self.costs).sum(-1)
 
     @functools.cached_property
-    def ranked(self) -> tuple[np.ndarray, np.ndarray]:
+    def choices_by_cost(self) -> tuple[np.ndarray, np.ndarray]:
         """All choices, (N, edges) ints, fastest first, and (N,) µs of each."""
         candidates = range(len(self.costs))
-        choices = np.array([*itertools.product(candidates, repeat=len(self.names))])
-        costs = self.of(choices)
+        choices = np.array(
+            [*itertools.product(candidates, repeat=len(self.edge_indices))]
+        )
+        costs = self.cost_of(choices)
         order = costs.argsort(kind="stable")
         return choices[order], costs[order]
 
@@ -171,42 +168,30 @@ def _time(table: LatencyTable, work: Workload) -> float:
     return 0.0 if unknown else table[work]
 
 
-def _groups(skeleton: Skeleton, costs: dict[str, np.ndarray]) -> tuple[EdgeGroup, ...]:
+def _groups(skeleton: Skeleton, costs: np.ndarray) -> tuple[EdgeGroup, ...]:
     if not skeleton.fusion_cell:
         return ()
-    places = {edge: place for place, edge in enumerate(skeleton.fusion_cell.edges)}
-    return tuple(
-        EdgeGroup(
-            names=tuple(edge.name for edge in group),
-            places=[places[edge] for edge in group],
-            costs=costs[group[0].name],
-            merged=np.array(
-                [
-                    operation(name).mergeable
-                    for name in skeleton.fusion_candidates(group[0].up)
-                ]
-            ),
+    places = {
+        edge: skeleton.cell_edges + place
+        for place, edge in enumerate(skeleton.fusion_cell.edges)
+    }
+    groups = []
+    for edges in skeleton.fusion_cell.groups:
+        names = skeleton.fusion_candidates(edges[0].up)
+        groups.append(
+            EdgeGroup(
+                edge_indices=tuple(places[edge] for edge in edges),
+                costs=costs[places[edges[0]], : len(names)],
+                merged=np.array([operation(name).mergeable for name in names]),
+            )
         )
-        for group in skeleton.fusion_cell.groups
-    )
+    return tuple(groups)
 
 
-def one_hot_weights(genotype: Genotype) -> dict[str, Any]:
-    """Z of a genotype: 1 at its operations, 0 elsewhere.
-
-    Returns:
-        `"cells"`, (K, 5, 8) float32, and `"fusion"`, a dict of the edges' names
-        to (candidates,) float32.
-    """
-
-    def one_hot(candidates, operation):
-        return np.array([name == operation for name in candidates], "float32")
-
-    operations = genotype.skeleton.cell_operations
-    cells = [[one_hot(operations, op) for op in cell] for cell in genotype.cells]
-    candidates = fusion_candidates(genotype.skeleton)
-    fusion = {e: one_hot(names, genotype.fusion[e]) for e, names in candidates.items()}
-    return {"cells": np.array(cells), "fusion": fusion}
+def one_hot_weights(genotype: Genotype) -> np.ndarray:
+    """Z of a genotype: 1 at its operations, 0 elsewhere; (E, C) float32."""
+    mask = genotype.skeleton.candidate_mask
+    return (np.arange(mask.shape[1]) == genotype.choice[:, None]).astype("float32")
 
 
 class LatencyLoss:

@@ -83,7 +83,7 @@ class FusionCell(ReducedTaps):
 
     Call arguments:
         inputs: the taps' maps, finest first, None where absent.
-        weights: Z by the edge's name, each (candidates,); None if derived.
+        weights: Z by the edges of the table, (edges, C); None if derived.
 
     Returns:
         (batch, height, width, output_maps * fusion_channels) at the finest
@@ -143,12 +143,14 @@ class FusionCell(ReducedTaps):
 
     def call(self, inputs, weights=None, training=None):
         maps = self.reduced(inputs, training)
+        z = {}
+        if weights is not None:
+            for row, (name, edge) in enumerate(self.edges.items()):
+                z[name] = weights[row, : len(edge.candidates)]
         for node in self.table.nodes[len(self.table.inputs) :]:
             parts = [
                 self.edges[edge.name](
-                    maps[edge.source],
-                    None if weights is None else weights[edge.name],
-                    training=training,
+                    maps[edge.source], z.get(edge.name), training=training
                 )
                 for edge in self.table.edges_into(node.name)
             ]

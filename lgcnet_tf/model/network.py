@@ -48,8 +48,7 @@ class Network(keras.Model):
 
     Call arguments:
         images: RGB in 0…255, uint8 or float, (batch, height, width, 3).
-        weights: for the supernet, a dict of Z: `"cells"` (K, 5, 8), `"fusion"`
-            a dict of the edges' names to (candidates,).
+        weights: for the supernet, Z of every edge of `Skeleton.edges`, (E, C).
 
     Returns:
         Logits, (batch, height, width, num_classes), float32.
@@ -249,12 +248,16 @@ class Network(keras.Model):
         for layer in self.stem:
             x = layer(x, training=training)
         maps = {-2: x, -1: x}
+        if weights is not None:
+            operations = len(self.skeleton.cell_operations)
+            z = weights[: self.skeleton.cell_edges, :operations]
+            z = ops.reshape(z, (-1, len(CELL_EDGES), operations))
         for index in range(self.skeleton.last_cell + 1):
             cell = self.cells.get(str(index))
             maps[index] = cell and self._run(
                 cell,
                 (maps[index - 2], maps[index - 1]),
-                None if weights is None else weights["cells"][index],
+                None if weights is None else z[index],
                 training,
             )
         return maps
@@ -266,7 +269,7 @@ class Network(keras.Model):
         return self._run(
             self.fusion,
             [maps[tap] for tap in self.skeleton.taps],
-            None if weights is None else weights["fusion"],
+            None if weights is None else weights[self.skeleton.cell_edges :],
             training,
         )
 

@@ -5,7 +5,6 @@ import functools
 import os
 import pathlib
 import zipfile
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,9 +24,8 @@ from lgcnet_tf.figures.pictures import side_by_side
 from lgcnet_tf.files import read_json
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.report.html import write_html
-from lgcnet_tf.space.choices import changes, margins
+from lgcnet_tf.space.choices import changes, margins, probabilities_in
 from lgcnet_tf.space.genotype import Genotype
-from lgcnet_tf.space.operations import CELL_OPERATIONS
 
 REPORT = "report.html"
 CAPTIONS = {
@@ -51,8 +49,8 @@ class RunFiles:
         results: `results.json`.
         genotype: `genotype.json`.
         history: `history.json`, a dict per epoch.
-        alphas: `alphas.npz`, its array `cells` (K, 5, 8).
-        alphas_history: `alphas_history.npz`, arrays by name, (epochs, ...).
+        alphas: `alphas.npz`: softmax(α'), (E, C) by `Skeleton.edges`.
+        alphas_history: `alphas_history.npz`: the same of each epoch, (epochs, E, C).
         table: the latency table among its JSON files.
         examples: pictures of the folder `examples`: images, labels, predictions.
         flags: text of `flags.txt`.
@@ -62,7 +60,7 @@ class RunFiles:
     genotype: Genotype | None
     history: list[dict[str, Any]] | None
     alphas: np.ndarray | None
-    alphas_history: dict[str, np.ndarray] | None
+    alphas_history: np.ndarray | None
     table: LatencyTable | None
     examples: tuple[list[np.ndarray], ...] | None
     flags: str | None
@@ -77,13 +75,14 @@ def read_run(run_dir: str | os.PathLike) -> RunFiles:
     folder = pathlib.Path(run_dir)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such run folder.")
-    genotype, flags = folder / "genotype.json", folder / "flags.txt"
+    path, flags = folder / "genotype.json", folder / "flags.txt"
+    genotype = Genotype.load(path) if path.exists() else None
     return RunFiles(
         results=_json(folder / "results.json", dict),
-        genotype=Genotype.load(genotype) if genotype.exists() else None,
+        genotype=genotype,
         history=_json(folder / "history.json", list),
-        alphas=_arrays(folder / "alphas.npz", lambda arrays: arrays["cells"]),
-        alphas_history=_arrays(folder / "alphas_history.npz", dict),
+        alphas=_probabilities(folder / "alphas.npz", genotype),
+        alphas_history=_probabilities(folder / "alphas_history.npz", genotype),
         table=_table(folder),
         examples=_examples(folder / "examples"),
         flags=flags.read_text() if flags.exists() else None,
@@ -120,12 +119,14 @@ def plot_run(run_dir: str | os.PathLike) -> list[pathlib.Path]:
         "alphas.png": None
         if found.alphas is None
         else (
-            functools.partial(alpha_heatmap, operations=_candidates(genotype)),
-            found.alphas,
+            functools.partial(
+                alpha_heatmap, operations=genotype.skeleton.cell_operations
+            ),
+            genotype.skeleton.of_cells(found.alphas),
         ),
-        "choices.png": genotype
-        and found.alphas_history
-        and (_draw_choices, (found.alphas_history, genotype.skeleton)),
+        "choices.png": None
+        if found.alphas_history is None
+        else (_draw_choices, (found.alphas_history, genotype.skeleton)),
         "latency.png": found.table and (latency_bars, found.table),
     }
     others = {path.name for path in folder.glob("*.png")} - CAPTIONS.keys()
@@ -157,7 +158,9 @@ def plot_run(run_dir: str | os.PathLike) -> list[pathlib.Path]:
         history=found.history,
         flags=found.flags,
         pictures=pictures,
-        course=(found.alphas_history or {}).get("cells"),
+        course=None
+        if found.alphas_history is None
+        else genotype.skeleton.of_cells(found.alphas_history),
     )
     return [*written, report]
 
@@ -173,12 +176,13 @@ def _json(path: pathlib.Path, kind: type):
     return value
 
 
-def _arrays(path: pathlib.Path, read: Callable):
-    if not path.exists():
+def _probabilities(path: pathlib.Path, genotype: Genotype | None):
+    """None too without a genotype, which says which edges there are."""
+    if not path.exists() or genotype is None:
         return None
     try:
         with np.load(path) as arrays:
-            return read(arrays)
+            return probabilities_in(arrays, genotype.skeleton)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: no archive of alphas ({error}).") from None
 
@@ -206,10 +210,6 @@ def _draw_examples(job, path: pathlib.Path) -> pathlib.Path:
         if row[0].shape == images[0].shape
     ]
     return side_by_side(*zip(*rows), info, path)
-
-
-def _candidates(genotype: Genotype | None) -> tuple[str, ...]:
-    return genotype.skeleton.cell_operations if genotype else CELL_OPERATIONS
 
 
 def _draw_choices(job, path: pathlib.Path) -> pathlib.Path:

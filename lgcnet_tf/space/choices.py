@@ -1,79 +1,100 @@
-"""What a search chooses on its edges: when that last changed, and how surely."""
+"""What a search chooses on its edges: when that last changed, and how surely.
+
+Probabilities are softmax(α'), (..., E, C) by `Skeleton.edges`, 0 for what an edge has
+not; NaN stands for an epoch that is not known.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from lgcnet_tf.space.skeleton import Skeleton
+from lgcnet_tf.space.skeleton import Edge, Skeleton
 
 LEAST_SURE = 5
 
-
-def searched_edges(
-    skeleton: Skeleton,
-) -> dict[str, list[tuple[str, tuple[str, ...]]]]:
-    """Name and candidates of every searched edge, for each array of α.
-
-    `cells` lists the edges of cell 0, of cell 1 and so on up to the last cell
-    that anything reads; `keep` and `up` those of the fusion cell, if there is
-    one.
-    """
-    groups: dict[str, list[tuple[str, tuple[str, ...]]]] = {"cells": []}
-    table = skeleton.fusion_cell
-    for name in ("keep", "up") if table else ():
-        if any(edge.up == (name == "up") for edge in table.edges):
-            groups[name] = []
-    for edge in skeleton.edges:
-        if edge.cell is None:
-            group = "up" if table.edges[edge.place].up else "keep"
-        elif edge.cell <= skeleton.last_cell:
-            group = "cells"
-        else:
-            continue
-        groups[group].append((edge.name, edge.candidates))
-    return groups
+PROBABILITIES = "probabilities"
+"""Name of the array in `alphas.npz` and `alphas_history.npz`."""
 
 
-def _every_edge(arrays, skeleton, function):
-    """`function` of each edge's candidates, (..., edges) in `searched_edges`' order."""
-    parts = []
-    for group, edges in searched_edges(skeleton).items():
-        found = function(np.asarray(arrays[group]))
-        if group == "cells":
-            found = found.reshape(*found.shape[:-2], -1)
-        parts.append(found[..., : len(edges)])
-    return np.concatenate(parts, axis=-1)
+def searched_edges(skeleton: Skeleton) -> list[Edge]:
+    """The edges that are built: not those of cells that nothing reads."""
+    return [skeleton.edges[place] for place in _places(skeleton)]
 
 
-def _margin(p):
-    two = np.sort(p, axis=-1)[..., -2:]
-    return two[..., 1] - two[..., 0]
+def _places(skeleton):
+    return [
+        place
+        for place, edge in enumerate(skeleton.edges)
+        if edge.cell is None or edge.cell <= skeleton.last_cell
+    ]
 
 
-def margins(probabilities: Mapping[str, np.ndarray], skeleton: Skeleton) -> np.ndarray:
-    """p(first) - p(second) of every edge, in the order of `searched_edges`.
+def probabilities_in(
+    arrays: Mapping[str, np.ndarray], skeleton: Skeleton
+) -> np.ndarray:
+    """The probabilities of an archive.
 
     Args:
-        probabilities: softmax(α'), `cells` (..., K, 5, 8), `keep` (..., edges,
-            10) and `up` (..., edges, 2).
+        arrays: `probabilities`; or what earlier releases wrote, `cells` (..., K, 5, 8)
+            and of the fusion cell the edges that keep their map's size, `keep`, and
+            those that double it, `up`.
 
-    Returns:
-        (..., edges).
+    Raises:
+        KeyError: an array is missing.
+        ValueError: an array is of another search space.
     """
-    return _every_edge(probabilities, skeleton, _margin)
+    mask = skeleton.candidate_mask
+    if PROBABILITIES in arrays:
+        found = np.asarray(arrays[PROBABILITIES])
+        if found.shape[-2:] != mask.shape:
+            raise ValueError(
+                f"(edges, operations) {found.shape[-2:]}, not {mask.shape}"
+            )
+        return found
+    cells = np.asarray(arrays["cells"])
+    found = np.zeros((*cells.shape[:-3], *mask.shape), cells.dtype)
+    taken = dict.fromkeys(("cells", "keep", "up"), 0)
+    flat = cells.reshape(*cells.shape[:-3], -1, cells.shape[-1])
+    for place, edge in enumerate(skeleton.edges):
+        name = "cells"
+        if edge.cell is None:
+            name = "up" if skeleton.fusion_cell.edges[edge.place].up else "keep"
+        values = flat if name == "cells" else np.asarray(arrays[name])
+        found[..., place, : len(edge.candidates)] = values[..., taken[name], :]
+        taken[name] += 1
+    return found
 
 
-def changes(epochs: Mapping[str, np.ndarray], skeleton: Skeleton) -> np.ndarray:
+def margins(probabilities: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """p(first) - p(second) of every one of `searched_edges`: (..., edges)."""
+    first, second = _ranked(probabilities[..., _places(skeleton), :])
+    return first - second
+
+
+def _ranked(p):
+    """The largest and the second largest of the last axis."""
+    two = np.sort(np.append(p, np.zeros_like(p[..., :1]), axis=-1), axis=-1)[..., -2:]
+    return two[..., 1], two[..., 0]
+
+
+def _best(probabilities, skeleton):
+    """The argmax of the searched edges, -1 where it is not known."""
+    p = probabilities[..., _places(skeleton), :]
+    return np.where(np.isnan(p).any(-1), -1, p.argmax(-1))
+
+
+def changes(epochs: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """How many edges have another argmax than an epoch before.
 
     Args:
-        epochs: see `last_change`.
+        epochs: probabilities at the ends of the epochs, (epochs, E, C).
+        skeleton: of the search.
 
     Returns:
         (epochs,) float; NaN for the first and for what is not known.
     """
-    best = _every_edge(epochs, skeleton, _argmax)
+    best = _best(epochs, skeleton)
     counts = np.full(len(best), np.nan)
     counts[1:] = (best[1:] != best[:-1]).sum(-1)
     unknown = (best < 0).any(-1)
@@ -82,26 +103,17 @@ def changes(epochs: Mapping[str, np.ndarray], skeleton: Skeleton) -> np.ndarray:
     return counts
 
 
-def _argmax(p):
-    return np.where(np.isnan(p).any(-1), -1, p.argmax(-1))
-
-
-def last_change(
-    epochs: Mapping[str, np.ndarray], skeleton: Skeleton
-) -> dict[str, Any] | None:
+def last_change(epochs: np.ndarray, skeleton: Skeleton) -> dict[str, Any] | None:
     """The last epoch that changed the argmax of an edge.
 
     Args:
-        epochs: softmax(α') at the ends of the epochs, `cells` (epochs, K, 5, 8),
-            `keep` (epochs, edges, 10) and `up` (epochs, edges, 2). An epoch of
-            NaN is not known.
-        skeleton: of the search.
+        epochs, skeleton: as for `changes`.
 
     Returns:
         `epoch`, from 1, and `edges`, for each its name, `from` and `to`; None
         when no argmax has changed since the first epoch.
     """
-    best = _every_edge(epochs, skeleton, _argmax)
+    best = _best(epochs, skeleton)
     known = np.flatnonzero((best >= 0).all(-1))
     changed = best[known[1:]] != best[known[:-1]]
     when = np.flatnonzero(changed.any(-1))
@@ -111,38 +123,37 @@ def last_change(
     return {
         "epoch": int(known[when[-1] + 1]) + 1,
         "edges": [
-            {"edge": name, "from": candidates[old], "to": candidates[new]}
-            for (name, candidates), old, new in zip(_edges(skeleton), before, after)
+            {"edge": e.name, "from": e.candidates[old], "to": e.candidates[new]}
+            for e, old, new in zip(searched_edges(skeleton), before, after)
             if old != new
         ],
     }
 
 
-def sureness(
-    probabilities: Mapping[str, np.ndarray], skeleton: Skeleton
-) -> dict[str, Any]:
+def sureness(probabilities: np.ndarray, skeleton: Skeleton) -> dict[str, Any]:
     """How sure the choice is: `minimum` and `median` of the margins.
 
     Args:
-        probabilities: see `margins`, without leading dimensions.
+        probabilities: (E, C).
+        skeleton: of the search.
 
     Returns:
         Also `least_sure`, the edges of the smallest margins: for each its
         name, its `margin`, and its `first` and `second` operation.
     """
     every = margins(probabilities, skeleton)
-    first = _every_edge(probabilities, skeleton, _argmax)
-    second = _every_edge(probabilities, skeleton, lambda p: np.argsort(p)[..., -2])
-    edges = _edges(skeleton)
+    edges = searched_edges(skeleton)
     least = []
     for index in np.argsort(every, kind="stable")[:LEAST_SURE]:
-        name, candidates = edges[index]
+        candidates = edges[index].candidates
+        p = probabilities[_places(skeleton)[index], : len(candidates)]
+        *_, second, first = (0, *np.argsort(p, kind="stable"))
         least.append(
             {
-                "edge": name,
+                "edge": edges[index].name,
                 "margin": float(every[index]),
-                "first": candidates[first[index]],
-                "second": candidates[second[index]],
+                "first": candidates[first],
+                "second": candidates[second],
             }
         )
     return {
@@ -150,10 +161,6 @@ def sureness(
         "median": float(np.median(every)),
         "least_sure": least,
     }
-
-
-def _edges(skeleton):
-    return [edge for edges in searched_edges(skeleton).values() for edge in edges]
 
 
 def choice_lines(results: Mapping[str, Any]) -> list[str]:

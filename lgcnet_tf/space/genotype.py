@@ -2,6 +2,9 @@
 
 import collections
 import dataclasses
+import functools
+import hashlib
+import json
 import os
 from typing import Any
 
@@ -11,6 +14,7 @@ from lgcnet_tf.data.info import DatasetInfo
 from lgcnet_tf.data.registry import dataset_info, dataset_names
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import read_json, write_json
+from lgcnet_tf.space.pruning import live_parts
 from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES, Skeleton
 from lgcnet_tf.space.trained_on import TRAINED_ON
 
@@ -134,6 +138,45 @@ class Genotype:
                 raise InputError(f"genotype: {error}") from None
         return cls(skeleton, tuple(cells), config["fusion"], provenance, classes)
 
+    @classmethod
+    def at(cls, skeleton: Skeleton, choice: np.ndarray, **others: Any) -> "Genotype":
+        """The genotype of a `choice`.
+
+        Args:
+            skeleton: the search space.
+            choice: (E,) ints, places among the candidates of `Skeleton.edges`.
+            **others: `provenance` and `classes`.
+        """
+        names = [e.candidates[i] for e, i in zip(skeleton.edges, choice, strict=True)]
+        count = len(CELL_EDGE_NAMES)
+        cells = [
+            tuple(names[first : first + count])
+            for first in range(0, skeleton.cell_edges, count)
+        ]
+        fusion = dict(zip(fusion_candidates(skeleton), names[skeleton.cell_edges :]))
+        return cls(skeleton, tuple(cells), fusion, **others)
+
+    @functools.cached_property
+    def choice(self) -> np.ndarray:
+        """Places of the operations among the candidates of `Skeleton.edges`: (E,) ints."""
+        names = [name for cell in self.cells for name in cell]
+        names += [self.fusion[edge] for edge in fusion_candidates(self.skeleton)]
+        edges = zip(self.skeleton.edges, names, strict=True)
+        found = np.array([edge.candidates.index(name) for edge, name in edges])
+        found.setflags(write=False)
+        return found
+
+    @property
+    def id(self) -> str:
+        """Of the network, whatever it comes from: equal for equal operations."""
+        network = [self.skeleton.to_dict(), self.cells, sorted(self.fusion.items())]
+        return hashlib.sha256(json.dumps(network).encode()).hexdigest()[:12]
+
+    @property
+    def has_path(self) -> bool:
+        """Whether anything leads from the image to what the network's end reads."""
+        return bool(live_parts(self.skeleton, self.choice).has_path)
+
     def save(self, path: str | os.PathLike) -> None:
         """Writes the genotype as JSON."""
         write_json(path, self.to_dict())
@@ -175,29 +218,6 @@ def fusion_candidates(skeleton: Skeleton) -> dict[str, tuple[str, ...]]:
     """Candidates of each edge of the fusion cell; empty without one."""
     edges = skeleton.fusion_cell.edges if skeleton.fusion_cell else ()
     return {edge.name: skeleton.fusion_candidates(edge.up) for edge in edges}
-
-
-def choice_of(genotype: Genotype) -> np.ndarray:
-    """Places of a genotype's operations among the candidates: (E,) ints.
-
-    E are the edges of `Skeleton.edges`.
-    """
-    fusion = genotype.fusion.get
-    names = [op for cell in genotype.cells for op in cell]
-    names += [fusion(edge) for edge in fusion_candidates(genotype.skeleton)]
-    edges = zip(genotype.skeleton.edges, names, strict=True)
-    return np.array([edge.candidates.index(name) for edge, name in edges])
-
-
-def genotype_at(skeleton: Skeleton, choice: np.ndarray) -> Genotype:
-    """`choice_of`'s inverse."""
-    cells, fusion = skeleton.split(np.asarray(choice))
-    candidates = fusion_candidates(skeleton).items()
-    return Genotype(
-        skeleton,
-        tuple(tuple(skeleton.cell_operations[i] for i in cell) for cell in cells),
-        {edge: names[i] for (edge, names), i in zip(candidates, fusion)},
-    )
 
 
 def uniform(skeleton: Skeleton, operation: str) -> Genotype:

@@ -280,15 +280,37 @@ class Skeleton:
             ),
         )
 
+    @functools.cached_property
+    def candidate_mask(self) -> np.ndarray:
+        """(E, C) bool: whether an edge of `edges` has that many candidates.
+
+        C is the largest number of candidates. All that is of candidates, such as α
+        and Z, is an array of this shape.
+        """
+        counts = np.array([len(edge.candidates) for edge in self.edges])
+        return np.arange(counts.max()) < counts[:, None]
+
+    @property
+    def cell_edges(self) -> int:
+        """How many of `edges` are the cells'; the fusion cell's follow."""
+        return self.num_cells * len(CELL_EDGES)
+
+    def of_cells(self, values: np.ndarray) -> np.ndarray:
+        """What is of candidates, (..., E, C), for the cells: (..., K, 5, operations)."""
+        operations = len(self.cell_operations)
+        cells = values[..., : self.cell_edges, :operations]
+        shape = (*values.shape[:-2], self.num_cells, len(CELL_EDGES), operations)
+        return cells.reshape(shape)
+
     def split(self, choices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Choices (..., E), by `edges`, as those of the cells and of the fusion cell.
 
         Returns:
             (..., K, 5) and (..., fusion edges), views of the same memory.
         """
-        count = self.num_cells * len(CELL_EDGES)
         shape = (*choices.shape[:-1], self.num_cells, len(CELL_EDGES))
-        return choices[..., :count].reshape(shape), choices[..., count:]
+        cells, fusion = np.split(choices, [self.cell_edges], axis=-1)
+        return cells.reshape(shape), fusion
 
     def joined(self, cells: np.ndarray, fusion: np.ndarray) -> np.ndarray:
         """`split`'s inverse: (..., E)."""

@@ -5,7 +5,6 @@ import pytest
 from lgcnet_tf.architecture_search.architecture import Architecture, gumbel_softmax
 from lgcnet_tf.architecture_search.temperature import temperature_at
 from lgcnet_tf.space.fusion import CAS, DENSE
-from lgcnet_tf.space.genotype import fusion_candidates
 from lgcnet_tf.space.operations import (
     CELL_OPERATIONS,
     FUSION_OPERATIONS,
@@ -21,18 +20,19 @@ def softmax64(x):
     return e / e.sum(-1, keepdims=True)
 
 
-def flat(z):
-    return np.concatenate(
-        [np.ravel(z["cells"]), *(np.ravel(v) for v in z["fusion"].values())]
-    )
+def cells_of(values):
+    return PAPER.of_cells(keras.ops.convert_to_numpy(values))
+
+
+def assign(layer, values):
+    """Sets α to `values`, 0 where an edge has no candidate."""
+    layer.alpha.assign(values * (np.asarray(layer.alpha) != 0))
 
 
 @pytest.fixture(scope="module")
 def architecture():
     layer = Architecture(PAPER, seed=3)
-    generator = np.random.default_rng(1)
-    for variable in layer.alpha.values():
-        variable.assign(generator.normal(size=variable.shape))
+    assign(layer, np.random.default_rng(1).normal(size=layer.alpha.shape))
     return layer
 
 
@@ -49,31 +49,40 @@ def test_equation_4(shape, temperature):
 
 
 def test_weights_of_every_edge(architecture):
-    z = architecture(temperature=1.0, training=True)
-    assert tuple(z["cells"].shape) == (14, 5, 8)
-    assert {e: len(v) for e, v in z["fusion"].items()} == {
-        e: len(v) for e, v in fusion_candidates(PAPER).items()
-    }
-    for weights in (z["cells"], *z["fusion"].values()):
-        total = np.sum(keras.ops.convert_to_numpy(weights), -1)
-        np.testing.assert_allclose(total, 1.0, atol=1e-5)
+    z = keras.ops.convert_to_numpy(architecture(temperature=1.0, training=True))
+    np.testing.assert_allclose(z.sum(-1), 1.0, atol=1e-5)
+    counts = [8] * 70 + [2 if edge.up else 10 for edge in DENSE.edges]
+    np.testing.assert_array_equal((z > 0).sum(-1), counts)
+    for row, count in zip(z, counts, strict=True):
+        assert not row[count:].any()
+
+
+def test_what_an_edge_has_not_gets_no_gradient():
+    tf = pytest.importorskip("tensorflow")
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("takes the gradient with TensorFlow")
+    layer = Architecture(PAPER, width=4)
+    pull = np.random.default_rng(0).normal(size=PAPER.candidate_mask.shape)
+    with tf.GradientTape() as tape:
+        z = layer(temperature=0.03, training=True)
+        loss = tf.reduce_sum(z * pull.astype("float32"))
+    gradient = np.asarray(tape.gradient(loss, layer.alpha.value))
+    assert np.isfinite(gradient).all() and not gradient[~PAPER.candidate_mask].any()
+    assert (gradient != 0).mean() > 0.5
 
 
 def test_noise_differs_from_step_to_step(architecture):
     first, second = (
-        flat(architecture(temperature=1.0, training=True)) for _ in range(2)
+        np.asarray(architecture(temperature=1.0, training=True)) for _ in range(2)
     )
-    assert np.mean(np.abs(first - second) > 1e-4) > 0.9
+    differs = np.abs(first - second) > 1e-4
+    assert differs[PAPER.candidate_mask].mean() > 0.9
 
 
 def test_noise_is_gumbels():
     layer = Architecture(PAPER, "none", seed=0)
-    for variable in layer.alpha.values():
-        variable.assign(np.zeros(variable.shape))
-    draws = [
-        keras.ops.convert_to_numpy(layer(temperature=1.0, training=True)["cells"])
-        for _ in range(40)
-    ]
+    layer.alpha.assign(np.zeros(layer.alpha.shape))
+    draws = [cells_of(layer(temperature=1.0, training=True)) for _ in range(40)]
     logs = np.log(np.array(draws, "float64"))
     # The difference of two Gumbel variables is logistic: variance π²/3.
     differences = logs[..., 0] - logs[..., 1]
@@ -83,7 +92,7 @@ def test_noise_is_gumbels():
 
 def test_seed_fixes_the_noise():
     layers = [Architecture(PAPER, "none", seed=seed) for seed in (5, 5, 6)]
-    draws = [flat(layer(temperature=1.0, training=True)) for layer in layers]
+    draws = [np.asarray(layer(temperature=1.0, training=True)) for layer in layers]
     np.testing.assert_array_equal(draws[0], draws[1])
     assert not np.allclose(draws[0], draws[2])
 
@@ -91,55 +100,45 @@ def test_seed_fixes_the_noise():
 def test_no_noise_at_inference(architecture):
     z = architecture(temperature=1.0, training=False)
     again = architecture(temperature=1.0, training=False)
-    np.testing.assert_array_equal(flat(z), flat(again))
-    updated = architecture.updated()
-    for name, alpha in updated.items():
-        expected = softmax64(np.asarray(alpha, "float64"))
-        if name == "cells":
-            np.testing.assert_allclose(z["cells"], expected, atol=1e-5)
-            continue
-        edges = DENSE.keep_edges if name == "keep" else DENSE.up_edges
-        for edge, row in zip(edges, expected, strict=True):
-            np.testing.assert_allclose(z["fusion"][edge.name], row, atol=1e-5)
+    np.testing.assert_array_equal(z, again)
+    for edge, row, logits in zip(PAPER.edges, z, architecture.updated(), strict=True):
+        count = len(edge.candidates)
+        expected = softmax64(np.asarray(logits, "float64")[:count])
+        np.testing.assert_allclose(row[:count], expected, atol=1e-5)
 
 
 def test_low_temperature_sharpens(architecture):
-    soft, sharp = (
-        np.asarray(architecture(temperature=t)["cells"]) for t in (1.0, 0.03)
-    )
+    soft, sharp = (np.asarray(architecture(temperature=t)) for t in (1.0, 0.03))
     assert sharp.max(-1).mean() > 0.9 > soft.max(-1).mean()
     np.testing.assert_array_equal(soft.argmax(-1), sharp.argmax(-1))
 
 
 def test_probabilities_are_after_the_communication(architecture):
-    found = architecture.probabilities()
-    updated = np.asarray(architecture.updated()["cells"], "float64")
-    np.testing.assert_allclose(found["cells"], softmax64(updated), atol=1e-5)
-    alone = softmax64(np.asarray(architecture.alpha["cells"], "float64"))
-    assert np.abs(found["cells"][1:] - alone[1:]).max() > 0.01
-    np.testing.assert_allclose(found["cells"][0], alone[0], atol=1e-5)
+    found = cells_of(architecture.probabilities())
+    updated = cells_of(architecture.updated()).astype("float64")
+    np.testing.assert_allclose(found, softmax64(updated), atol=1e-5)
+    alone = softmax64(cells_of(architecture.alpha).astype("float64"))
+    assert np.abs(found[1:] - alone[1:]).max() > 0.01
+    np.testing.assert_allclose(found[0], alone[0], atol=1e-5)
 
 
 def test_derives_the_argmax_of_every_edge(architecture):
     genotype = architecture.derive({"seed": 3})
-    updated = {k: np.asarray(v) for k, v in architecture.updated().items()}
-    for k, cell in enumerate(genotype.cells):
-        for edge, operation in enumerate(cell):
-            assert operation == CELL_OPERATIONS[updated["cells"][k, edge].argmax()]
+    updated = np.asarray(architecture.updated())
+    for cell, logits in zip(genotype.cells, PAPER.of_cells(updated), strict=True):
+        for operation, row in zip(cell, logits, strict=True):
+            assert operation == CELL_OPERATIONS[row.argmax()]
     assert len({op for cell in genotype.cells for op in cell}) > 4
-    for name, edges, operations in (
-        ("keep", DENSE.keep_edges, FUSION_OPERATIONS),
-        ("up", DENSE.up_edges, UP_OPERATIONS),
-    ):
-        for edge, row in zip(edges, updated[name], strict=True):
-            assert genotype.fusion[edge.name] == operations[row.argmax()]
+    for edge, row in zip(DENSE.edges, updated[PAPER.cell_edges :], strict=True):
+        operations = UP_OPERATIONS if edge.up else FUSION_OPERATIONS
+        assert genotype.fusion[edge.name] == operations[row.argmax()]
     assert genotype.skeleton == PAPER
     assert genotype.provenance == {"seed": 3}
 
 
 def test_argmax_is_of_the_updated_logits(architecture):
-    alone = np.asarray(architecture.alpha["cells"]).argmax(-1)
-    updated = np.asarray(architecture.updated()["cells"]).argmax(-1)
+    alone = cells_of(architecture.alpha).argmax(-1)
+    updated = cells_of(architecture.updated()).argmax(-1)
     changed = np.argwhere(alone != updated)
     assert len(changed)  # else this test could not tell the two apart
     cell, edge = changed[0]
@@ -149,28 +148,27 @@ def test_argmax_is_of_the_updated_logits(architecture):
 
 def test_none_can_be_derived():
     layer = Architecture(PAPER, "none")
-    logits = np.zeros((14, 5, 8))
-    logits[3, 2, CELL_OPERATIONS.index("none")] = 1.0
-    layer.alpha["cells"].assign(logits)
+    logits = np.zeros(layer.alpha.shape)
+    logits[3 * 5 + 2, CELL_OPERATIONS.index("none")] = 1.0
+    layer.alpha.assign(logits)
     assert layer.derive().cells[3][2] == "none"
 
 
 @pytest.mark.parametrize("fusion", ["none", "aspp", "ppm"])
 def test_without_a_searched_fusion_cell(fusion):
     layer = Architecture(Skeleton(fusion=fusion))
-    assert layer(temperature=1.0, training=True)["fusion"] == {}
+    assert layer(temperature=1.0, training=True).shape == (70, 8)
     assert layer.derive().fusion == {}
 
 
 def test_the_multi_scale_cell_has_logits_of_its_own():
     layer = Architecture(Skeleton(fusion="cas"))
-    shapes = {name: tuple(v.shape) for name, v in layer.alpha.items()}
-    assert shapes == {"cells": (14, 5, 8), "keep": (3, 10), "up": (2, 2)}
-    z = layer(temperature=1.0, training=True)["fusion"]
-    assert set(z) == set(layer.derive().fusion) == {edge.name for edge in CAS.edges}
-    logits = np.zeros((3, 10))
-    logits[[edge.name for edge in CAS.keep_edges].index("P8->Q8"), 4] = 1.0
-    layer.alpha["keep"].assign(logits)
+    assert tuple(layer.alpha.shape) == (70 + 3 + 2, 10)
+    assert layer(temperature=1.0, training=True).shape == (75, 10)
+    assert set(layer.derive().fusion) == {edge.name for edge in CAS.edges}
+    logits = np.zeros((75, 10))
+    logits[70 + [edge.name for edge in CAS.edges].index("P8->Q8"), 4] = 1.0
+    layer.alpha.assign(logits)
     assert layer.derive().fusion["P8->Q8"] == FUSION_OPERATIONS[4]
 
 
@@ -188,8 +186,8 @@ def test_temperature_of_a_single_epoch_is_the_last():
 
 def test_shared_cells_are_sampled_and_derived_alike():
     shared = Architecture(PAPER, "shared", seed=5)
-    assert tuple(shared.alpha["cells"].shape) == (2, 5, 8)
-    z = keras.ops.convert_to_numpy(shared(temperature=1.0, training=True)["cells"])
+    assert tuple(shared.alpha.shape) == (2 * 5 + 13, 10)
+    z = cells_of(shared(temperature=1.0, training=True))
     cells = shared.derive().cells
     for spec in PAPER.cells:
         like = 1 if spec.reduction else 0
@@ -202,6 +200,6 @@ def test_shared_cells_are_sampled_and_derived_alike():
 @pytest.mark.parametrize("communication", ["fc", "ggm_operation", "none"])
 def test_every_cell_has_logits_of_its_own(communication):
     architecture = Architecture(PAPER, communication, width=16)
-    assert tuple(architecture.alpha["cells"].shape) == (14, 5, 8)
-    assert architecture.updated()["cells"].shape == (14, 5, 8)
+    assert tuple(architecture.alpha.shape) == (83, 10)
+    assert architecture.updated().shape == (83, 10)
     assert len(set(architecture.derive().cells)) > 1

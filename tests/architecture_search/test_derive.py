@@ -7,7 +7,7 @@ from lgcnet_tf.architecture_search.derive import TargetedDerivation
 from lgcnet_tf.architecture_search.latency_target import latency_range
 from lgcnet_tf.guidance.communication import cell_kinds
 from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.space.genotype import choice_of, genotype_at
+from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.skeleton import Skeleton
 
@@ -26,7 +26,8 @@ def make_alpha(costs, seed, kinds=None):
     count = costs.skeleton.num_cells
     kinds = range(count) if kinds is None else kinds
     cells = generator.normal(size=(max(kinds) + 1, 5, 8))[list(kinds)]
-    fusion = [generator.normal(size=len(c)) for c in costs.fusion.values()]
+    fusion = costs.skeleton.edges[costs.skeleton.cell_edges :]
+    fusion = [generator.normal(size=len(edge.candidates)) for edge in fusion]
     rows = [*cells.reshape(-1, 8), *fusion]
     most = max(map(len, rows))
     return np.array(
@@ -62,7 +63,7 @@ def test_lands_with_few_changes(costs, seed, factor):
     choice, changed = derive(alpha)
     assert abs(predicted(costs, choice) / (factor * latency) - 1) <= 0.05
     assert changed == changed_edges(choice, alpha) > 0
-    largest = max(costs.cells.max(), max(c.max() for c in costs.fusion.values()))
+    largest = costs.costs.max()
     least = (abs(factor - 1) - 0.05 * factor) * latency / largest
     assert changed <= 3 * least + 2
 
@@ -109,10 +110,10 @@ def test_without_fusion_cell(make_table):
     target = 0.7 * argmax_latency(costs, alpha)
     choice, _ = TargetedDerivation(costs, range(14), target)(alpha)
     assert abs(predicted(costs, choice) / target - 1) <= 0.05
-    genotype = genotype_at(skeleton, choice)
+    genotype = Genotype.at(skeleton, choice)
     assert genotype.fusion == {}
     assert costs.predicted_latency(genotype) == predicted(costs, choice)
-    np.testing.assert_array_equal(choice_of(genotype), choice)
+    np.testing.assert_array_equal(genotype.choice, choice)
 
 
 def test_a_network_without_a_path_is_brought_to_life(costs):

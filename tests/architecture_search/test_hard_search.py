@@ -40,10 +40,8 @@ def test_a_step_charges_the_sampled_path_and_moves_alpha(search, make_batch):
     state = np.array(noise)
     z = model.architecture(temperature=1.0, training=True)
     noise.assign(state)
-    best = np.asarray(z["cells"]).argmax(-1)
-    sampled = cost.fixed + sum(
-        cost.cells[k, e, best[k, e]] for k in range(2) for e in range(5)
-    )
+    best = np.asarray(z).argmax(-1)
+    sampled = cost.unpruned_us + cost.costs[np.arange(10), best].sum()
     before = model.get_weights()
     names = [v.path for v in model.variables]
     logs = model.train_on_batch(*make_batch(4), return_dict=True)
@@ -53,14 +51,14 @@ def test_a_step_charges_the_sampled_path_and_moves_alpha(search, make_batch):
         path: not np.array_equal(old, new)
         for path, old, new in zip(names, before, model.get_weights())
     }
-    assert moved["architecture/alpha_cells"]
+    assert moved["architecture/alpha"]
 
 
 def test_without_noise_it_is_the_derived_network(search, make_batch):
     """Inference evaluates the argmax of α'."""
     model, _ = search
     z = model.architecture(temperature=1.0, training=False)
-    names = np.array(CELL_OPERATIONS)[np.asarray(z["cells"]).argmax(-1)]
+    names = np.array(CELL_OPERATIONS)[np.asarray(z).argmax(-1).reshape(2, 5)]
     assert tuple(map(tuple, names)) == model.architecture.derive().cells
     logits = model(make_batch(2)[0], training=False)
     assert np.isfinite(np.asarray(logits)).all()

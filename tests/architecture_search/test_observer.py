@@ -19,24 +19,28 @@ from lgcnet_tf.architecture_search.observer import (
 from lgcnet_tf.data import load_samples
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.space import Skeleton
+
+SKELETON = Skeleton(num_cells=2, reduction_cells=(1,), fusion="none")
 
 
 def probabilities(value):
-    return {name: np.full((2, 3), value) for name in ("cells", "keep")}
+    return np.full(SKELETON.candidate_mask.shape, value)
 
 
 def stored(path):
     with np.load(path) as data:
-        return {name: data[name][:, 0, 0].tolist() for name in data.files}
+        assert data.files == ["probabilities"]
+        return data["probabilities"][:, 0, 0].tolist()
 
 
 def test_an_epoch_done_again_takes_its_old_place(tmp_path):
     path = tmp_path / "alphas.npz"
-    history = AlphasHistory(path)
+    history = AlphasHistory(path, SKELETON)
     for epoch in range(4):
         history.put(epoch, probabilities(0.1 * epoch))
-    AlphasHistory(path).put(2, probabilities(0.9))
-    assert stored(path) == {name: [0.0, 0.1, 0.9] for name in ("cells", "keep")}
+    AlphasHistory(path, SKELETON).put(2, probabilities(0.9))
+    assert stored(path) == [0.0, 0.1, 0.9]
     assert [p.name for p in tmp_path.iterdir()] == ["alphas.npz"]
 
 
@@ -45,8 +49,8 @@ def test_epochs_lost_with_the_file_are_not_known(tmp_path, content):
     path = tmp_path / "alphas.npz"
     if content is not None:
         path.write_bytes(content)
-    AlphasHistory(path).put(2, probabilities(0.5))
-    np.testing.assert_array_equal(stored(path)["cells"], [np.nan, np.nan, 0.5])
+    AlphasHistory(path, SKELETON).put(2, probabilities(0.5))
+    np.testing.assert_array_equal(stored(path), [np.nan, np.nan, 0.5])
 
 
 def test_entropies():
@@ -94,20 +98,20 @@ def test_watching_changes_nothing(watched):
 def test_figures(watched):
     model, _, folder, (figures, _) = watched
     p = model.architecture.probabilities()
-    means = [-(q * np.log(q)).sum(-1).mean() for q in p.values()]
+    entropy = -np.sum(p * np.log(p, where=p > 0, out=np.zeros_like(p)), -1).mean()
     predicted = model.cost_model.predicted_latency(model.architecture.derive())
     assert figures == pytest.approx(
         {
             "temperature": 1.0,
             "latency_weight": 0.005,
             "derived_latency_ms": predicted / 1000,
-            "alpha_entropy": np.mean(means),
+            "alpha_entropy": entropy,
             "alpha_lr": 1e-3,
             "guidance_lr": figures["guidance_lr"],
         }
     )
     with np.load(folder / ALPHAS_HISTORY) as data:
-        np.testing.assert_array_equal(data["up"], [p["up"]] * 2)
+        np.testing.assert_array_equal(data["probabilities"], [p] * 2)
 
 
 def test_pictures_every_second_epoch(watched):
@@ -121,9 +125,10 @@ def test_pictures_every_second_epoch(watched):
         assert event.step == 2 and picture.size == (event.width, event.height)
         assert min(picture.size) > 100
     parts = {f"alpha_entropy/cell_0{i}" for i in range(3)}
-    parts |= {"alpha_entropy/fusion_keep", "alpha_entropy/fusion_up"}
+    parts |= {"alpha_entropy/fusion"}
     assert set(events.Tags()["scalars"]) == parts
-    cell = model.architecture.probabilities()["cells"][2]
+    skeleton = model.architecture.skeleton
+    cell = skeleton.of_cells(model.architecture.probabilities())[2]
     entropy = -(cell * np.log(cell)).sum(-1).mean()
     found = [(e.step, e.value) for e in events.Scalars("alpha_entropy/cell_02")]
     assert found == [(1, pytest.approx(entropy)), (2, pytest.approx(entropy))]

@@ -10,7 +10,7 @@ import pytest
 
 from lgcnet_tf.architecture_search import random_search
 from lgcnet_tf.architecture_search.latency_target import latency_range
-from lgcnet_tf.architecture_search.random_search import draw_genotype, has_path
+from lgcnet_tf.architecture_search.random_search import draw_genotype
 from lgcnet_tf.commands.search import search
 from lgcnet_tf.data import dataset_info
 from lgcnet_tf.errors import InputError
@@ -46,7 +46,7 @@ def test_latency_is_in_the_band(cost_model, uniform_latencies, low, high):
         generator = np.random.default_rng(seed)
         genotype, draws = draw_genotype(cost_model, generator, low, high)
         assert low <= cost_model.predicted_latency(genotype) <= high
-        assert has_path(genotype) and draws > 0
+        assert genotype.has_path and draws > 0
 
 
 def test_the_band_is_rare_among_uniform_networks(uniform_latencies):
@@ -111,11 +111,11 @@ def test_a_band_out_of_reach(cost_model):
 
 def test_a_network_without_a_path(small_skeleton):
     skeleton = small_skeleton()
-    assert not has_path(uniform(skeleton, "none"))
-    assert has_path(uniform(skeleton, "skip_connect"))
+    assert not uniform(skeleton, "none").has_path
+    assert uniform(skeleton, "skip_connect").has_path
     start = ("none", "skip_connect", "none", "none", "none")
     cells = (start, *uniform(skeleton, "none").cells[1:])
-    assert has_path(dataclasses.replace(uniform(skeleton, "none"), cells=cells))
+    assert dataclasses.replace(uniform(skeleton, "none"), cells=cells).has_path
 
 
 def test_draws_again_what_has_no_path(cost_model, small_skeleton, monkeypatch):

@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lgcnet_tf.architecture_search.random_search import has_path
 from lgcnet_tf.commands import latency_range
 from lgcnet_tf.commands.measure_latency import MeasureOptions, measure_latency
 from lgcnet_tf.errors import InputError
@@ -70,12 +69,12 @@ def test_light_and_heavy_networks_enclose_others_by_their_work(space, make_table
         entries[key] = dataclasses.replace(entry, median_us=work / 1e3)
     costs = CostModel(dataclasses.replace(table, entries=entries), space, SIZE)
     networks = latency_range.candidates(space)
-    assert all(has_path(genotype) for genotype in networks.values())
+    assert all(genotype.has_path for genotype in networks.values())
     ms = {name: costs.predicted_latency(genotype) for name, genotype in networks.items()}  # fmt: skip
     lightest = min(t for name, t in ms.items() if name.startswith("light"))
     generator = np.random.default_rng(0)
     drawn = (random_genotype(space, generator) for _ in range(50))
-    others = [costs.predicted_latency(g) for g in drawn if has_path(g)]
+    others = [costs.predicted_latency(g) for g in drawn if g.has_path]
     assert lightest < min(others) and max(others) < max(ms.values())
 
 

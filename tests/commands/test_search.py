@@ -65,11 +65,12 @@ def test_writes_a_genotype_of_the_argmax(finished, options):
     genotype = Genotype.load(f"{run.output_dir}/genotype.json")
     assert genotype.skeleton == run.skeleton(8)
     with np.load(f"{run.output_dir}/alphas.npz") as alphas:
-        assert set(alphas.files) == {"cells"}
-        np.testing.assert_allclose(alphas["cells"].sum(-1), 1.0, atol=1e-5)
-        best = alphas["cells"].argmax(-1)
+        assert set(alphas.files) == {"probabilities"}
+        probabilities = alphas["probabilities"]
+    np.testing.assert_allclose(probabilities.sum(-1), 1.0, atol=1e-5)
     assert genotype.cells == tuple(
-        tuple(CELL_OPERATIONS[i] for i in cell) for cell in best
+        tuple(CELL_OPERATIONS[i] for i in cell)
+        for cell in probabilities.argmax(-1).reshape(2, 5)
     )
     Network(genotype.skeleton, run.input_size, genotype)
 
@@ -136,10 +137,10 @@ def test_both_parts_of_the_loss(finished):
 def test_the_choice_in_the_results(finished):
     run, results = finished
     with np.load(f"{run.output_dir}/alphas_history.npz") as data:
-        course = data["cells"]
+        course = data["probabilities"]
     with np.load(f"{run.output_dir}/alphas.npz") as data:
-        np.testing.assert_array_equal(course[-1], data["cells"])
-    assert course.shape == (EPOCHS, 2, 5, 8)
+        np.testing.assert_array_equal(course[-1], data["probabilities"])
+    assert course.shape == (EPOCHS, 10, 8)
     changed = (course[0].argmax(-1) != course[1].argmax(-1)).sum()
     found = results["last_change"]
     assert changed == (len(found["edges"]) if found else 0)

@@ -12,7 +12,7 @@ from lgcnet_tf.latency.table import Calibration, LatencyEntry
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.model.units import Unit
 from lgcnet_tf.space.fusion import DENSE
-from lgcnet_tf.space.genotype import choice_of, random_genotype, uniform
+from lgcnet_tf.space.genotype import random_genotype, uniform
 from lgcnet_tf.space.operations import CELL_OPERATIONS, FUSION_OPERATIONS
 from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES, Skeleton
 from lgcnet_tf.space.workloads import workloads
@@ -29,17 +29,6 @@ def table(make_table):
 @pytest.fixture(scope="module")
 def costs(table):
     return CostModel(table, PAPER, SIZE)
-
-
-def random_weights(skeleton, seed=0):
-    generator = np.random.default_rng(seed)
-
-    def simplex(*shape):
-        z = generator.exponential(size=shape)
-        return z / z.sum(-1, keepdims=True)
-
-    fusion = {e.name: simplex(len(e.candidates)) for e in DENSE.edges}
-    return {"cells": simplex(skeleton.num_cells, 5, 8), "fusion": fusion}
 
 
 def dense_genotype(skeleton, seed):
@@ -107,14 +96,17 @@ def by_hand(table, weights):
     """Eq. 8 and 9 in NumPy float64, one term after the other."""
     work = workloads(PAPER, SIZE)
     total = np.float64(0.0)
-    for k, cell in enumerate(work.cells):
-        for edge, candidates in enumerate(cell):
+    rows = iter(np.asarray(weights, "float64"))
+    for cell in work.cells:
+        for candidates in cell:
+            row = next(rows)
             for o, workload in enumerate(candidates):
-                total += weights["cells"][k][edge][o] * table[workload]
+                total += row[o] * table[workload]
+    of_edge = dict(zip(work.fusion, rows, strict=True))
     for group in DENSE.groups:  # the mean over all choices
         times = [table[workload] for workload in work.fusion[group[0].name]]
         names = group[0].candidates
-        z = [weights["fusion"][edge.name] for edge in group]
+        z = [of_edge[edge.name] for edge in group]
         for choice in itertools.product(range(len(times)), repeat=len(group)):
             once = {o for o in choice if "sep" not in names[o]}
             each = [o for o in choice if "sep" in names[o]]
@@ -124,9 +116,9 @@ def by_hand(table, weights):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_expected_latency_is_eq_8_and_9(table, costs, seed):
+def test_expected_latency_is_eq_8_and_9(table, costs, random_z, seed):
     assert costs.cells.shape == (14, 5, 8)
-    weights = random_weights(PAPER, seed)
+    weights = random_z(PAPER, seed)
     result = float(costs.expected_latency(weights))
     np.testing.assert_allclose(result, by_hand(table, weights), rtol=1e-6)
 
@@ -139,25 +131,16 @@ def test_one_hot_gives_the_derived_prediction(table, costs, seed):
     np.testing.assert_allclose(
         float(costs.expected_latency(weights)), predicted, rtol=1e-6
     )
-    variables = {
-        "cells": keras.Variable(weights["cells"]),
-        "fusion": {e: keras.Variable(z) for e, z in weights["fusion"].items()},
-    }
-    np.testing.assert_allclose(
-        float(costs.expected_latency(variables)), predicted, rtol=1e-6
-    )
     np.testing.assert_allclose(predicted, by_hand(table, weights), rtol=1e-6)
 
 
 def test_one_hot_weights_stand_at_the_operations():
     genotype = random_genotype(PAPER, np.random.default_rng(1))
     weights = one_hot_weights(genotype)
-    for cell, z in zip(genotype.cells, weights["cells"]):
+    assert (weights.sum(-1) == 1).all()
+    for cell, z in zip(genotype.cells, PAPER.of_cells(weights)):
         assert cell == tuple(CELL_OPERATIONS[i] for i in z.argmax(-1))
-    assert (weights["cells"].sum(-1) == 1).all()
-    for edge in DENSE.edges:
-        z = weights["fusion"][edge.name]
-        assert z.sum() == 1
+    for edge, z in zip(DENSE.edges, weights[PAPER.cell_edges :], strict=True):
         assert edge.candidates[z.argmax()] == genotype.fusion[edge.name]
 
 
@@ -184,7 +167,7 @@ def test_prediction_is_of_what_is_built(fusion, seed, small_skeleton, make_table
 
 def test_predictions_of_many_networks_are_those_of_each(costs):
     genotypes = [sparse_genotype(PAPER, seed) for seed in range(20)]
-    together = costs.predicted_latencies(np.stack([*map(choice_of, genotypes)]))
+    together = costs.predicted_latencies(np.stack([*(g.choice for g in genotypes)]))
     alone = [costs.predicted_latency(genotype) for genotype in genotypes]
     np.testing.assert_allclose(together, alone, rtol=1e-12)
 
@@ -203,7 +186,7 @@ def test_argmax_constant_and_calibrated_times_count(table, costs):
     entries = {**table.entries, argmax.key: LatencyEntry(70.0, 1.0, 3)}
     with_argmax = dataclasses.replace(table, entries=entries)
     found = CostModel(with_argmax, PAPER, SIZE)
-    assert found.always == pytest.approx(costs.always + 70.0)
+    assert found.unavoidable_us == pytest.approx(costs.unavoidable_us + 70.0)
     times = {key: 2.0 * entry.median_us for key, entry in entries.items()}
     calibration = Calibration(times, 500.0, 2.0, 0.02, 0.1, {"a": 1.0}, 0.5, 0.01)
     calibrated = dataclasses.replace(with_argmax, calibration=calibration)
@@ -220,7 +203,7 @@ def test_argmax_constant_and_calibrated_times_count(table, costs):
 
 def test_none_costs_what_no_network_leaves_out(costs):
     bare = uniform(PAPER, "none")
-    assert costs.predicted_latency(bare) == pytest.approx(costs.always)
+    assert costs.predicted_latency(bare) == pytest.approx(costs.unavoidable_us)
 
 
 def test_what_stems_from_empty_taps_is_constant(costs):
@@ -228,10 +211,11 @@ def test_what_stems_from_empty_taps_is_constant(costs):
     none = ("none",) * 5
     cells = (("conv_3x3",) + none[1:], *(none,) * 13)
     genotype = dataclasses.replace(uniform(PAPER, "conv_3x3"), cells=cells)
-    fusion = {name: costs.fusion[name] for name in genotype.fusion if "P4" in name}
+    rows = dict(zip(genotype.fusion, costs.costs[PAPER.cell_edges :], strict=True))
+    fusion = {name: row for name, row in rows.items() if "P4" in name}
     assert len(fusion) == 3
     expected = (
-        costs.always
+        costs.unavoidable_us
         + costs.inputs[0, 0]
         + costs.cells[0, 0, CELL_OPERATIONS.index("conv_3x3")]
         + costs.taps[0]
@@ -242,15 +226,15 @@ def test_what_stems_from_empty_taps_is_constant(costs):
     np.testing.assert_allclose(costs.predicted_latency(genotype), expected, rtol=1e-9)
 
 
-def test_cells_after_the_last_tap_cost_nothing(make_table):
+def test_cells_after_the_last_tap_cost_nothing(make_table, random_z):
     skeleton = Skeleton(fusion_taps=(0, 7, 10))
     costs = CostModel(make_table(skeleton, SIZE), skeleton, SIZE)
     assert costs.cells.shape == (11, 5, 8)
-    weights = random_weights(skeleton)
+    weights = random_z(skeleton)
     before = float(costs.expected_latency(weights))
-    weights["cells"][11:] = 0.0
+    weights[55 : skeleton.cell_edges] = 0.0
     assert float(costs.expected_latency(weights)) == before
-    weights["cells"][10] = 0.0
+    weights[50:55] = 0.0
     assert float(costs.expected_latency(weights)) < before
 
 
@@ -276,33 +260,30 @@ def test_without_fusion_cell(make_table):
     skeleton = Skeleton(fusion="none")
     costs = CostModel(make_table(skeleton, SIZE), skeleton, SIZE)
     genotype = dense_genotype(skeleton, 0)
-    weights = {"cells": one_hot_weights(genotype)["cells"]}
-    found = float(costs.expected_latency(weights))
+    found = float(costs.expected_latency(one_hot_weights(genotype)))
     np.testing.assert_allclose(costs.predicted_latency(genotype), found, rtol=1e-6)
 
 
-def test_gradient_reaches_every_weight(costs):
+def test_gradient_reaches_every_weight(costs, random_z):
     tf = pytest.importorskip("tensorflow")
     if keras.backend.backend() != "tensorflow":
         pytest.skip("takes the gradient with TensorFlow")
-    values = random_weights(PAPER)
-    weights = {
-        "cells": tf.Variable(values["cells"], dtype="float32"),
-        "fusion": {
-            e: tf.Variable(z, dtype="float32") for e, z in values["fusion"].items()
-        },
-    }
+    values = random_z(PAPER)
+    weights = tf.Variable(values)
     with tf.GradientTape() as tape:
         latency = costs.expected_latency(weights)
-    gradients = tape.gradient(latency, weights)
-    np.testing.assert_allclose(gradients["cells"], costs.cells, rtol=1e-6)
-    for edge, gradient in gradients["fusion"].items():
-        assert (gradient.numpy() > 0).all()
-        (group,) = [g for g in costs.groups if edge in g.names]
-        others = [values["fusion"][name] for name in group.names if name != edge]
+    gradients = tf.convert_to_tensor(tape.gradient(latency, weights)).numpy()
+    np.testing.assert_allclose(PAPER.of_cells(gradients), costs.cells, rtol=1e-6)
+    for edge in range(PAPER.cell_edges, len(PAPER.edges)):
+        (group,) = [g for g in costs.groups if edge in g.edge_indices]
+        count = len(group.costs)
+        assert (gradients[edge, :count] > 0).all() and not gradients[edge, count:].any()
+        others = [
+            values[other, :count] for other in group.edge_indices if other != edge
+        ]
         left = np.prod([1.0 - z for z in others] or [np.ones(1)], axis=0)
-        expected = np.where(group.merged, left, 1.0) * costs.fusion[edge]
-        np.testing.assert_allclose(gradient, expected, rtol=1e-5)
+        expected = np.where(group.merged, left, 1.0) * costs.costs[edge, :count]
+        np.testing.assert_allclose(gradients[edge, :count], expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("latency_us", [1.0, 8680.0, 120_000.0])

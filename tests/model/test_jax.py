@@ -41,15 +41,10 @@ alpha = np.full((3, 5, 8), -50.0, "float32")
 for k, cell in enumerate(cells):
     for e, name in enumerate(cell):
         alpha[k, e, CELL_OPERATIONS.index(name)] = 50.0
-one_hot = {
-    "cells": ops.softmax(alpha),
-    "fusion": {
-        e.name: np.eye(len(e.candidates), dtype="float32")[
-            e.candidates.index(fusion[e.name])
-        ]
-        for e in DENSE.edges
-    },
-}
+one_hot = np.zeros((28, 10), "float32")
+one_hot[:15, :8] = ops.softmax(alpha).reshape(15, 8)
+for row, e in zip(one_hot[15:], DENSE.edges, strict=True):
+    row[e.candidates.index(fusion[e.name])] = 1.0
 pairs = {
     training: (
         supernet(images, weights=one_hot, training=training),

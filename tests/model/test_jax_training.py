@@ -25,7 +25,7 @@ skeleton = Skeleton(
     num_classes=3, initial_channels=2, num_cells=1, reduction_cells=(), fusion="none"
 )
 images = np.random.default_rng(0).integers(0, 256, (2, *size, 3), np.uint8)
-one_hot = {"cells": np.eye(8, dtype="float32")[[[1, 3, 0, 5, 2]]]}
+one_hot = np.eye(8, dtype="float32")[[1, 3, 0, 5, 2]]
 
 
 def gradients(weights, sampling="soft", remat=False):

@@ -10,7 +10,6 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.model.deploy import copy_weights
 from lgcnet_tf.model.network import ClassMap, Network, at_size
 from lgcnet_tf.space import (
-    CELL_OPERATIONS,
     DENSE,
     Skeleton,
     random_genotype,
@@ -236,17 +235,13 @@ def _without_empty_nodes(skeleton, seed):
 
 
 def _one_hot(supernet, genotype):
-    cells = np.zeros((len(genotype.cells), 5, 8), "float32")
-    for k, cell in enumerate(genotype.cells):
-        for edge, op in enumerate(cell):
-            cells[k, edge, CELL_OPERATIONS.index(op)] = 1.0
-    fusion = {
-        edge.name: np.eye(len(edge.candidates), dtype="float32")[
-            edge.candidates.index(genotype.fusion[edge.name])
-        ]
-        for edge in DENSE.edges
-    }
-    return {"cells": cells, "fusion": fusion}
+    z = np.zeros(supernet.skeleton.candidate_mask.shape, "float32")
+    operations = [op for cell in genotype.cells for op in cell]
+    operations += [genotype.fusion[edge.name] for edge in DENSE.edges]
+    edges = supernet.skeleton.edges
+    for row, edge, op in zip(z, edges, operations, strict=True):
+        row[edge.candidates.index(op)] = 1.0
+    return z
 
 
 @pytest.mark.parametrize("seed", range(3))

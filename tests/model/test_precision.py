@@ -109,6 +109,6 @@ def test_z_stays_float32_in_the_supernet(small_skeleton):
         return call(x, weight, training=training)
 
     norm.call = spy
-    z = {"cells": np.full((1, 5, 8), 0.125, "float32")}
+    z = np.full((5, 8), 0.125, "float32")
     network(np.zeros((1, *SIZE, 3), np.uint8), weights=z, training=True)
     assert seen == [("bfloat16", "float32")]

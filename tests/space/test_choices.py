@@ -9,6 +9,7 @@ from lgcnet_tf.space.choices import (
     choice_lines,
     last_change,
     margins,
+    probabilities_in,
     searched_edges,
     sureness,
 )
@@ -27,11 +28,11 @@ def sure_of(choices, operations, p=0.65):
 
 
 def course(*changes, epochs=6, cells=3):
-    """(epochs, cells, 5, 8): `none` but where (epoch, cell, edge, operation) say."""
+    """(epochs, edges, 8): `none` but where (epoch, cell, edge, operation) say."""
     best = np.zeros((epochs, cells, 5), int)
     for epoch, cell, edge, operation in changes:
         best[epoch - 1 :, cell, edge] = operation
-    return {"cells": sure_of(best, 8)}
+    return sure_of(best, 8).reshape(epochs, -1, 8)
 
 
 def test_the_last_of_several_changes(skeleton):
@@ -68,31 +69,51 @@ def test_no_change(skeleton, epochs):
 
 def test_epochs_that_are_not_known(skeleton):
     epochs = course((3, 0, 0, 1))
-    epochs["cells"][1:3] = np.nan
+    epochs[1:3] = np.nan
     assert last_change(epochs, skeleton)["epoch"] == 4
     np.testing.assert_array_equal(changes(epochs, skeleton), [np.nan] * 4 + [0, 0])
 
 
 def test_the_fusion_cell_belongs_to_it(small_skeleton):
     skeleton = small_skeleton()
-    epochs = course((2, 0, 0, 1), cells=5)
     keep, up = skeleton.fusion_cell.keep_edges, skeleton.fusion_cell.up_edges
-    epochs["keep"] = sure_of(np.zeros((6, len(keep)), int), 10)
     ups = np.zeros((6, len(up)), int)
     ups[3:, 2] = 1
-    epochs["up"] = sure_of(ups, 2)
+    older = {
+        "cells": course((2, 0, 0, 1), cells=5).reshape(6, 5, 5, 8),
+        "keep": sure_of(np.zeros((6, len(keep)), int), 10),
+        "up": sure_of(ups, 2),
+    }
+    epochs = probabilities_in(older, skeleton)
+    np.testing.assert_allclose(epochs.sum(-1), 1.0)
     edge = {"edge": f"fusion {up[2].name}", "from": "deconv_3x3", "to": "bilinear"}
     assert last_change(epochs, skeleton) == {"epoch": 4, "edges": [edge]}
     assert margins(epochs, skeleton).shape == (6, 5 * 5 + len(keep) + len(up))
 
 
+def test_archives_of_both_forms(small_skeleton):
+    skeleton = small_skeleton()
+    p = np.random.default_rng(0).uniform(size=skeleton.candidate_mask.shape)
+    p *= skeleton.candidate_mask
+    assert probabilities_in({"probabilities": p}, skeleton) is p
+    fusion, table = p[skeleton.cell_edges :], skeleton.fusion_cell
+    up = np.array([edge.up for edge in table.edges])
+    older = {"cells": p[: skeleton.cell_edges, :8].reshape(-1, 5, 8)}
+    older |= {"keep": fusion[~up], "up": fusion[up, :2]}
+    np.testing.assert_array_equal(probabilities_in(older, skeleton), p)
+    with pytest.raises(ValueError, match="edges"):
+        probabilities_in({"probabilities": p[1:]}, skeleton)
+    del older["up"]
+    with pytest.raises(KeyError, match="up"):
+        probabilities_in(older, skeleton)
+
+
 def test_cells_that_nothing_reads_do_not_count(small_skeleton):
     skeleton = small_skeleton(num_cells=7)
     assert skeleton.last_cell == 4
-    assert len(searched_edges(skeleton)["cells"]) == 5 * 5
-    unread = course((5, 6, 0, 1), cells=7)
-    unread["keep"] = sure_of(np.zeros((6, 5), int), 10)
-    unread["up"] = sure_of(np.zeros((6, 8), int), 2)
+    assert len(searched_edges(skeleton)) == 5 * 5 + 13
+    unread = np.zeros((6, *skeleton.candidate_mask.shape))
+    unread[:, : skeleton.cell_edges, :8] = course((5, 6, 0, 1), cells=7)
     assert last_change(unread, skeleton) is None
 
 
@@ -102,21 +123,22 @@ def test_margins(skeleton):
     p[2, 1] = 0.02
     p[2, 1, [4, 6]] = (0.43, 0.45)
     p[0, 3, :2] = (0.9, 0.0)
-    found = sureness({"cells": p}, skeleton)
+    p = p.reshape(15, 8)
+    found = sureness(p, skeleton)
     np.testing.assert_allclose(found["minimum"], 0.02)
     np.testing.assert_allclose(found["median"], 0.2)
     first, *others = found["least_sure"]
     assert len(others) == 4
     assert first["edge"] == "cell 2 s1->n0"
     assert first["first"] == "dil_sep_conv_3x3_d4" and first["second"] == "sep_conv_3x3"
-    np.testing.assert_allclose(margins({"cells": p}, skeleton)[3], 0.7)
+    np.testing.assert_allclose(margins(p, skeleton)[3], 0.7)
 
 
 def test_in_words(skeleton):
     epochs = course((2, 0, 0, 1), (2, 0, 1, 1), (2, 2, 1, 1))
     results = {
         "last_change": last_change(epochs, skeleton),
-        "margin": sureness({"cells": epochs["cells"][-1]}, skeleton),
+        "margin": sureness(epochs[-1], skeleton),
     }
     lines = choice_lines(results)
     assert lines[0] == (

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lgcnet_tf.space.fusion import FUSIONS
-from lgcnet_tf.space.genotype import Genotype, choice_of, random_genotype, uniform
+from lgcnet_tf.space.genotype import Genotype, random_genotype, uniform
 from lgcnet_tf.space.operations import CELL_OPERATIONS, HEAD_PARTS
 from lgcnet_tf.space.skeleton import Skeleton
 from lgcnet_tf.space.workloads import (
@@ -30,13 +30,7 @@ def traced(network, images, monkeypatch):
         return y
 
     skeleton = network.skeleton
-    z = {
-        "cells": np.full((skeleton.num_cells, 5, 8), 1 / 8, "float32"),
-        "fusion": {
-            name: np.full(len(works), 1 / len(works), "float32")
-            for name, works in workloads(skeleton, SIZE).fusion.items()
-        },
-    }
+    z = skeleton.candidate_mask.astype("float32")
     for layer in network._flatten_layers():
         if hasattr(layer, "traces"):
             layer.traces = None  # each edge is called, not one of each form
@@ -270,10 +264,10 @@ def test_counts_are_those_of_each_networks_work(fusion, derived_work):
             for cell in genotypes[index].cells
         )
         genotypes[index] = Genotype(skeleton, cells, genotypes[index].fusion)
-    counts = work.counts(np.array([choice_of(each) for each in genotypes]))
+    counts = work.counts(np.array([each.choice for each in genotypes]))
     assert counts.shape == (12, len(work.columns))
     for genotype, row in zip(genotypes, counts):
         expected = collections.Counter(derived_work(genotype, work))
         assert {w: n for w, n in zip(work.columns, row) if n} == expected
-    alone = work.counts(choice_of(genotypes[3]))
+    alone = work.counts(genotypes[3].choice)
     np.testing.assert_array_equal(alone, counts[3])

@@ -143,19 +143,16 @@ def test_search_step_is_keras_own():
     groups = ours.optimizer.groups(ours.trainable_variables)
     assert len(groups) == 3
     noise = ours.architecture.draw_noise  # as Keras' own steps draw it
-    names = list(ours.architecture.shapes)
     step = Captured(
-        lambda x, y, *drawn: train_step(
-            ours, groups, x, y, noise=dict(zip(names, drawn))
-        ),
-        [images, labels, *Architecture(skeleton, width=6).draw_noise().values()],
+        lambda x, y, drawn: train_step(ours, groups, x, y, noise=drawn),
+        [images, labels, Architecture(skeleton, width=6).draw_noise()],
     )
     for number in range(10):
         loss = {}
         for model in (ordinary, nudged):
             model.reset_metrics()
             loss[id(model)] = float(model.train_step((images, labels))["loss"])
-        found = float(step(images, labels, *noise().values()))
+        found = float(step(images, labels, noise()))
         if number == 0:
             assert found == pytest.approx(loss[id(ordinary)], rel=1e-5)
     assert distance(ordinary, ours) <= distance(ordinary, nudged)
