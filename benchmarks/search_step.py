@@ -127,10 +127,11 @@ def forward_macs(options):
 
     from lgcnet_tf.evaluation.macs import count_macs
     from lgcnet_tf.model.network import Network
+    from lgcnet_tf.model.units import sublayers
 
     network = Network(options.skeleton(11), options.crop_size)
     z = network.skeleton.candidate_mask.astype("float32")
-    for layer in network._flatten_layers():
+    for layer in sublayers(network):
         if hasattr(layer, "traces"):
             layer.traces = None  # each edge is called, not one of each form
 

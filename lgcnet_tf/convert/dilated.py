@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 
 import keras
 
+from lgcnet_tf.model.units import sublayers
+
 SERVED_ON = "tensorrt"
 """Value of "served_on" in `lgcnet.json` of an export of this form."""
 SPACE_TO_BATCH = ("SpaceToBatchND", "BatchToSpaceND")
@@ -41,7 +43,7 @@ def native_dilation(layer: keras.layers.Layer) -> Iterator[None]:
     """
     changed = []
     try:
-        for part in layer._flatten_layers():
+        for part in sublayers(layer):
             dilated = isinstance(part, keras.layers.DepthwiseConv2D)
             if dilated and max(part.dilation_rate) > 1:
                 changed.append(part)

@@ -5,13 +5,15 @@ from collections.abc import Iterator
 
 import keras
 
+from lgcnet_tf.model.units import LogitsResize, sublayers
+
 
 @contextlib.contextmanager
 def computing_in(layer: keras.layers.Layer, precision: str) -> Iterator[None]:
     """Within the block, calls of `layer` compute in `precision`.
 
-    Variables stay float32 and are cast where they are used; a layer with
-    `keeps_float32`, as a network's last resize, goes on in float32.
+    Variables stay float32 and are cast where they are used; a network's last resize
+    goes on in float32.
 
     Args:
         precision: one of `FLOATS`.
@@ -22,8 +24,8 @@ def computing_in(layer: keras.layers.Layer, precision: str) -> Iterator[None]:
     policy = keras.DTypePolicy(f"mixed_{precision}")
     changed = []
     try:
-        for part in layer._flatten_layers():
-            if part.compute_dtype == "float32" and not hasattr(part, "keeps_float32"):
+        for part in sublayers(layer):
+            if part.compute_dtype == "float32" and not isinstance(part, LogitsResize):
                 changed.append((part, part.dtype_policy))
                 part.dtype_policy = policy
         yield

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 import keras
 
+from lgcnet_tf.model.units import sublayers
+
 _CONVOLUTIONS = (
     keras.layers.Conv2D,
     keras.layers.DepthwiseConv2D,
@@ -28,7 +30,7 @@ def count_macs(network: keras.Model) -> int:
     counts: list[int] = []
     probe = _Probe(network, counts.clear)
     with contextlib.ExitStack() as stack:
-        for layer in network._flatten_layers(include_self=True):
+        for layer in sublayers(network):
             if isinstance(layer, _CONVOLUTIONS):
                 stack.enter_context(_observed(layer, counts.append))
         probe(keras.KerasTensor((1, *size, 3)))

@@ -55,8 +55,8 @@ class Communication(keras.layers.Layer):
     SCOPE = "communication"
     """Name of the layer, by which `JointOptimizer` knows its variables."""
 
-    def __init__(self, mode, reductions, width=WIDTH, gamma=GAMMA):
-        super().__init__(name=self.SCOPE)
+    def __init__(self, mode, reductions, width=WIDTH, gamma=GAMMA, **kwargs):
+        super().__init__(**{"name": self.SCOPE} | kwargs)
         self.module = MODULES.find(mode)
         self.mode = mode
         self.reductions = tuple(bool(r) for r in reductions)

@@ -11,7 +11,6 @@ from lgcnet_tf.space.pruning import CellLiveness
 from lgcnet_tf.space.skeleton import (
     CELL_EDGE_NAMES,
     CELL_EDGES,
-    NODES,
     CellSpec,
     size_at,
 )
@@ -79,7 +78,6 @@ class Cell(Composite):
         live: what of it does anything; the rest is left out.
         input_size: (height, width) of the image.
         form: of the network.
-        prune: False builds the dead parts too and multiplies them by zero.
 
     Call arguments:
         inputs: s0 and s1, None where absent.
@@ -96,16 +94,14 @@ class Cell(Composite):
         live: CellLiveness,
         input_size,
         form: Form,
-        prune=True,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.live = live
         self.channels = spec.channels
-        self.nodes = live.nodes if prune else NODES
+        self.nodes = live.nodes
         self.pools, self.preprocess, self.edges = {}, {}, {}
         for source, stride in zip(("s0", "s1"), spec.source_strides):
-            if prune and not live.reads(source):
+            if not live.reads(source):
                 continue
             if stride != spec.input_stride:
                 self.pools[source] = build_operation("avg_pool_2x2", 0)
@@ -116,7 +112,7 @@ class Cell(Composite):
                 name=f"preprocess_{source}",
             )
         for index, (source, target) in enumerate(CELL_EDGES):
-            if live.edges[index] or not prune:
+            if live.edges[index]:
                 self.edges[CELL_EDGE_NAMES[index]] = MixedOp(
                     operations[index],
                     spec.channels,
@@ -146,8 +142,6 @@ class Cell(Composite):
                 continue
             z = None if weights is None else weights[index]
             y = edge(maps[source], z, training=training)
-            if not self.live.edges[index]:
-                y = 0.0 * y
             maps[target] = maps[target] + y if target in maps else y
         outputs = [maps[node] for node in self.nodes]
         return ops.concatenate(outputs, axis=-1) if outputs else None

@@ -3,8 +3,8 @@
 import numpy as np
 
 from lgcnet_tf.model.folded_fusion import FoldedFusionCell
-from lgcnet_tf.model.network import Network
-from lgcnet_tf.model.weights import CLASSIFIER, kept_channels, transfer_weights
+from lgcnet_tf.model.network import CLASSIFIER, Network
+from lgcnet_tf.model.weights import kept_channels, transfer_weights
 
 
 def deploy(network: Network) -> Network:
@@ -54,8 +54,9 @@ def _fold(source, target):
     units = source.units
     # Whether edges and classifier are to be folded into one another.
     inside = isinstance(target.fusion, FoldedFusionCell)
+    apart = {id(edge) for edge in target.fusion.edges.values()} if inside else set()
     for path, unit in target.units.items():
-        if inside and path.startswith("fusion/edge_"):
+        if id(unit) in apart:
             continue
         weights = units[path].folded_weights()
         for index, weight in enumerate(weights):

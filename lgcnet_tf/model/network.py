@@ -1,5 +1,6 @@
 """The one builder: supernet and derived network are the same code."""
 
+import functools
 from typing import Any
 
 import keras
@@ -14,11 +15,14 @@ from lgcnet_tf.model.heads import build_fusion
 from lgcnet_tf.model.operations import build_operation
 from lgcnet_tf.model.remat import recomputed
 from lgcnet_tf.model.tracing import SharedTraces
-from lgcnet_tf.model.units import Unit, build_for, use_of
+from lgcnet_tf.model.units import LogitsResize, Unit, build_for, sublayers, use_of
 from lgcnet_tf.space.genotype import Genotype, fusion_candidates
 from lgcnet_tf.space.operations import check_known
 from lgcnet_tf.space.pruning import liveness
 from lgcnet_tf.space.skeleton import CELL_EDGES, Size, Skeleton
+
+CLASSIFIER = "classifier"
+"""Name of the layer, where the fusion does not classify."""
 
 
 @keras.saving.register_keras_serializable("lgcnet_tf")
@@ -40,7 +44,6 @@ class Network(keras.Model):
         normalization: one of `units.NORMALIZATIONS`, or what earlier releases called
             it; by default `"train"` for a derived network and `"search"` for the
             supernet.
-        prune: False keeps dead parts of a derived network, times zero.
         sampling: of a supernet; `"hard"` evaluates on each edge only the
             candidate of largest Z, see `Form`.
         remat: in training, recomputes each cell for the gradients instead of
@@ -73,7 +76,6 @@ class Network(keras.Model):
         input_size: Size | None = None,
         genotype: Genotype | None = None,
         normalization: str | None = None,
-        prune: bool = True,
         sampling: str = SAMPLINGS[0],
         remat: bool = False,
         **kwargs,
@@ -94,7 +96,6 @@ class Network(keras.Model):
         self.normalization = use_of(
             normalization or ("train" if genotype else "search")
         )
-        self.prune = prune
         style = {"normalization": self.normalization}
         traces = None if genotype else SharedTraces()
         form = Form(self.normalization, sampling, traces)
@@ -123,11 +124,10 @@ class Network(keras.Model):
                 self.live[spec.index],
                 self.input_size,
                 form,
-                prune,
                 name=f"cell_{spec.index}",
             )
             for spec in skeleton.cells[: skeleton.last_cell + 1]
-            if self.live[spec.index].needed or not prune
+            if self.live[spec.index].needed
         }
         present = [bool(self.live[tap].nodes) for tap in skeleton.taps]
         if not any(present):
@@ -146,12 +146,9 @@ class Network(keras.Model):
         self.classifier = None  # where the fusion classifies
         if not isinstance(self.fusion, FoldedFusionCell):
             self.classifier = build_operation(
-                "classifier", skeleton.num_classes, name="classifier"
+                "classifier", skeleton.num_classes, name=CLASSIFIER
             )
-        self.resize = build_operation(
-            "resize", 0, size=self.input_size, dtype="float32"
-        )
-        self.resize.keeps_float32 = True
+        self.resize = LogitsResize(self.input_size)
         self.remat = remat
         self.build((None, *self.input_size, 3))
 
@@ -278,6 +275,25 @@ class Network(keras.Model):
             return recomputed(layer, inputs, weights, training=training)
         return layer(inputs, weights, training=training)
 
+    @functools.cached_property
+    def cells_read(self) -> dict[str, int]:
+        """The cell whose output is read, by the path of each unit that reads one.
+
+        The classifier, which is no unit, stands there too where it reads a cell.
+        """
+        found = {}
+        for index, cell in self.cells.items():
+            for age, source in ((2, "s0"), (1, "s1")):
+                if source in cell.preprocess and int(index) >= age:
+                    unit = cell.preprocess[source]
+                    found[f"{cell.name}/{unit.name}"] = int(index) - age
+        if self.fusion is None:
+            found[CLASSIFIER] = self.skeleton.last_cell
+        else:
+            for name, tap in self.fusion.readers.items():
+                found[f"{self.fusion.name}/{name}"] = self.skeleton.taps[tap]
+        return found
+
     @property
     def units(self) -> dict[str, Unit]:
         """Every unit by its path in the network, e.g. `cell_0/edge_s0_n0/conv_3x3`."""
@@ -289,7 +305,6 @@ class Network(keras.Model):
             "input_size": list(self.input_size),
             "genotype": self.genotype and self.genotype.to_dict(),
             "normalization": self.normalization,
-            "prune": self.prune,
             "name": self.name,
         }
 
@@ -297,6 +312,7 @@ class Network(keras.Model):
     def from_config(cls, config):
         config = dict(config)
         genotype = config.pop("genotype")
+        config.pop("prune", None)  # of earlier releases
         return cls(
             Skeleton.from_dict(config.pop("skeleton")),
             genotype=genotype and Genotype.from_dict(genotype),
@@ -336,7 +352,7 @@ def class_map(logits: Any) -> Any:
 
 
 def _walk(layer, path):
-    for child in layer._flatten_layers(include_self=False, recursive=False):
+    for child in sublayers(layer, include_self=False, recursive=False):
         below = f"{path}/{child.name}".lstrip("/")
         if isinstance(child, Unit):
             yield below, child
@@ -367,7 +383,7 @@ def set_input_size(network: Network, input_size: Size) -> None:
     """
     config = network.get_config() | {"input_size": input_size}
     other = type(network).from_config(config)
-    pairs = zip(network._flatten_layers(), other._flatten_layers(), strict=True)
+    pairs = zip(sublayers(network), sublayers(other), strict=True)
     for layer, model in pairs:
         for name in _SIZES:
             if name in vars(model):

@@ -46,7 +46,16 @@ class BatchNorm(keras.layers.BatchNormalization):
             autocast=False,  # all is float32 here but `x`
             **kwargs,
         )
+        self.affine = affine
         self.use_batch_statistics = False
+
+    def get_config(self):
+        config = keras.layers.Layer.get_config(self)  # what is fixed here is not asked
+        return config | {
+            "affine": self.affine,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+        }
 
     def call(self, x, weight=None, training=None):
         if self.use_batch_statistics:

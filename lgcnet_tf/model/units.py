@@ -33,6 +33,20 @@ def use_of(normalization: str) -> str:
     return name
 
 
+def sublayers(
+    layer: keras.layers.Layer, include_self: bool = True, recursive: bool = True
+) -> list[keras.layers.Layer]:
+    """The layers that a layer is made of, each before its own.
+
+    Args:
+        layer: or a model.
+        include_self: it comes first.
+        recursive: False leaves out the layers of its layers.
+    """
+    # Keras has no public walk over the parts of a layer that is no model.
+    return [*layer._flatten_layers(include_self=include_self, recursive=recursive)]
+
+
 class Composite(keras.layers.Layer):
     """A layer made of layers, which its `build` builds.
 
@@ -336,6 +350,13 @@ class Resize(keras.layers.Layer):
         if tuple(x.shape[1:3]) != self.size:
             x = ops.image.resize(x, self.size, interpolation="bilinear")
         return x if weight is None else x * weight
+
+
+class LogitsResize(Resize):
+    """That of the logits to the image's size: in float32 whatever the precision."""
+
+    def __init__(self, size, dtype="float32", **kwargs):
+        super().__init__(size, dtype=dtype, **kwargs)
 
 
 class Identity(keras.layers.Layer):

@@ -10,9 +10,8 @@ from keras import ops
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.model.classifier import ImageClassifier
-from lgcnet_tf.model.network import Network
+from lgcnet_tf.model.network import CLASSIFIER, Network
 
-CLASSIFIER = "classifier"
 _STATISTICS = ("norm/moving_mean", "norm/moving_variance")
 _NAMED = 3  # so many layers are named in a summary
 
@@ -161,7 +160,7 @@ def kept_channels(
     Raises:
         ValueError: `target` has nodes in front of the layer that `source` lacks.
     """
-    cell = _cell_read(path, target)
+    cell = target.cells_read.get(path)
     if cell is None:
         return kernel
     width = target.skeleton.cells[cell].channels
@@ -206,7 +205,7 @@ def _fit(values, layer, path, source, target):
                 return f"class {index} is {there} there, {here} here"
         if source.skeleton.fusion != target.skeleton.fusion:
             return f"after the fusion {source.skeleton.fusion} there"
-    if _cell_read(path, source) != _cell_read(path, target):
+    if source.cells_read.get(path) != target.cells_read.get(path):
         return "it reads another cell there"
     kernel = next((name for name, w in values.items() if w.ndim == 4), None)
     if kernel is not None:
@@ -226,20 +225,6 @@ def _fit(values, layer, path, source, target):
     names = {_name(variable) for variable in layer.variables}
     folded = [name for name in values if name not in names and "norm/" not in name]
     return f"no {folded[0]} here" if folded else ""
-
-
-def _cell_read(path, network):
-    """The cell whose output a layer reads; None for the others."""
-    owner, _, name = path.partition("/")
-    if path == CLASSIFIER and network.fusion is None:
-        return network.skeleton.last_cell
-    if owner.startswith("cell_") and name.startswith("preprocess_"):
-        cell = int(owner.removeprefix("cell_")) - (2 if name.endswith("s0") else 1)
-    elif owner == "fusion" and name in network.fusion.readers:
-        cell = network.skeleton.taps[network.fusion.readers[name]]
-    else:
-        return None
-    return None if cell < 0 else cell
 
 
 def _listed(paths: Sequence[str]) -> str:

@@ -1,7 +1,14 @@
 """The operations' definitions in NumPy float64, loop over taps and nothing else."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+
+from lgcnet_tf.model import network as network_module
+from lgcnet_tf.model.cell import Cell
+from lgcnet_tf.space.pruning import liveness
+from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES, NODES
 
 
 def same_padding(size, kernel, stride, dilation=1):
@@ -149,3 +156,34 @@ class Oracle:
 @pytest.fixture(scope="session")
 def oracle():
     return Oracle
+
+
+class UnprunedCell(Cell):
+    """Has all of its edges and inputs; what is dead is multiplied by zero."""
+
+    def __init__(self, spec, operations, live, *arguments, **kwargs):
+        whole = dataclasses.replace(live, edges=(True,) * 5, nodes=NODES)
+        super().__init__(spec, operations, whole, *arguments, **kwargs)
+        for name, lives in zip(CELL_EDGE_NAMES, live.edges):
+            if not lives:
+                edge = self.edges[name]
+                edge.call = lambda *inputs, call=edge.call, **named: (
+                    0.0 * call(*inputs, **named)
+                )
+
+
+@pytest.fixture
+def unpruned(monkeypatch):
+    """Makes the network of a genotype in which every cell is there and whole."""
+
+    def needed(*arguments):
+        every = liveness(*arguments)
+        return tuple(dataclasses.replace(live, needed=True) for live in every)
+
+    def make(genotype, size):
+        with monkeypatch.context() as patch:
+            patch.setattr(network_module, "liveness", needed)
+            patch.setattr(network_module, "Cell", UnprunedCell)
+            return network_module.Network(genotype.skeleton, size, genotype)
+
+    return make

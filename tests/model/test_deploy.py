@@ -5,6 +5,7 @@ from keras import ops
 
 from lgcnet_tf.model.deploy import deploy
 from lgcnet_tf.model.network import Network
+from lgcnet_tf.model.units import sublayers
 from lgcnet_tf.space import Genotype, random_genotype
 
 SIZE = (33, 48)
@@ -14,11 +15,15 @@ def logits(network, images):
     return ops.convert_to_numpy(network(images))
 
 
-def random_network(skeleton, seed, randomise, **kwargs):
-    """A random network with random weights, statistics, scales and offsets."""
+def random_chosen(skeleton, seed):
     genotype = random_genotype(skeleton, np.random.default_rng(seed))
     last = ("skip_connect", *genotype.cells[-1][1:])  # never empty
-    genotype = Genotype(skeleton, (*genotype.cells[:-1], last), genotype.fusion)
+    return Genotype(skeleton, (*genotype.cells[:-1], last), genotype.fusion)
+
+
+def random_network(skeleton, seed, randomise, **kwargs):
+    """A random network with random weights, statistics, scales and offsets."""
+    genotype = random_chosen(skeleton, seed)
     return randomise(Network(skeleton, SIZE, genotype, **kwargs), seed)
 
 
@@ -46,11 +51,10 @@ def test_outputs_are_equal(seed, normalization, small_skeleton, randomise, image
     np.testing.assert_allclose(logits(deployed, x), expected, atol=1e-4)
 
 
-def test_unpruned_and_without_fusion_cell(small_skeleton, randomise, images):
+def test_unpruned_and_without_fusion_cell(small_skeleton, randomise, images, unpruned):
     for fusion in ("dense", "none"):
-        network = random_network(
-            small_skeleton(fusion=fusion), 5, randomise, prune=False
-        )
+        genotype = random_chosen(small_skeleton(fusion=fusion), 5)
+        network = randomise(unpruned(genotype, SIZE), 5)
         deployed = deploy(network)
         assert deployed.count_params() < network.count_params()
         x = images(*SIZE)
@@ -61,7 +65,7 @@ def test_no_normalisation_is_left(network, deployed):
     def normalisations(model):
         return [
             layer
-            for layer in model._flatten_layers()
+            for layer in sublayers(model)
             if isinstance(layer, keras.layers.BatchNormalization)
         ]
 

@@ -55,13 +55,13 @@ def test_one_hot_supernet_equals_the_derived_network(supernet, genotype, images)
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_deployed_equals_trained(genotype, images, randomise):
+def test_deployed_equals_trained(genotype, images, randomise, unpruned):
     """Also where the cells that the fusion reads lost a node."""
     halved = ("none", "none", "max_pool_3x3", "conv_3x3", "none")
     x = images(*SIZE, batch=2)
     for cells in (genotype.cells, (halved,) * len(genotype.cells)):
         chosen = Genotype(genotype.skeleton, cells, genotype.fusion)
-        whole = randomise(Network(chosen.skeleton, SIZE, chosen, prune=False), 4)
+        whole = randomise(unpruned(chosen, SIZE), 4)
         network = Network(chosen.skeleton, SIZE, chosen)
         copy_weights(whole, network)
         expected = logits(whole, x)

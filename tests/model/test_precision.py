@@ -8,6 +8,7 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.model.deploy import deploy
 from lgcnet_tf.model.network import Network, at_size
 from lgcnet_tf.model.precision import precision
+from lgcnet_tf.model.units import sublayers
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.training.fit import compile_for_segmentation
@@ -42,7 +43,7 @@ def trained(mixed, images):
 
 
 def computes_in(network):
-    return {layer.compute_dtype for layer in network._flatten_layers()}
+    return {layer.compute_dtype for layer in sublayers(network)}
 
 
 def test_the_process_keeps_its_policy():

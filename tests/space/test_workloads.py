@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from lgcnet_tf.model.units import sublayers
 from lgcnet_tf.space.fusion import FUSIONS
 from lgcnet_tf.space.genotype import Genotype, random_genotype, uniform
 from lgcnet_tf.space.operations import CELL_OPERATIONS, HEAD_PARTS
@@ -31,7 +32,7 @@ def traced(network, images, monkeypatch):
 
     skeleton = network.skeleton
     z = skeleton.candidate_mask.astype("float32")
-    for layer in network._flatten_layers():
+    for layer in sublayers(network):
         if hasattr(layer, "traces"):
             layer.traces = None  # each edge is called, not one of each form
     with monkeypatch.context() as patch:
