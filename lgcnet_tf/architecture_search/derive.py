@@ -19,7 +19,7 @@ from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.pruning import live_parts
 from lgcnet_tf.space.skeleton import Skeleton
 
-PAIRED = 100
+MAX_PAIRED_CHANGES = 100
 """Of so many single changes all pairs are tried."""
 
 
@@ -96,7 +96,9 @@ class TargetedDerivation:
             price[nearer] /= now - misses[nearer]
             farthest = np.sort(now - misses)[-2:].sum()
             worth_pairs = farthest >= now - self.allowed_us or not nearer.any()
-        near = [changes[i] for i in np.argsort(price, kind="stable")[:PAIRED]]
+        near = [
+            changes[i] for i in np.argsort(price, kind="stable")[:MAX_PAIRED_CHANGES]
+        ]
         pairs = [p for p in itertools.combinations(near, 2) if p[0].edges != p[1].edges]
         if pairs and worth_pairs:
             enough = self._misses(choice, pairs) <= self.allowed_us

@@ -53,8 +53,8 @@ def draw_genotype(
             if genotype.has_path:
                 return genotype, draws
         raise InputError(f"random search: no network with a path in {draws} draws.")
-    draw = _Draw(cost_model)
-    beta = draw.tilt(min_us, max_us, generator)
+    draw = LatencyTiltedSampler(cost_model)
+    beta = draw.temperature_for(min_us, max_us, generator)
     found, weights, draws = [], [], 0
     while draws < MAX_DRAWS and len(found) < CANDIDATES:
         chosen, sums, latency = draw(beta, _BATCH, generator)
@@ -63,7 +63,7 @@ def draw_genotype(
         weights += list(beta * sums[inside])
         draws += _BATCH
     if not found:
-        draw.look_around(generator)
+        draw.widen_range(generator)
         raise InputError(
             "random search: found no network with a predicted latency in "
             f"{_milliseconds(min_us, max_us)}; the reachable range is about "
@@ -74,7 +74,7 @@ def draw_genotype(
     return draw.genotype(found[pick]), draws
 
 
-class _Draw:
+class LatencyTiltedSampler:
     """Draws networks from softmax(-β · latency) on every edge.
 
     Edges of the fusion cell that share work (`EdgeGroup`) are drawn together.
@@ -119,7 +119,7 @@ class _Draw:
             )
         return chosen, sums, latency
 
-    def tilt(self, min_us, max_us, generator) -> float:
+    def temperature_for(self, min_us, max_us, generator) -> float:
         """β in 1/µs at which the mean latency is in the band, 0 if it already is."""
         seed = generator.integers(2**63)
 
@@ -140,7 +140,7 @@ class _Draw:
             low, high = (beta, high) if mean(beta) > target else (low, beta)
         return low if target < middle else high
 
-    def look_around(self, generator) -> None:
+    def widen_range(self, generator) -> None:
         """Widens `seen` to about what the space has."""
         for beta in np.outer((-1.0, 1.0), (1.0, 3.0, 10.0, 30.0)).ravel():
             self(beta / self._spread, _BATCH, generator)

@@ -19,7 +19,7 @@ THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"
 
 
 @dataclasses.dataclass(frozen=True)
-class Room:
+class Resources:
     """What a machine has for trials.
 
     Attributes:
@@ -49,7 +49,7 @@ class Room:
         return variables
 
 
-def room() -> Room:
+def available_resources() -> Resources:
     """What this machine has: asked of the system, TensorFlow stays out of it."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -57,7 +57,7 @@ def room() -> Room:
         gpus = [name for name in visible.split(",") if name and name != "-1"]
     else:
         gpus = [str(index) for index in range(_installed_gpus())]
-    return Room(cpus or os.cpu_count() or 1, tuple(gpus))
+    return Resources(cpus or os.cpu_count() or 1, tuple(gpus))
 
 
 def _installed_gpus() -> int:
@@ -87,7 +87,7 @@ def run_here(
     Returns:
         What `run_trial` returned, by the trial's name.
     """
-    machine = room()
+    machine = available_resources()
     slots = min(machine.trials(parallel), max(1, len(trials)))
     free: queue.Queue[int] = queue.Queue()
     for slot in range(slots):

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from lgcnet_tf.sweep import launch
-from lgcnet_tf.sweep.launch import Room, run_here
+from lgcnet_tf.sweep.launch import Resources, run_here
 from lgcnet_tf.sweep.trial import STOPPED
 
 
@@ -14,17 +14,17 @@ from lgcnet_tf.sweep.trial import STOPPED
     [(2, 0, 0, 1), (16, 0, 0, 4), (16, 0, 3, 3), (4, 2, 0, 2), (16, 2, 5, 5)],
 )
 def test_as_many_as_there_is_room(cpus, gpus, parallel, trials):
-    assert Room(cpus, tuple("01"[:gpus])).trials(parallel) == trials
+    assert Resources(cpus, tuple("01"[:gpus])).trials(parallel) == trials
 
 
 def test_shares_of_cpus():
     names = {"TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"}
-    assert Room(8, ()).environment(1, 2) == dict.fromkeys(names, "4")
-    assert set(Room(2, ()).environment(0, 5).values()) == {"1"}
+    assert Resources(8, ()).environment(1, 2) == dict.fromkeys(names, "4")
+    assert set(Resources(2, ()).environment(0, 5).values()) == {"1"}
 
 
 def test_a_gpu_for_each():
-    room = Room(8, ("0", "GPU-7f"))
+    room = Resources(8, ("0", "GPU-7f"))
     one, two, three = (room.environment(slot, 2) for slot in range(3))
     assert [e["CUDA_VISIBLE_DEVICES"] for e in (one, two, three)] == [
         "0",
@@ -37,14 +37,14 @@ def test_a_gpu_for_each():
 
 def test_heeds_the_gpus_that_the_user_left_visible(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
-    assert launch.room().gpus == ("3", "5")
+    assert launch.available_resources().gpus == ("3", "5")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    assert launch.room().gpus == ()
-    assert launch.room().cpus >= 1
+    assert launch.available_resources().gpus == ()
+    assert launch.available_resources().cpus >= 1
 
 
 def test_a_failure_leaves_the_others_alone(make_trial, monkeypatch, calls):
-    monkeypatch.setattr(launch, "room", lambda: Room(4, ()))
+    monkeypatch.setattr(launch, "available_resources", lambda: Resources(4, ()))
     trials = [make_trial("fail"), make_trial("none"), make_trial("none", 1)]
     lines = []
     outcomes = run_here(trials, 2, lambda: False, lines.append)
