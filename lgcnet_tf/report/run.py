@@ -178,11 +178,11 @@ def _json(path: pathlib.Path, kind: type):
 
 def _probabilities(path: pathlib.Path, genotype: Genotype | None):
     """None too without a genotype, which says which edges there are."""
-    if not path.exists() or genotype is None:
+    if not path.exists():
         return None
     try:
         with np.load(path) as arrays:
-            return probabilities_in(arrays, genotype.skeleton)
+            return genotype and probabilities_in(arrays, genotype.skeleton)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: no archive of alphas ({error}).") from None
 

@@ -39,8 +39,10 @@ def run_dir(tmp_path, genotype, table, history, results):
     table.save(folder / "table_of_mine.json")
     write_json(folder / "history.json", history)
     write_json(folder / "results.json", results)
-    alphas = np.random.default_rng(0).dirichlet(np.ones(8), (14, 5))
-    np.savez(folder / "alphas.npz", cells=alphas)
+    mask = genotype.skeleton.candidate_mask
+    alphas = np.random.default_rng(0).uniform(size=mask.shape) * mask
+    alphas /= alphas.sum(-1, keepdims=True)
+    np.savez(folder / "alphas.npz", probabilities=alphas)
     generator = np.random.default_rng(1)
     np.savez(
         folder / "alphas_history.npz",
