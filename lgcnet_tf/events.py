@@ -4,12 +4,12 @@ import io
 import os
 import pathlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image
-from tensorboard.compat.proto import event_pb2, summary_pb2
+from tensorboard.compat.proto import event_pb2, graph_pb2, summary_pb2
 from tensorboard.plugins.text import summary_v2
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
@@ -56,6 +56,18 @@ class Events:
         """Adds Markdown by its tags."""
         values = [summary_v2.text_pb(tag, text).value[0] for tag, text in texts.items()]
         self._add_values(step, values)
+
+    def graph(self, nodes: Iterable[tuple[str, str, Sequence[str]]]) -> None:
+        """Adds a graph.
+
+        Args:
+            nodes: for each its name, by whose slashes TensorBoard groups, its
+                operation, and the names of those that it reads.
+        """
+        graph = graph_pb2.GraphDef()
+        for name, operation, inputs in nodes:
+            graph.node.add(name=name, op=operation, input=inputs)
+        self._add(event_pb2.Event(graph_def=graph.SerializeToString()))
 
     def restart(self, step: int) -> None:
         """Voids the events at `step` and after it: the run does them again."""

@@ -7,7 +7,7 @@ import os
 import pathlib
 import sys
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -233,6 +233,11 @@ class RunFolder:
             lines = (self.path / FLAGS).read_text().splitlines()
             text = "\n".join(f"    {line}" for line in lines)
             self._events.text(0, {"flags": text})
+
+    def write_graph(self, nodes: Iterable[tuple[str, str, Sequence[str]]]) -> None:
+        """Adds a graph to the events, see `Events.graph`, once in a run's life."""
+        if self.writes and not self.resumed:
+            self._events.graph(nodes)
 
     def restart_events(self, step: int) -> None:
         """Voids the events from `step` on, which a resumed run writes again."""

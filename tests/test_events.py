@@ -52,3 +52,14 @@ def test_a_restart_voids_what_is_done_again(tmp_path):
         (3, 30),
     ]
     assert [e.step for e in found.Images("cells")] == [1, 2, 3]
+
+
+def test_a_graph(tmp_path):
+    events = Events(tmp_path)
+    events.graph([("images", "images", ()), ("cell_0/conv", "conv_3x3", ["images"])])
+    events.close()
+    found = EventAccumulator(str(tmp_path)).Reload().Graph()
+    assert [(n.name, n.op, [*n.input]) for n in found.node] == [
+        ("images", "images", []),
+        ("cell_0/conv", "conv_3x3", ["images"]),
+    ]

@@ -11,6 +11,8 @@ import keras
 from lgcnet_tf.config import Size
 from lgcnet_tf.data import Samples, steps_per_epoch
 from lgcnet_tf.data.labelled_images import LabelledImages
+from lgcnet_tf.model.diagram import diagram
+from lgcnet_tf.model.network import Network
 from lgcnet_tf.model.precision import precision
 from lgcnet_tf.run_folder import Inputs, RunFolder, refuse_finished
 from lgcnet_tf.training.best import BestWeights
@@ -153,6 +155,8 @@ class TrainingRun:
         ):
             self.folder.log.info("%s", line)
         self.folder.write_flags()
+        nodes = diagram(network) if isinstance(network, Network) else []
+        self.folder.write_graph((n.name, n.operation, n.inputs) for n in nodes)
 
     def fit(
         self,

@@ -165,7 +165,7 @@ def test_events(finished):
         "derived_latency_ms", "alpha_entropy", "alpha_entropy/cell_00",
         "alpha_entropy/cell_01",
     }  # fmt: skip
-    assert tags <= set(found.Tags()["scalars"])
+    assert tags <= set(found.Tags()["scalars"]) and found.Tags()["graph"]
     for tag in tags:
         assert [event.step for event in found.Scalars(tag)] == [1, 2]
     assert set(found.Tags()["images"]) == {"alpha", "genotype/cells", "predictions"}
