@@ -3,6 +3,8 @@
 import itertools
 import json
 import pathlib
+import subprocess
+import sys
 
 OPTIONS = "benchmark_options.json"
 FIGURES = "benchmark_figures.json"
@@ -50,6 +52,34 @@ def end(folder, figures):
 
     write_json(folder / FIGURES, figures)
     return figures
+
+
+def step(folder, command, *flags):
+    """Runs a command as a process of its own, unless it is done; its results."""
+    from lgcnet_tf.files import read_json
+    from lgcnet_tf.run_folder import RESULTS
+
+    if not (folder / RESULTS).exists():
+        program = [sys.executable, "-m", "lgcnet_tf", command, *map(str, flags)]
+        done = subprocess.run([*program, f"--output_dir={folder}"])
+        if done.returncode:
+            raise SystemExit(f"{folder}: lgcnet {command} failed, as said above.")
+        if not (folder / RESULTS).exists():  # it was asked to stop
+            raise SystemExit("stopped; the same command goes on.")
+    return read_json(folder / RESULTS)
+
+
+def data_flags(options):
+    """How the commands that train are told of the data."""
+    flags = [
+        f"--dataset={options.dataset}",
+        f"--split={options.split}",
+        f"--crop_size={options.crop_size}",
+        f"--input_size={options.input_size}",
+        f"--validation_split={options.validation_split}",
+    ]
+    flags += [f"--data_dir={options.data_dir}"] if options.data_dir else []
+    return flags + ([f"--left_out={options.left_out}"] if options.left_out else [])
 
 
 def random_table(skeleton, input_size, seed=0):
