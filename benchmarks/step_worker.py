@@ -112,7 +112,7 @@ def make_model(variant, options):
     def network(skeleton, size, **_):
         return PlainSupernet(skeleton, size)
 
-    change = mock.patch.object(build, "Network", network)
+    change = mock.patch.object(build.Network, "supernet", network)
     with change if variant == "plain" else contextlib.nullcontext():
         return build.build_search_model(options, skeleton, SumOfWeights(), steps=100)
 
