@@ -8,7 +8,7 @@ import pathlib
 import sys
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -36,6 +36,14 @@ Inputs = Mapping[str, Mapping[str, str]]
 """What a run reads: for each input the fingerprints of its parts, by name."""
 
 _SHOWN = 3
+
+
+class Sink(Protocol):
+    """Takes what a run has to show, as `Events` does."""
+
+    def scalars(self, step: int, figures: Mapping[str, Any]) -> None: ...
+
+    def images(self, step: int, pictures: Mapping[str, np.ndarray | bytes]) -> None: ...
 
 
 def flag_lines(options: RunOptions) -> list[str]:
@@ -188,6 +196,7 @@ class RunFolder:
             with atomic_write(flags) as temporary:
                 temporary.write_text("\n".join(lines) + "\n")
         self._events = Events(self.path / EVENTS)
+        self._sinks: list[Sink] = [self._events]
         self.log = _logger(log)
         name = command.replace("_", "-")
         self.log.info("lgcnet-%s %s", name, "goes on" if self.resumed else "starts")
@@ -215,17 +224,21 @@ class RunFolder:
     def __truediv__(self, name: str) -> pathlib.Path:
         return self.path / name
 
+    def add_sink(self, sink: Sink) -> None:
+        """Has another one get the numbers and pictures that the events get."""
+        self._sinks.append(sink)
+
     def write_scalars(self, step: int, figures: dict[str, Any]) -> None:
         """Adds the numbers among `figures` to the run's TensorBoard events."""
-        if self.writes:
-            self._events.scalars(step, figures)
+        for sink in self._sinks if self.writes else ():
+            sink.scalars(step, figures)
 
     def write_images(
         self, step: int, pictures: Mapping[str, np.ndarray | bytes]
     ) -> None:
         """Adds pictures to the events: uint8 (height, width, 3), or PNG bytes."""
-        if self.writes:
-            self._events.images(step, pictures)
+        for sink in self._sinks if self.writes else ():
+            sink.images(step, pictures)
 
     def write_flags(self) -> None:
         """Adds the flags to the events as a text, once in a run's life."""

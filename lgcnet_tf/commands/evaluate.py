@@ -4,18 +4,23 @@ import dataclasses
 from typing import Any
 
 from lgcnet_tf.commands.defaults import of_model as resolved
+from lgcnet_tf.commands.finish import finish
 from lgcnet_tf.config import DataOptions, Size, option
 from lgcnet_tf.data import Samples, divide, load_samples, split_inputs
 from lgcnet_tf.data.geometry import FITS
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.augmented_options import AugmentedOptions
+from lgcnet_tf.files import write_json
 from lgcnet_tf.latency.options import RuntimeOptions
 from lgcnet_tf.latency.settings import REPEATS
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.run_folder import Inputs, RunFolder, input_file
 from lgcnet_tf.space.trained_on import names_trained_on
 
-EXAMPLES = "examples"
+EXAMPLES, BEST, WORST = "examples", "best", "worst"
+ACCURACY = "accuracy.json"
+"""The confusion matrix, and the accuracy of each image."""
+
 NO_ACCURACY = {
     "miou": None, "pixel_accuracy": None, "per_class_iou": None, "num_images": 0,
 }  # fmt: skip
@@ -52,6 +57,11 @@ class EvaluateOptions(AugmentedOptions, DataOptions, RuntimeOptions):
     latency_table: str = option("", "Table for the predicted latency, if any.")
     repeats: int = option(REPEATS, "Timed images.", minimum=1)
     examples: int = option(4, "Images to keep with label and prediction.", minimum=0)
+    best_and_worst: int = option(
+        3,
+        "Images with the highest and with the lowest IoU to keep likewise, of each.",
+        minimum=0,
+    )
     submission: bool = option(False, "Also write Cityscapes test-server files.")
 
 
@@ -61,7 +71,8 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
     Returns:
         What `results.json` holds: `miou` and `per_class_iou` (fractions) of the
         masks of the very model that is timed, `params`, `macs`, `latency_ms`,
-        `fps`, `predicted_latency_ms`; with flip or scales `miou_augmented`,
+        `fps`, `predicted_latency_ms` and, of the latency table that is given,
+        `latency_by_part_ms`; with flip or scales `miou_augmented`,
         `per_class_iou_augmented` and `augmented_by`, by Keras in float32; under
         `measured_on` runtime, precision, calibration and batch size of `accuracy` and
         of `latency`, and under `predicted_by` the table of the prediction.
@@ -113,6 +124,7 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
     if options.batch_size > 1:
         segments = model.compile(runtime, options.batch_size)
     predicted_ms, predicted_by = _predicted_latency(model, options)
+    by_part = _latency_by_part(model, options)
     known = _trained_on(model, samples)
     folder = RunFolder(options, "evaluate", inputs=_inputs(options, model))
     if known and model.trained:
@@ -143,7 +155,8 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
         )
     entry = measure({"network": segment}, options.repeats)["network"]
     by_accuracy = _measured_on(options, model, segments, options.batch_size)
-    return folder.finish(
+    return finish(
+        folder,
         {
             "model": options.model,
             "dataset": samples.info.name,
@@ -163,6 +176,7 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
             "fps": 1000.0 / entry.median_ms,
             "predicted_latency_ms": predicted_ms,
             "predicted_by": predicted_by,
+            **({"latency_by_part_ms": by_part} if by_part else {}),
             "device": segment.runtime.device,
             "runtime": segment.runtime.name,
             "precision": model.precision_of(segment),
@@ -170,7 +184,7 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
                 "accuracy": by_accuracy if model.trained else None,
                 "latency": _measured_on(options, model, segment, 1),
             },
-        }
+        },
     )
 
 
@@ -194,14 +208,27 @@ def _trained_on(model, samples) -> int | None:
 
 
 def _accuracy(predict_mask, samples, options, folder, fit) -> dict[str, Any]:
-    """Accuracy as in `results.json`; writes pictures, and files for a server."""
+    """Accuracy as in `results.json`; writes the rest of it, and files for a server."""
+    from lgcnet_tf.evaluation.by_image import ImageScores
     from lgcnet_tf.evaluation.cityscapes import write_submission
     from lgcnet_tf.evaluation.evaluate import evaluate
-    from lgcnet_tf.evaluation.examples import write_examples
+    from lgcnet_tf.evaluation.examples import write_example, write_examples
 
     size = predict_mask.input_size
     shape = {"input_size": size, "fit": fit}
-    result = evaluate(predict_mask, samples, options.batch_size, **shape)
+    scores = ImageScores(options.best_and_worst)
+    result = evaluate(predict_mask, samples, options.batch_size, **shape, scores=scores)
+    named = {}
+    for name, images in ((BEST, scores.best), (WORST, scores.worst)):
+        named[name] = [score.name for score, *_ in images]
+        for _, sample, mask in images:
+            write_example(sample, mask, samples.info, folder / name)
+    images = [score.to_dict() for score in scores.scores]
+    names, confusion = list(result.class_names), result.confusion.tolist()
+    write_json(
+        folder / ACCURACY,
+        {"class_names": names, "confusion": confusion, **named, "images": images},
+    )
     write_examples(predict_mask, samples, options.examples, folder / EXAMPLES, **shape)
     if options.submission:
         write_submission(predict_mask, samples, folder / "submission", **shape)
@@ -240,8 +267,6 @@ def _calibration_split(options) -> Inputs:
 
 def _predicted_latency(model, options) -> tuple[float | None, dict[str, Any] | None]:
     """The prediction in ms, and the table that it is from, with what it is of."""
-    from lgcnet_tf.latency.estimate import CostModel
-
     if model.genotype is None:
         return None, None
     if not options.latency_table:
@@ -253,10 +278,26 @@ def _predicted_latency(model, options) -> tuple[float | None, dict[str, Any] | N
             return None, None
         table_id = provenance.get("latency_table")
         return provenance["predicted_latency_ms"], {"latency_table": table_id}
-    table = LatencyTable.load(options.latency_table)
-    table.check(model.genotype.skeleton, model.input_size, batch_size=1)
-    costs = CostModel(table, model.genotype.skeleton, model.input_size)
+    table, costs = _costs(model, options)
     by = {"latency_table": table.table_id}
     for name in ("device", "runtime", "precision", "threads"):
         by[name] = getattr(table, name)
     return costs.predicted_latency(model.genotype) / 1000.0, by
+
+
+def _costs(model, options):
+    from lgcnet_tf.latency.estimate import CostModel
+
+    table = LatencyTable.load(options.latency_table)
+    table.check(model.genotype.skeleton, model.input_size, batch_size=1)
+    return table, CostModel(table, model.genotype.skeleton, model.input_size)
+
+
+def _latency_by_part(model, options) -> dict[str, float] | None:
+    """By the table that is given; the parts make up the prediction."""
+    from lgcnet_tf.latency.parts import latency_by_part
+
+    if model.genotype is None or not options.latency_table:
+        return None
+    parts = latency_by_part(_costs(model, options)[1], model.genotype)
+    return {name: value / 1000.0 for name, value in parts.items()}

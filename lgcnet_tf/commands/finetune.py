@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lgcnet_tf.commands.defaults import of_genotype as resolved
+from lgcnet_tf.commands.finish import finish
 from lgcnet_tf.config import option
 from lgcnet_tf.data import DatasetInfo, steps_per_epoch
 from lgcnet_tf.data.class_weights import class_weights
@@ -154,7 +155,8 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         with atomic_write(folder / MODEL) as temporary:
             validation.save(temporary)
         best.log()
-        return folder.finish(
+        return finish(
+            folder,
             {
                 "model": MODEL,
                 **best.results(),

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
+from lgcnet_tf.commands.finish import finish
 from lgcnet_tf.config import RunOptions, Size, option
 from lgcnet_tf.data import steps_per_epoch
 from lgcnet_tf.data.labelled_images import (
@@ -174,7 +175,8 @@ def pretrain(options: PretrainOptions) -> dict[str, Any]:
         with atomic_write(folder / MODEL) as temporary:
             classifier.save(temporary)
         best.log()
-        return folder.finish(
+        return finish(
+            folder,
             {
                 "model": MODEL,
                 **best.results(),

@@ -7,7 +7,7 @@ from typing import Any
 from lgcnet_tf.commands.run_stages import EVALUATE, EXPORT, FINETUNE, LATENCY, SEARCH
 from lgcnet_tf.convert.quiet import quiet
 from lgcnet_tf.files import read_json
-from lgcnet_tf.run_folder import FLAGS, GENOTYPE, MODEL, RESULTS
+from lgcnet_tf.run_folder import GENOTYPE, MODEL, RESULTS
 
 
 def conclusion(root: pathlib.Path, results: dict[str, Any]) -> str:
@@ -44,23 +44,15 @@ def results_of_stages(root: pathlib.Path) -> dict[str, Any]:
 
 
 def write_report(root: pathlib.Path) -> pathlib.Path:
-    """One page of all stages; each one's figures are in its own folder."""
+    """One page of all stages; each one has its own in its folder, too."""
     with quiet():
-        from lgcnet_tf.report.html import write_html
-        from lgcnet_tf.report.run import CAPTIONS, REPORT, plot_run, read_run
+        from lgcnet_tf.report.html import cards, heading, section, write_page
+        from lgcnet_tf.report.run import REPORT, read_run, report_sections
+        from lgcnet_tf.report.summary import headline
 
-    pictures = []
-    stages = (EVALUATE, FINETUNE, SEARCH, LATENCY)
-    for stage in (stage for stage in stages if (root / stage).is_dir()):
-        for path in plot_run(root / stage):
-            if path.name in CAPTIONS:
-                pictures.append((f"{CAPTIONS[path.name]} ({stage})", path))
-    return write_html(
-        root / REPORT,
-        f"Run {root.resolve().name}",
-        results=results_of_stages(root),
-        genotype=read_run(root / SEARCH).genotype,
-        history=read_run(root / FINETUNE).history,
-        flags=(root / FLAGS).read_text(),
-        pictures=pictures,
-    )
+    sections = [section("Results", cards(headline(results_of_stages(root))))]
+    for stage in (EVALUATE, FINETUNE, SEARCH, LATENCY):
+        if (root / stage).is_dir():
+            sections.append(heading(stage.capitalize()))
+            sections += report_sections(read_run(root / stage))
+    return write_page(root / REPORT, f"Run {root.resolve().name}", sections)

@@ -1,6 +1,7 @@
 """Searching a network, from data set and latency table to genotype (sections III, IV-A)."""
 
 import dataclasses
+import pathlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from lgcnet_tf.architecture_search.settings import (
     SAMPLINGS,
 )
 from lgcnet_tf.commands.defaults import of_table as resolved
+from lgcnet_tf.commands.finish import finish
 from lgcnet_tf.commands.latency_range import saying_what_to_turn
 from lgcnet_tf.config import option
 from lgcnet_tf.data import dataset_info, steps_per_epoch
@@ -24,6 +26,7 @@ from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.run_folder import (
     ALPHAS,
     GENOTYPE,
+    LATENCY_TABLE,
     RunFolder,
     input_file,
     refuse_finished,
@@ -193,6 +196,7 @@ def _differentiable_search(options: SearchOptions) -> dict[str, Any]:
                 )
         inputs = input_file("--latency_table", options.latency_table)
         folder = run.open_folder(inputs | training_inputs(options))
+        _keep_table(options, folder)
         if options.pictures_every and watched is None:
             for note in run.data.notes:
                 folder.log.info("%s", note)
@@ -228,7 +232,8 @@ def _differentiable_search(options: SearchOptions) -> dict[str, Any]:
         genotype.save(folder / GENOTYPE)
         with atomic_write(folder / ALPHAS) as temporary:
             np.savez(temporary, **{PROBABILITIES: model.architecture.probabilities()})
-        return folder.finish(
+        return finish(
+            folder,
             {
                 "predicted_latency_ms": genotype.provenance["predicted_latency_ms"],
                 **({"edges_changed_for_target": edges_changed} if target_us else {}),
@@ -240,6 +245,14 @@ def _differentiable_search(options: SearchOptions) -> dict[str, Any]:
             },
             folder / GENOTYPE,
         )
+
+
+def _keep_table(options: SearchOptions, folder: RunFolder) -> None:
+    """The folder's own copy of the table: its report says what operations cost."""
+    copy = folder / LATENCY_TABLE
+    if folder.writes and not copy.exists():
+        with atomic_write(copy) as temporary:
+            temporary.write_bytes(pathlib.Path(options.latency_table).read_bytes())
 
 
 def _derive(model, options, table, cost_model) -> tuple[Genotype, int]:
@@ -310,9 +323,11 @@ def _random_search(options: SearchOptions) -> dict[str, Any]:
     genotype = dataclasses.replace(genotype, provenance=provenance, classes=classes)
     inputs = input_file("--latency_table", options.latency_table)
     folder = RunFolder(options, "search", inputs=inputs)
+    _keep_table(options, folder)
     network = Network.derived(genotype, options.crop_size)
     genotype.save(folder / GENOTYPE)
-    return folder.finish(
+    return finish(
+        folder,
         {
             "predicted_latency_ms": predicted_ms,
             "operations": operation_counts(genotype),

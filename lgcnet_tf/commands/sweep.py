@@ -9,6 +9,7 @@ from typing import Any
 from lgcnet_tf.commands.defaults import of_table
 from lgcnet_tf.commands.evaluate import EvaluateOptions
 from lgcnet_tf.commands.finetune import FinetuneOptions
+from lgcnet_tf.commands.finish import finish
 from lgcnet_tf.commands.search import SearchOptions
 from lgcnet_tf.config import RunOptions, option
 from lgcnet_tf.errors import InputError
@@ -146,14 +147,15 @@ def sweep(options: SweepOptions) -> dict[str, Any]:
             f"{len(failed)} of {len(trials)} trials failed ({', '.join(failed)}); the "
             "same command tries them again."
         )
-    return folder.finish(
+    return finish(
+        folder,
         {
             **results,
             "device": runtime.device,
             "runtime": runtime.name,
             "precision": runtime.precision,
             "calibration": runtime.calibration,
-        }
+        },
     )
 
 

@@ -33,12 +33,27 @@ def contact_sheet(
         notes: what the legend says behind each class' name, and last of void.
         title: the first line.
     """
+    pictures = [(overlaid(sample, info), sample.name) for sample in samples]
+    return picture_sheet(pictures, _legend(info, notes), title)
+
+
+def picture_sheet(
+    pictures: Sequence[tuple[Image.Image, str]],
+    legend: Sequence[tuple[str, tuple[int, int, int]]] = (),
+    title: str = "",
+) -> Image.Image:
+    """Draws pictures in rows, each with what is said of it.
+
+    Args:
+        pictures: those to show, and a line for each.
+        legend: texts and their colours.
+        title: the first line.
+    """
     font = ImageFont.load_default(_TEXT)
-    legend = _legend(info, notes, font)
-    rows = -(-len(samples) // COLUMNS)
+    rows = -(-len(pictures) // COLUMNS)
     height, width = CELL
     cell_height, cell_width = height + _LINE + _MARGIN, width + _MARGIN
-    columns = min(COLUMNS, max(1, len(samples)))
+    columns = min(COLUMNS, max(1, len(pictures)))
     sheet_width = max(columns * cell_width + _MARGIN, 480)
     lines, legend_height = _flow(legend, sheet_width, font)
     top = 2 * _MARGIN + _LINE + legend_height
@@ -49,11 +64,11 @@ def contact_sheet(
         box = (x, y + _MARGIN + _LINE, x + 12, y + _MARGIN + _LINE + 12)
         draw.rectangle(box, color, "black")
         draw.text((box[2] + 4, box[1] - 2), text, "black", font)
-    for number, sample in enumerate(samples):
+    for number, (picture, name) in enumerate(pictures):
         x = _MARGIN + number % COLUMNS * cell_width
         y = top + number // COLUMNS * cell_height
-        sheet.paste(_fitted(overlaid(sample, info)), (x, y))
-        draw.text((x, y + height), _short(sample.name, width, font), "black", font)
+        sheet.paste(_fitted(picture), (x, y))
+        draw.text((x, y + height), _short(name, width, font), "black", font)
     return sheet
 
 
@@ -77,7 +92,7 @@ def _fitted(picture: Image.Image) -> Image.Image:
     return picture.resize(size, how)
 
 
-def _legend(info, notes, font):
+def _legend(info, notes):
     notes = [*notes, *[""] * (info.num_classes + 1)]
     entries = [
         (f"{index} {name} {note}".strip(), tuple(int(part) for part in color))

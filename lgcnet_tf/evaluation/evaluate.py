@@ -13,6 +13,7 @@ from lgcnet_tf.data import DatasetInfo, Sample, Samples
 from lgcnet_tf.data.fit import mask_of, pieces_of
 from lgcnet_tf.data.geometry import DEFAULT_FIT
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.evaluation.by_image import ImageScores
 from lgcnet_tf.evaluation.metrics import ConfusionMatrix
 from lgcnet_tf.model.network import ClassMap
 
@@ -64,6 +65,7 @@ def evaluate(
     progress: bool = True,
     input_size: tuple[int, int] | None = None,
     fit: str = DEFAULT_FIT,
+    scores: ImageScores | None = None,
 ) -> EvaluationResult:
     """Compares predictions with labels, at the labels' resolution.
 
@@ -75,6 +77,7 @@ def evaluate(
         input_size: (height, width) that `predict_mask` takes; by default its
             attribute of this name, else images go in as they are.
         fit: how images of another size are brought to it, of `geometry.FITS`.
+        scores: gets each image, where its accuracy is wanted, too.
 
     Raises:
         InputError: there are no samples, or a mask has a class that the data
@@ -94,7 +97,11 @@ def evaluate(
     pairs = predict_samples(predict_mask, samples, batch_size, input_size, fit)
     for count, (sample, mask) in enumerate(pairs, start=1):
         _check_classes(mask, info)
-        matrix.update(sample.label, mask)
+        own = ConfusionMatrix(info.num_classes, info.void_label)
+        own.update(sample.label, mask)
+        matrix.counts += own.counts
+        if scores:
+            scores.add(sample, mask, own)
         bar.update(count, [("mIoU %", 100 * matrix.miou)])
     return EvaluationResult(
         class_names=info.class_names,

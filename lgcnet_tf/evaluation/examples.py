@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 from PIL import Image
 
-from lgcnet_tf.data import DatasetInfo, Samples
+from lgcnet_tf.data import DatasetInfo, Sample, Samples
 from lgcnet_tf.data.geometry import DEFAULT_FIT
 from lgcnet_tf.data.images import decode_image, decode_label, read_bytes
 from lgcnet_tf.evaluation.evaluate import PredictMask, predict_samples
@@ -31,15 +31,33 @@ def write_examples(
     chosen = np.linspace(0, len(samples) - 1, min(count, len(samples))).astype(int)
     picked = [samples[int(index)] for index in chosen]
     for sample, mask in predict_samples(predict_mask, picked, 1, input_size, fit):
-        images = (
-            Image.fromarray(sample.image),
-            _palette_image(sample.label, samples.info),
-            _palette_image(mask, samples.info),
-        )
-        name = sample.name.replace("/", "-")
-        for kind, image in zip(KINDS, images):
-            with atomic_write(folder / f"{name}_{kind}.png") as temporary:
-                image.save(temporary)
+        write_example(sample, mask, samples.info, folder)
+
+
+def write_example(
+    sample: Sample, mask: np.ndarray, info: DatasetInfo, folder: pathlib.Path
+) -> None:
+    """Writes the three files of one sample, as `write_examples`."""
+    images = (
+        Image.fromarray(sample.image),
+        _palette_image(sample.label, info),
+        _palette_image(mask, info),
+    )
+    for kind, image in zip(KINDS, images):
+        path = folder / f"{example_name(sample.name)}_{kind}.png"
+        with atomic_write(path) as temporary:
+            image.save(temporary)
+
+
+def example_name(name: str) -> str:
+    """What the files of a sample are called, without their kind."""
+    return name.replace("/", "-")
+
+
+def example_names(folder: pathlib.Path) -> list[str]:
+    """Names of the samples of `write_examples`, in order."""
+    paths = sorted(folder.glob("*_image.png"))
+    return [path.name.removesuffix("_image.png") for path in paths]
 
 
 def read_examples(folder: pathlib.Path) -> tuple[list[np.ndarray], ...]:
@@ -48,9 +66,7 @@ def read_examples(folder: pathlib.Path) -> tuple[list[np.ndarray], ...]:
     Raises:
         InputError: one of the files is absent or damaged.
     """
-    names = [
-        p.name.removesuffix("_image.png") for p in sorted(folder.glob("*_image.png"))
-    ]
+    names = example_names(folder)
 
     def read(decode, kind):
         paths = [folder / f"{name}_{kind}.png" for name in names]

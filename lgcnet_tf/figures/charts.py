@@ -15,7 +15,7 @@ from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES
 
-_PANELS = {
+PANELS = {
     "Loss": ("loss", "cross_entropy", "latency_loss", "val_loss"),
     "mIoU (%)": ("miou", "val_miou", "left_out_miou"),
     "Learning rate": ("learning_rate", "alpha_lr", "guidance_lr"),
@@ -46,13 +46,13 @@ def training_curves(
         InputError: the history has no epoch or none of the known figures.
     """
     panels = {}
-    for title, keys in _PANELS.items():
+    for title, keys in PANELS.items():
         curves = {key: _curve(history, key) for key in keys}
         curves = {key: points for key, points in curves.items() if points[0]}
         if curves:
             panels[title] = curves
     if not panels:
-        known = ", ".join(key for keys in _PANELS.values() for key in keys)
+        known = ", ".join(key for keys in PANELS.values() for key in keys)
         raise InputError(f"The history has nothing to draw; known figures: {known}.")
     columns = min(3, len(panels))
     rows = math.ceil(len(panels) / columns)

@@ -9,9 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lgcnet_tf.data import DatasetInfo, dataset_info
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.evaluation.examples import read_examples
 from lgcnet_tf.figures.charts import (
     alpha_heatmap,
     choices_course,
@@ -23,22 +21,41 @@ from lgcnet_tf.figures.graphs import draw_fusion_cell, draw_genotype
 from lgcnet_tf.figures.pictures import side_by_side
 from lgcnet_tf.files import read_json
 from lgcnet_tf.latency.table import LatencyTable
-from lgcnet_tf.report.html import write_html
-from lgcnet_tf.space.choices import changes, margins, probabilities_in
+from lgcnet_tf.report.evaluation import (
+    Examples,
+    classes_of,
+    classes_section,
+    confusion_section,
+    examples_section,
+    parts_section,
+    read_named,
+)
+from lgcnet_tf.report.html import cards, details, figure_file, section, text, write_page
+from lgcnet_tf.report.search import cells_section, choice_section, visited_section
+from lgcnet_tf.report.summary import headline
+from lgcnet_tf.report.sweep import sweep_sections
+from lgcnet_tf.report.training import training_sections
+from lgcnet_tf.space.choices import changes, choice_lines, margins, probabilities_in
 from lgcnet_tf.space.genotype import Genotype
 
 REPORT = "report.html"
-CAPTIONS = {
-    "predictions.png": "Predictions",
-    "training_curves.png": "Training",
-    "per_class_iou.png": "IoU per class",
-    "cells.png": "Searched cells",
-    "fusion_cell.png": "Fusion cell",
-    "alphas.png": "Architecture parameters",
-    "choices.png": "How the choice was made",
-    "latency.png": "Latency table",
+DRAWN = {
+    "alphas.png",
+    "cells.png",
+    "choices.png",
+    "fusion_cell.png",
+    "pareto.png",
+    "per_class_iou.png",
+    "predictions.png",
+    "training_curves.png",
 }
-"""The figures `plot_run` draws, in the report's order, and their captions."""
+"""Figures that a folder may have and that the report draws itself."""
+
+CAPTIONS = {
+    "latency.png": "Latency table",
+    "training_batches.png": "What the training was given",
+}
+"""Captions of other pictures; the others' are their names."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,15 +63,20 @@ class RunFiles:
     """What a run folder holds; None where it does not.
 
     Attributes:
+        name: of the folder.
         results: `results.json`.
         genotype: `genotype.json`.
         history: `history.json`, a dict per epoch.
         alphas: `alphas.npz`: softmax(α'), (E, C) by `Skeleton.edges`.
         alphas_history: `alphas_history.npz`: the same of each epoch, (epochs, E, C).
         table: the latency table among its JSON files.
-        examples: pictures of the folder `examples`: images, labels, predictions.
+        accuracy: `accuracy.json`, the confusion matrix and each image's accuracy.
+        examples, best, worst: pictures of the folders of these names.
+        pictures: caption and path of the other PNG files.
         flags: text of `flags.txt`.
     """
+
+    name: str
 
     results: dict[str, Any] | None
     genotype: Genotype | None
@@ -62,7 +84,11 @@ class RunFiles:
     alphas: np.ndarray | None
     alphas_history: np.ndarray | None
     table: LatencyTable | None
-    examples: tuple[list[np.ndarray], ...] | None
+    accuracy: dict[str, Any] | None
+    examples: Examples
+    best: Examples
+    worst: Examples
+    pictures: tuple[tuple[str, pathlib.Path], ...]
     flags: str | None
 
 
@@ -78,23 +104,74 @@ def read_run(run_dir: str | os.PathLike) -> RunFiles:
     path, flags = folder / "genotype.json", folder / "flags.txt"
     genotype = Genotype.load(path) if path.exists() else None
     return RunFiles(
+        name=folder.resolve().name,
         results=_json(folder / "results.json", dict),
         genotype=genotype,
         history=_json(folder / "history.json", list),
         alphas=_probabilities(folder / "alphas.npz", genotype),
         alphas_history=_probabilities(folder / "alphas_history.npz", genotype),
         table=_table(folder),
-        examples=_examples(folder / "examples"),
+        accuracy=_json(folder / "accuracy.json", dict),
+        examples=read_named(folder / "examples"),
+        best=read_named(folder / "best"),
+        worst=read_named(folder / "worst"),
+        pictures=_pictures(folder),
         flags=flags.read_text() if flags.exists() else None,
     )
+
+
+def write_report(run_dir: str | os.PathLike) -> pathlib.Path:
+    """Writes `report.html` of what a run folder holds, in a second; draws no files.
+
+    Raises:
+        InputError: the folder is absent, or a file in it is damaged.
+    """
+    found = read_run(run_dir)
+    return write_page(
+        pathlib.Path(run_dir) / REPORT, f"Run {found.name}", report_sections(found)
+    )
+
+
+def report_sections(found: RunFiles) -> list[str]:
+    """The sections of a run's page, for one run or for several on one page."""
+    results, genotype = dict(found.results or {}), found.genotype
+    history, shares = found.history or [], found.alphas_history
+    if genotype and "predicted_latency_ms" in genotype.provenance:
+        results.setdefault(
+            "predicted_latency_ms", genotype.provenance["predicted_latency_ms"]
+        )
+    skeleton = genotype and genotype.skeleton
+    sections = []
+    if headline(results):
+        note = _flattered(results)
+        sections.append(section("Results", cards(headline(results)), note=note))
+    if lines := choice_lines(results):
+        content = "".join(f'<p class="line">{text(line)}</p>' for line in lines)
+        sections.append(section("Choice", content))
+    sections += sweep_sections(results)
+    sections += visited_section(history)
+    sections += cells_section(genotype, shares, found.table, history)
+    sections += choice_section(shares, skeleton)
+    sections += classes_section(results)
+    sections += confusion_section(found.accuracy)
+    sections += parts_section(results)
+    if "dataset" in results:
+        pictures = (found.best, found.worst, found.examples)
+        sections += examples_section(results, found.accuracy, *pictures)
+    sections += training_sections(history)
+    sections += [section(name, figure_file(f, name)) for name, f in found.pictures]
+    if found.flags:
+        flags = f"<pre>{text(found.flags.strip())}</pre>"
+        sections.append(section("Flags", details("All flags of the run", flags)))
+    return sections
 
 
 def plot_run(run_dir: str | os.PathLike) -> list[pathlib.Path]:
     """Draws everything a run folder supports, and `report.html` with all of it.
 
     Predictions, training curves, IoU per class, searched cells, fusion cell, α
-    and latency table become PNG files in the folder; the report also shows the
-    other PNG files that lie there.
+    and latency table become PNG files in the folder; the report draws the same for
+    itself, and shows the other PNG files that lie there.
 
     Returns:
         The files written, the report last.
@@ -106,10 +183,10 @@ def plot_run(run_dir: str | os.PathLike) -> list[pathlib.Path]:
     folder = pathlib.Path(run_dir)
     found = read_run(folder)
     genotype, results = found.genotype, found.results or {}
-    examples = found.examples if "dataset" in results else None
     figures = {
-        "predictions.png": examples
-        and (_draw_examples, (examples, _classes_of(results))),
+        "predictions.png": found.examples
+        and "dataset" in results
+        and (_draw_examples, (found.examples, classes_of(results))),
         "training_curves.png": found.history and (training_curves, found.history),
         "per_class_iou.png": results.get("per_class_iou") and (per_class_iou, results),
         "cells.png": genotype and (draw_genotype, genotype),
@@ -127,10 +204,10 @@ def plot_run(run_dir: str | os.PathLike) -> list[pathlib.Path]:
         "choices.png": None
         if found.alphas_history is None
         else (_draw_choices, (found.alphas_history, genotype.skeleton)),
-        "latency.png": found.table and (latency_bars, found.table),
+        # A search keeps the table of its costs; what measured it draws it.
+        "latency.png": found.table and not genotype and (latency_bars, found.table),
     }
-    others = {path.name for path in folder.glob("*.png")} - CAPTIONS.keys()
-    if not any(figures.values()) and not others and not results:
+    if not any(figures.values()) and not found.pictures and not results:
         raise InputError(
             f"{folder}: nothing to plot. A run folder has results.json, "
             "genotype.json, history.json, alphas.npz or a latency table."
@@ -140,29 +217,26 @@ def plot_run(run_dir: str | os.PathLike) -> list[pathlib.Path]:
         if job:
             draw, what = job
             written.append(draw(what, folder / name))
-    pictures = [(CAPTIONS[path.name], path) for path in written]
-    pictures += [
-        (name.removesuffix(".png").replace("_", " ").capitalize(), folder / name)
-        for name in sorted(others)
-    ]
-    shown = dict(results)
-    if genotype and "predicted_latency_ms" in genotype.provenance:
-        shown.setdefault(
-            "predicted_latency_ms", genotype.provenance["predicted_latency_ms"]
-        )
-    report = write_html(
-        folder / REPORT,
-        f"Run {folder.resolve().name}",
-        results=shown,
-        genotype=genotype,
-        history=found.history,
-        flags=found.flags,
-        pictures=pictures,
-        course=None
-        if found.alphas_history is None
-        else genotype.skeleton.of_cells(found.alphas_history),
+    return [*written, write_report(folder)]
+
+
+def _flattered(results: dict[str, Any]) -> str:
+    """What is to be said of an evaluation on images that were trained on."""
+    known, count = results.get("trained_on_these_images"), results.get("num_images")
+    if not known or not count:
+        return ""
+    return (
+        f"The network was trained on {known} of these {count} images: the figures "
+        "flatter it."
     )
-    return [*written, report]
+
+
+def _pictures(folder: pathlib.Path) -> tuple[tuple[str, pathlib.Path], ...]:
+    return tuple(
+        (CAPTIONS.get(path.name, path.stem.replace("_", " ").capitalize()), path)
+        for path in sorted(folder.glob("*.png"))
+        if path.name not in DRAWN
+    )
 
 
 def _json(path: pathlib.Path, kind: type):
@@ -187,28 +261,11 @@ def _probabilities(path: pathlib.Path, genotype: Genotype | None):
         raise InputError(f"{path}: no archive of alphas ({error}).") from None
 
 
-def _examples(folder: pathlib.Path) -> tuple[list[np.ndarray], ...] | None:
-    if not folder.is_dir():
-        return None
-    examples = read_examples(folder)
-    return examples if examples[0] else None
-
-
-def _classes_of(results: dict[str, Any]) -> DatasetInfo:
-    """The classes of an evaluation; those of older ones by their data set's name."""
-    if "classes" in results:
-        return DatasetInfo.from_dict(results["classes"])
-    return dataset_info(results["dataset"])
-
-
 def _draw_examples(job, path: pathlib.Path) -> pathlib.Path:
-    (images, labels, predictions), info = job
+    examples, info = job
     # A figure has one size of panel; the first picture's decides.
-    rows = [
-        row
-        for row in zip(images, labels, predictions)
-        if row[0].shape == images[0].shape
-    ]
+    first = next(iter(examples.values()))[0].shape
+    rows = [row for row in examples.values() if row[0].shape == first]
     return side_by_side(*zip(*rows), info, path)
 
 

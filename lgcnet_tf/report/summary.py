@@ -3,13 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
+_BEST = {
+    "val_miou": "mIoU on the validation split",
+    "left_out_miou": "mIoU on the groups left out",
+    "val_top1": "top-1 accuracy on the validation split",
+}
+"""Figures of a training whose best epoch is kept, as `best_NAME` of its results."""
+
 
 def headline(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The figures a reader asks for first, as (name, value with unit).
 
     Args:
         results: `results.json`, of one run or of several put together. Used
-            where present: `miou`, `pixel_accuracy` (fractions of 1), `num_images`,
+            where present: `miou`, `pixel_accuracy` (fractions of 1), `best_val_miou`
+            and the like, `num_images`,
             `latency_range_ms` (of a search space, fastest and slowest),
             `predicted_latency_ms`, `latency_ms` (measured; a number or a dict
             with `median`), `params`, `macs`, `measured_on` (runtime, precision and
@@ -20,6 +28,10 @@ def headline(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = [
         ("weights", "random" if results.get("weights") == "random" else None),
         ("mIoU", _scaled(results.get("miou"), 100, ".2f", " %")),
+        *(
+            (f"best {said}", _scaled(results.get(f"best_{name}"), 100, ".2f", " %"))
+            for name, said in _BEST.items()
+        ),
         ("pixel accuracy", _scaled(results.get("pixel_accuracy"), 100, ".2f", " %")),
         ("accuracy measured on", _place(on.get("accuracy"))),
         ("images", _scaled(results.get("num_images"), 1, ",.0f", "")),

@@ -15,6 +15,7 @@ from lgcnet_tf.data import (
 from lgcnet_tf.data.labelled_images import LabelledImages
 from lgcnet_tf.files import remove_leftovers
 from lgcnet_tf.run_folder import CHECKPOINTS, RunFolder
+from lgcnet_tf.training.batch_picture import BATCHES, BatchPicture
 from lgcnet_tf.training.best import BestWeights
 from lgcnet_tf.training.callbacks import Measure, in_order
 from lgcnet_tf.training.checkpoint import load_checkpoint
@@ -89,13 +90,14 @@ def fit(
     Each epoch ends with a checkpoint of everything, an entry in `history.json`
     and TensorBoard events; a signal to stop leaves a checkpoint inside of an
     epoch. Order and augmentation are functions of (seed, epoch), so a resumed
-    run sees the same batches. What callbacks need to keep over an interruption
+    run sees the same batches. The first of them are drawn before the first step,
+    where the options want pictures. What callbacks need to keep over an interruption
     has to stand in variables of the model: those are saved.
 
     Args:
         samples: to train on; images with one label each for a classifier.
-        options: the run's `seed`, `crop_size`, `scale_range`, `epochs` and
-            `batch_size` are heeded.
+        options: the run's `seed`, `crop_size`, `scale_range`, `epochs`,
+            `batch_size` and `draws_batches` are heeded.
         strategy: what the model was built under, or None.
         callbacks: what acts on the model while it is trained, in this order; see
             `in_order` for their place among those of `fit`. `on_epoch_begin` is
@@ -129,6 +131,17 @@ def fit(
     checkpoints = Checkpoints(model, folder, position, kept)
     if best:
         best.follow(position, folder)
+    if options.draws_batches and folder.writes:
+        picture = BatchPicture(
+            samples,
+            crops.size_at(0, options.epochs),
+            folder / BATCHES,
+            batch_size=options.batch_size,
+            seed=options.seed,
+            scale_range=options.scale_range,
+            **augmentation,
+        )
+        callbacks = [*callbacks, picture]
     ordered = in_order(position, callbacks, measures, checkpoints, best)
     saved = load_checkpoint(folder / CHECKPOINTS, folder.log)
     if saved:

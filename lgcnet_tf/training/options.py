@@ -7,6 +7,7 @@ from lgcnet_tf.config import DataOptions, Options, Size, option
 from lgcnet_tf.data.class_weights import CLASS_WEIGHTS
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.run_folder import refuse_finished
+from lgcnet_tf.training.settings import TRACKERS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,19 @@ class StepOptions(Options):
         "Same seed, same bits, also after interruptions; slower. Every operation has "
         "a deterministic kernel on CPUs and GPUs.",
     )
+    tracker: str = option(
+        TRACKERS[0],
+        "Where figures and pictures go besides TensorBoard's events: to Weights & "
+        "Biases or MLflow, which pip installs by these names and whose own settings "
+        "say where that is (WANDB_MODE, MLFLOW_TRACKING_URI).",
+        TRACKERS,
+        topic="Results",
+    )
+
+    @property
+    def draws_batches(self) -> bool:
+        """Whether the run begins with a picture of augmented training images."""
+        return True
 
     def missing(self) -> Iterator[str]:
         """Also a folder without a finished run, before anything heavy is imported."""
@@ -92,9 +106,15 @@ class TrainingOptions(StepOptions, DataOptions):
     )
     pictures_every: int = option(
         1,
-        "Epochs from one set of pictures in the events to the next; 0 for none.",
+        "Epochs from one set of pictures in the events to the next; 0 for none, also "
+        "of the training images.",
         minimum=0,
     )
+
+    @property
+    def draws_batches(self) -> bool:
+        """As above, where pictures are wanted."""
+        return self.pictures_every > 0
 
     @property
     def scale_range(self) -> tuple[float, float]:

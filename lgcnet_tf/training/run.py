@@ -1,6 +1,7 @@
 """A training as a context: its devices and workers, its data, its folder, its end."""
 
 import contextlib
+import dataclasses
 import functools
 import types
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,8 +24,10 @@ from lgcnet_tf.training.determinism import make_deterministic
 from lgcnet_tf.training.fit import fit
 from lgcnet_tf.training.graphs import prepare_graphs
 from lgcnet_tf.training.options import StepOptions
+from lgcnet_tf.training.settings import NO_TRACKER
 from lgcnet_tf.training.start_lines import data_line, device_line, network_line
 from lgcnet_tf.training.strategy import make_strategy
+from lgcnet_tf.training.trackers import Tracker, check_tracker, open_tracker
 from lgcnet_tf.training.workers import (
     Worker,
     finish_together,
@@ -49,12 +52,15 @@ def training_run(
         wide_graphs: the model is a supernet; see `prepare_graphs`.
 
     Raises:
-        InputError: bad options, or devices that are not there.
+        InputError: bad options, devices that are not there, or a tracker that is not
+            installed.
         WorkerLost: another machine of a distributed training is gone.
     """
     with translate_worker_loss():
         options.check()
         refuse_finished(options.output_dir)
+        if this_worker().chief:
+            check_tracker(options.tracker)
         if options.deterministic:
             make_deterministic()
         prepare_graphs(wide=wide_graphs)
@@ -89,6 +95,7 @@ class TrainingRun:
         self.strategy = strategy
         self.worker = worker
         self.when_trained = lambda: None
+        self._tracker: Tracker | None = None
 
     @functools.cached_property
     def data(self) -> TrainingData:
@@ -112,15 +119,23 @@ class TrainingRun:
     def open_folder(self, inputs: Inputs) -> RunFolder:
         """Opens the run's folder; call it when nothing can be refused any more.
 
+        The tracker that is wanted gets what the folder's events get.
+
         Raises:
-            InputError: as `RunFolder`.
+            InputError: as `RunFolder` and `open_tracker`.
         """
-        worker = self.worker.index
-        self.folder = RunFolder(self.options, self.command, worker, inputs)
+        options, worker = self.options, self.worker
+        self.folder = RunFolder(options, self.command, worker.index, inputs)
+        if options.tracker != NO_TRACKER and worker.chief:
+            settings = dataclasses.asdict(options)
+            self._tracker = open_tracker(options.tracker, self.folder.path, settings)
+            self.folder.add_sink(self._tracker)
         return self.folder
 
     def close(self) -> None:
         """Lets other processes have the folder, however the run ended."""
+        if self._tracker:
+            self._tracker.close()
         if hasattr(self, "folder"):
             self.folder.release()
 

@@ -2,3 +2,5 @@
 
 OPTIMIZERS = ("sgd", "adam", "adamw")
 SCHEDULES = ("poly", "cosine")
+NO_TRACKER = "none"
+TRACKERS = (NO_TRACKER, "wandb", "mlflow")

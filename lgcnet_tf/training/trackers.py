@@ -1,46 +1,70 @@
-"""Figures of a run for Weights & Biases or MLflow, beside TensorBoard's events.
+"""Figures and pictures of a run for Weights & Biases or MLflow, as TensorBoard has them.
 
 Neither is needed by this package: `pip install wandb` or `pip install mlflow`. Where
-they keep the figures is for their own settings (`WANDB_MODE`, `WANDB_PROJECT`,
+they keep what they get is for their own settings (`WANDB_MODE`, `WANDB_PROJECT`,
 `MLFLOW_TRACKING_URI`, `MLFLOW_EXPERIMENT_NAME`).
 """
 
+import io
+import math
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Protocol
 
-import keras
+import numpy as np
+from PIL import Image
 
 from lgcnet_tf.convert.packages import import_package
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import read_json, write_json
+from lgcnet_tf.training.settings import NO_TRACKER
 
 RUN_FILE = "tracker.json"
 """In a run's folder: the tracker and its name for the run, for one that goes on."""
 
+Pictures = Mapping[str, np.ndarray | bytes]
+"""uint8 (height, width, 3), or the bytes of PNG files, by their names."""
+
 
 class Tracker(Protocol):
-    """Takes the figures of one run."""
+    """Takes what the events of one run take; see `RunFolder.add_sink`.
+
+    Attributes:
+        run_id: the tracker's own name for the run.
+    """
 
     run_id: str
 
-    def log(self, step: int, figures: Mapping[str, float]) -> None: ...
+    def scalars(self, step: int, figures: Mapping[str, Any]) -> None: ...
+
+    def images(self, step: int, pictures: Pictures) -> None: ...
 
     def close(self) -> None: ...
 
 
 class WandbTracker:
-    """A run of Weights & Biases."""
+    """A run of Weights & Biases.
+
+    It takes steps in their order alone: what is of the whole run, step 0, becomes its
+    summary.
+    """
 
     def __init__(self, folder, name, settings, run_id):
-        wandb = import_package("wandb", "wandb")
-        self._run = wandb.init(
+        self._wandb = import_package("wandb", "--tracker=wandb")
+        self._run = self._wandb.init(
             dir=str(folder), name=name, config=dict(settings), id=run_id, resume="allow"
         )
         self.run_id = self._run.id
 
-    def log(self, step, figures):
-        self._run.log(dict(figures), step=step)
+    def scalars(self, step, figures):
+        if step:
+            self._run.log(numbers(figures), step=step)
+        else:
+            self._run.summary.update(numbers(figures))
+
+    def images(self, step, pictures):
+        shown = {n: self._wandb.Image(_array(p)) for n, p in pictures.items()}
+        self._run.log(shown, step=step)
 
     def close(self):
         self._run.finish()
@@ -50,20 +74,34 @@ class MlflowTracker:
     """A run of MLflow."""
 
     def __init__(self, folder, name, settings, run_id):
-        self._mlflow = import_package("mlflow", "mlflow")
+        self._mlflow = import_package("mlflow", "--tracker=mlflow")
         run = self._mlflow.start_run(run_id=run_id, run_name=name)
         self.run_id = run.info.run_id
         if run_id is None:
             self._mlflow.log_params(dict(settings))
 
-    def log(self, step, figures):
-        self._mlflow.log_metrics(dict(figures), step=step)
+    def scalars(self, step, figures):
+        self._mlflow.log_metrics(numbers(figures), step=step)
+
+    def images(self, step, pictures):
+        for name, picture in pictures.items():
+            self._mlflow.log_image(_array(picture), key=name, step=step)
 
     def close(self):
         self._mlflow.end_run()
 
 
-TRACKERS = {"wandb": WandbTracker, "mlflow": MlflowTracker}
+KINDS = {"wandb": WandbTracker, "mlflow": MlflowTracker}
+
+
+def check_tracker(kind: str) -> None:
+    """Makes sure, before anything is made, that a tracker's package is here.
+
+    Raises:
+        InputError: it is not installed; says how it is.
+    """
+    if kind != NO_TRACKER:
+        import_package(kind, f"--tracker={kind}")
 
 
 def open_tracker(
@@ -72,7 +110,7 @@ def open_tracker(
     """Opens a run of a tracker, or the one that a run of this folder had.
 
     Args:
-        kind: one of `TRACKERS`.
+        kind: one of `KINDS`.
         folder: the run's; its name is the tracker's name for the run.
         settings: the run's options, by name.
 
@@ -80,54 +118,35 @@ def open_tracker(
         InputError: there is no such tracker, it is not installed, or the folder has
             a run of another one.
     """
-    if kind not in TRACKERS:
+    if kind not in KINDS:
         raise InputError(
-            f"tracker must be one of {', '.join(TRACKERS)}. Received: {kind!r}."
+            f"tracker must be one of {', '.join(KINDS)}. Received: {kind!r}."
         )
-    path = pathlib.Path(folder) / RUN_FILE
+    folder = pathlib.Path(folder)
+    path = folder / RUN_FILE
     known = read_json(path) if path.exists() else {"tracker": kind, "run_id": None}
     if known["tracker"] != kind:
         raise InputError(
             f"{path}: the run's figures went to {known['tracker']}; go on with it, or "
             "remove the file."
         )
-    tracker = TRACKERS[kind](
-        pathlib.Path(folder), pathlib.Path(folder).name, settings, known["run_id"]
-    )
+    tracker = KINDS[kind](folder, folder.resolve().name, settings, known["run_id"])
     write_json(path, {"tracker": kind, "run_id": tracker.run_id})
     return tracker
 
 
-class TrackerFigures(keras.callbacks.Callback):
-    """Gives a tracker what is recorded at the end of each epoch.
-
-    It stands behind what appends to the history. Epochs that were recorded before the
-    run began to go on were given before, too.
-
-    Args:
-        tracker: of `open_tracker`.
-        history: figures of each epoch, `epoch` among them; grows while the run goes on.
-    """
-
-    def __init__(self, tracker: Tracker, history: Sequence[Mapping[str, Any]]):
-        super().__init__()
-        self._tracker, self._history, self._given = tracker, history, 0
-
-    def on_train_begin(self, logs=None):
-        self._given = max(self._given, len(self._history))
-
-    def on_epoch_end(self, epoch, logs=None):
-        for entry in self._history[self._given :]:
-            self._tracker.log(entry["epoch"], _numbers(entry))
-        self._given = len(self._history)
+def numbers(figures: Mapping[str, Any]) -> dict[str, float]:
+    """The finite numbers among figures, as the events take them."""
+    return {
+        name: float(value)
+        for name, value in figures.items()
+        if isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+    }
 
 
-def _numbers(entry: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers of an entry, those of nested dicts by `outer/inner`."""
-    numbers: dict[str, float] = {}
-    for name, value in entry.items():
-        if isinstance(value, Mapping):
-            numbers |= {f"{name}/{k}": v for k, v in _numbers(value).items()}
-        elif name != "epoch" and isinstance(value, int | float):
-            numbers[name] = float(value)
-    return numbers
+def _array(picture):
+    if isinstance(picture, bytes):
+        picture = Image.open(io.BytesIO(picture)).convert("RGB")
+    return np.asarray(picture)

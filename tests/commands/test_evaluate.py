@@ -7,9 +7,11 @@ import pathlib
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from lgcnet_tf.commands.evaluate import (
     EvaluateOptions,
+    _latency_by_part,
     _predicted_latency,
     evaluate_model,
 )
@@ -135,12 +137,40 @@ def test_a_genotype_has_no_accuracy(options, trained, tmp_path, capsys):
     assert not pathlib.Path(options.output_dir, "examples").exists()
 
 
+def check_what_is_kept_of_the_images(folder, results):
+    """The confusion matrix and the best and worst images are those of the masks."""
+    kept = json.loads((folder / "accuracy.json").read_text())
+    counts = np.array(kept["confusion"])
+    hits = np.diag(counts)
+    union = counts.sum(0) + counts.sum(1) - hits
+    for name, hit, either in zip(kept["class_names"], hits, union):
+        found = results["per_class_iou"][name]
+        assert found == (pytest.approx(hit / either) if either else None)
+    samples = load_samples("toy_streets", "val")
+    assert counts.sum() == sum((sample.label != 255).sum() for sample in samples)
+    order = sorted(kept["images"], key=lambda one: -one["miou"])
+    assert len(order) == len(samples)
+    assert kept["best"] == [one["name"] for one in order[:3]]
+    assert kept["worst"] == [one["name"] for one in order[:-4:-1]]
+    for kind in ("best", "worst"):
+        for name in kept[kind]:
+            place = folder / kind / name.replace("/", "-")
+            mask = np.asarray(Image.open(f"{place}_prediction.png"))
+            label = np.asarray(Image.open(f"{place}_label.png"))
+            (score,) = (one for one in order if one["name"] == name)
+            right = (mask == label)[label != 255].mean()
+            assert score["pixel_accuracy"] == pytest.approx(right)
+    page = (folder / "report.html").read_text()
+    assert kept["worst"][0].replace("/", "-") in page and "Confusion matrix" in page
+
+
 def test_goes_on_only_with_the_same_model(options, trained, tmp_path):
     model = tmp_path / "model.keras"
     model.write_bytes(trained.read_bytes())
     options = dataclasses.replace(options, model=str(model))
-    evaluate_model(options)
+    results = evaluate_model(options)
     folder = pathlib.Path(options.output_dir)
+    check_what_is_kept_of_the_images(folder, results)
     (folder / "results.json").unlink()
     assert set(json.loads((folder / "inputs.json").read_text())) == {
         "split val of toy_streets", "classes of toy_streets", "--model",
@@ -160,6 +190,9 @@ def test_a_prediction_names_its_table(options, make_table, tmp_path):
     options = dataclasses.replace(options, latency_table=str(tmp_path / "table.json"))
     predicted_ms, by = _predicted_latency(model, options)
     assert predicted_ms > 0
+    parts = _latency_by_part(model, options)
+    assert sum(parts.values()) == pytest.approx(predicted_ms)
+    assert list(parts)[0] == "stem" and list(parts)[-2:] == ["fusion", "head"]
     assert by == {
         "latency_table": table.table_id, "device": "a device",
         "runtime": "tensorflow_graph", "precision": "float32", "threads": 2,

@@ -54,7 +54,7 @@ def test_files(finished):
     names = {path.name for path in folder.iterdir()}
     assert names == {
         "best.keras", "checkpoints", "events", "flags.txt", "history.json", "inputs.json", "log.txt",
-        "model.keras", "results.json",
+        "model.keras", "report.html", "results.json", "training_batches.png",
     }  # fmt: skip
     assert json.loads((folder / "results.json").read_text()) == results
     assert results["model"] == "model.keras"

@@ -58,3 +58,8 @@ def test_says_what_was_measured_on_what():
     assert dict(headline(random)) == {
         "weights": "random", "latency measured on": "tensorflow_graph, float32",
     }  # fmt: skip
+
+
+def test_the_best_of_a_training():
+    found = {"best_val_miou": 0.5, "best_epoch": 3, "best_model": "best.keras"}
+    assert headline(found) == [("best mIoU on the validation split", "50.00 %")]

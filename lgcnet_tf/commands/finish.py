@@ -1,0 +1,21 @@
+"""The end of a run: its results, then its page."""
+
+from typing import Any
+
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.run_folder import RunFolder
+
+
+def finish(folder: RunFolder, results: dict[str, Any], made: Any = "") -> dict:
+    """`RunFolder.finish`, and `report.html` with all that the folder holds.
+
+    A report that cannot be written takes nothing from a run that has finished.
+    """
+    from lgcnet_tf.report.run import write_report
+
+    done = folder.finish(results, made)
+    try:
+        write_report(folder.path)
+    except InputError as error:
+        folder.log.warning("no report: %s", error)
+    return done
