@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 import lgcnet_tf  # noqa: E402
-from lgcnet_tf.bin.help import _flag, _meaning, by_topic  # noqa: E402
+from lgcnet_tf.bin.help import by_topic, flag_meaning, flag_text  # noqa: E402
 from lgcnet_tf.bin.table import COMMANDS, Command  # noqa: E402
 
 TEXTS = {
@@ -104,8 +104,8 @@ def _example(command: Command) -> list[str]:
 def _table(fields: list[dataclasses.Field]) -> str:
     rows = ["| flag | |", "|---|---|"]
     for field in fields:
-        meaning = _meaning(field).replace("|", "\\|").replace("*", "\\*")
-        rows.append(f"| `{_flag(field)}` | {meaning} |")
+        meaning = flag_meaning(field).replace("|", "\\|").replace("*", "\\*")
+        rows.append(f"| `{flag_text(field)}` | {meaning} |")
     return "\n".join(rows)
 
 

@@ -56,7 +56,7 @@ def help_text(program: str, command: Command, options: type[Options]) -> str:
     for topic, fields in by_topic(options).items():
         lines += ["", f"{topic}:"]
         for field in fields:
-            lines += _entry(_flag(field), _meaning(field))
+            lines += _entry(flag_text(field), flag_meaning(field))
     lines += ["", "Always:"]
     for flag, meaning in _ALWAYS:
         lines += _entry(flag, meaning)
@@ -82,7 +82,8 @@ def _owner(options, field):
     return [o for o in options.__mro__ if field.name in vars(o).get("__annotations__", {})][-1]  # fmt: skip
 
 
-def _flag(field) -> str:
+def flag_text(field: dataclasses.Field) -> str:
+    """An option as one writes it, with its default: `--epochs=50`, `--[no]remat`."""
     name, default = field.name, field.default
     if field.type is bool:
         return f"--[no]{name}"
@@ -104,7 +105,8 @@ def _form(field) -> str:
     return "..."
 
 
-def _meaning(field) -> str:
+def flag_meaning(field: dataclasses.Field) -> str:
+    """What an option means, which values it takes, and whether it must be given."""
     rules, words = field.metadata, [field.metadata["help"]]
     if choices := choices_of(field):
         words.append(f"One of {', '.join(choices)}.")
