@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 import lgcnet_tf  # noqa: E402
-from lgcnet_tf.bin.help import by_topic, flag_meaning, flag_text  # noqa: E402
+from lgcnet_tf.bin.help import DRY_RUN, by_topic, flag_meaning, flag_text  # noqa: E402
 from lgcnet_tf.bin.table import COMMANDS, Command  # noqa: E402
 
 TEXTS = {
@@ -94,6 +94,8 @@ def commands_page() -> str:
         options = getattr(importlib.import_module(each.module), each.options)
         for topic, fields in by_topic(options).items():
             parts += [f"**{topic}**", _table(fields)]
+        if each.long:
+            parts.append(f"`--{DRY_RUN[0]}`: {DRY_RUN[2]}")
     return "\n\n".join(parts) + "\n"
 
 

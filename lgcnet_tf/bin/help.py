@@ -10,6 +10,13 @@ from lgcnet_tf.bin.table import COMMANDS, Command
 from lgcnet_tf.config import Options, Size, choices_of, format_size, kinds_of
 
 _INDENT = 28
+DRY_RUN = (
+    "dry_run",
+    False,
+    "Says what would be done, on how much data, in how much memory and time on this "
+    "machine, and exits; nothing is written to the output folder.",
+)
+"""The flag of long commands: name, default, meaning."""
 _ALWAYS = (
     ("--flagfile=FILE", "Reads flags from a file, one a line; may be given often."),
     ("--help", "Prints this and exits."),
@@ -58,10 +65,16 @@ def help_text(program: str, command: Command, options: type[Options]) -> str:
         for field in fields:
             lines += _entry(flag_text(field), flag_meaning(field))
     lines += ["", "Always:"]
-    for flag, meaning in _ALWAYS:
+    for flag, meaning in always(command):
         lines += _entry(flag, meaning)
     lines += ["", "Example:", *_example(program, command.example)]
     return "\n".join(lines)
+
+
+def always(command: Command) -> list[tuple[str, str]]:
+    """Flags that are no options of a run, and their meanings."""
+    name, _, meaning = DRY_RUN
+    return [*([(f"--{name}", meaning)] if command.long else []), *_ALWAYS]
 
 
 def by_topic(options: type[Options]) -> dict[str, list[dataclasses.Field]]:

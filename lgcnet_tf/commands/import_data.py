@@ -8,6 +8,7 @@ from typing import Any
 from lgcnet_tf.config import Options, option
 from lgcnet_tf.data.importers import READERS, write_data_folder
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.terminal import Bar
 
 _SHOWN = 20
 
@@ -65,6 +66,7 @@ def import_data(options: ImportOptions) -> dict[str, Any]:
         raise InputError(f"--images: {images}: no such folder.")
     found = READERS[options.format](path, images, options.split)
     folder = pathlib.Path(options.output_dir)
+    bar = Bar("writing", len(found.images), "image")
     try:
         written = write_data_folder(
             found,
@@ -72,7 +74,7 @@ def import_data(options: ImportOptions) -> dict[str, Any]:
             options.split,
             options.classes,
             options.background,
-            _progress if sys.stderr.isatty() else lambda done, total: None,
+            lambda done, total: bar.update(done),
         )
     except OSError as error:
         raise InputError(f"{folder}: cannot write there: {error.strerror}.") from None
@@ -97,9 +99,3 @@ def import_data(options: ImportOptions) -> dict[str, Any]:
         "left_out": written.left_out,
         "problems": list(written.problems),
     }
-
-
-def _progress(done: int, total: int) -> None:
-    if done % 20 == 0 or done == total:
-        end = "\n" if done == total else ""
-        print(f"\r{done}/{total} images", end=end, file=sys.stderr, flush=True)
