@@ -49,7 +49,10 @@ def benchmark(options: BenchmarkOptions) -> dict[str, Any]:
     options.check()
     names = [name.strip() for name in options.model.split(",") if name.strip()]
     if len(set(names)) != len(names) or not names:
-        raise InputError("--model must name one or more different models.")
+        raise InputError(
+            "--model must name one or more different models, commas between: names of "
+            f"the zoo or files. Received: {options.model!r}"
+        )
     runtime = options.make_runtime()
     for name in names:  # a runtime has to be set up before another one starts
         runtime_for(name, runtime)

@@ -105,7 +105,7 @@ def inspect_data(options: InspectOptions) -> dict[str, Any]:
         total = sum(len(found.names) for found in contents.values()) + len(problems)
         raise InputError(
             f"{len(problems)} of {total} samples cannot be read; the first: "
-            f"{problems[0]}"
+            f"{problems[0]} Mend or remove them and look again."
         )
     return results
 

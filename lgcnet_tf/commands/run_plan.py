@@ -96,7 +96,10 @@ def sizes_of(data: Dataset) -> collections.Counter[Size]:
     """
     entries = data.splits[TRAIN]
     if not entries:
-        raise InputError(f"{data.info.name} has no training images.")
+        raise InputError(
+            f"{data.info.name} has no training images; put them where docs/data.md says, "
+            "or name another --data_dir."
+        )
     every = -(-len(entries) // LOOKED_AT)
     return collections.Counter(
         data.read(entry).label.shape for entry in entries[::every]

@@ -231,7 +231,9 @@ def _trials(options, axes, given, folder) -> list[Trial]:
                 Trial(name, setting, seed, place, flagfiles, os.getcwd(), flags)
             )
     if len({trial.name for trial in trials}) < len(trials):
-        raise InputError("--vary: two settings would have the same folder name.")
+        raise InputError(
+            "--vary: two settings would have the same folder name; leave one of them out."
+        )
     return trials
 
 
