@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import TextIO
 
 _BAR = 10
-_SECONDS = 0.2
-"""From one drawing of the bar to the next."""
+_SECONDS, _NOTEBOOK_SECONDS = 0.2, 1.0
+"""From one drawing of the bar to the next; a notebook's file keeps them all."""
 
 
 def duration_text(seconds: float) -> str:
@@ -67,13 +67,14 @@ class OverdrawnLine:
         notebook = in_notebook() and stream is None
         self._stream = stream or (sys.stdout if notebook else sys.stderr)
         self._erase = not notebook
+        self._seconds = _NOTEBOOK_SECONDS if notebook else _SECONDS
         self._drawn = -math.inf
         self._length = 0
         self.shown = notebook or self._stream.isatty()
 
     def due(self, now: float) -> bool:
         """Whether it is shown and its last drawing is long enough ago."""
-        return self.shown and now - self._drawn >= _SECONDS
+        return self.shown and now - self._drawn >= self._seconds
 
     def draw(self, line: str, now: float) -> None:
         """Draws the line, cut where the terminal ends."""
