@@ -1,13 +1,9 @@
-# Completion of lgcnet, lgcnet-search and the other commands, for bash and zsh.
+# Completion of lgcnet, lgcnet-search and the other commands, for bash.
 #
 #   source completions/lgcnet.bash
 #
 # Commands, flags and the values of those that take one of a few come from `--help`,
 # once for each command of a shell.
-
-if [ -n "${ZSH_VERSION:-}" ]; then
-  autoload -U +X bashcompinit && bashcompinit
-fi
 
 _lgcnet_help() { # puts the help of a command into _lgcnet_text, and remembers it
   local joined="$*" name

@@ -32,7 +32,10 @@ def find_flagfile(name: str | os.PathLike, beside: pathlib.Path | None = None) -
     for place in places:
         if place.is_file():
             return str(place)
-    raise InputError(f"{name}: no such file.")
+    recipes = ", ".join(sorted(one.stem for one in RECIPES.glob("*.txt")))
+    raise InputError(
+        f"{name}: no such file. Give a path, or one of the package's recipes: {recipes}."
+    )
 
 
 def flag_lines_of(

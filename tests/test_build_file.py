@@ -19,6 +19,7 @@ ORDER = (
     "cpu",
     "errors",
     "interruption",
+    "terminal",
     "files",
     "extensions",
     "flagfiles",

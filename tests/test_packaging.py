@@ -1,7 +1,9 @@
-"""Dockerfiles and the shell's completion."""
+"""Dockerfiles and the shells' completion."""
 
+import contextlib
 import os
 import pathlib
+import pty
 import re
 import shutil
 import subprocess
@@ -14,7 +16,7 @@ from lgcnet_tf.bin.table import COMMANDS
 
 ROOT = pathlib.Path(__file__).parents[1]
 DOCKERFILES = sorted((ROOT / "docker").glob("Dockerfile*"))
-BASH = shutil.which("bash")
+BASH, ZSH = map(shutil.which, ("bash", "zsh"))
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)
@@ -79,7 +81,79 @@ def test_completion_of_commands_flags_and_values(complete):
     assert complete("lgcnet search --communication=ggm_") == ["ggm_operation"]
 
 
+ZSHRC = f"""
+    unset zle_bracketed_paste
+    autoload -U compinit && compinit -u -D
+    source {ROOT}/completions/lgcnet.zsh
+    compadd() {{
+      local -a found
+      if [[ ${{@[1,(i)(-|--)]}} != *-(O|A|D)\\ * ]]; then
+        builtin compadd -O found "$@"
+        print -rl -- $found >>$ZDOTDIR/offered
+      fi
+      builtin compadd "$@"
+    }}
+    ask() {{
+      BUFFER=$LINE CURSOR=$#LINE
+      zle complete-word
+      print -r -- "$BUFFER|" >>$ZDOTDIR/offered
+      exit
+    }}
+    zle -N ask
+    zle-line-init() {{ zle ask }}
+    zle -N zle-line-init
+"""
+"""Has zsh complete `LINE` before anything is typed, and keep what it offers."""
+
+
+@pytest.fixture
+def complete_in_zsh(tmp_path):
+    """What zsh offers for a line, and last what it made of the line."""
+    if ZSH is None:
+        pytest.skip("THE COMPLETION OF ZSH IS NOT TESTED: no zsh (apt-get install zsh)")
+    (tmp_path / ".zshrc").write_text(ZSHRC)
+
+    def offer(line):
+        (tmp_path / "offered").unlink(missing_ok=True)
+        folders = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
+        own = {"ZDOTDIR": str(tmp_path), "LINE": line, "TERM": "dumb", "PATH": folders}
+        child, terminal = pty.fork()
+        if not child:
+            os.chdir(tmp_path)
+            os.execve(ZSH, ["zsh", "-i"], os.environ | own)
+        with contextlib.suppress(OSError):  # what Linux says at its end
+            while os.read(terminal, 4096):
+                pass
+        os.waitpid(child, 0)
+        os.close(terminal)
+        return (tmp_path / "offered").read_text().splitlines()
+
+    return offer
+
+
+def test_completion_in_a_real_zsh(complete_in_zsh, tmp_path):
+    offered = complete_in_zsh("lgcnet ")
+    assert {each.name.replace("_", "-") for each in COMMANDS} < set(offered)
+    for line, completed in (
+        ("lgcnet sea", "lgcnet search |"),
+        ("lgcnet-serve --rest", "lgcnet-serve --rest_api_port=|"),
+        ("lgcnet search --communication=ggm_", "lgcnet search --communication=ggm_operation |"),
+        ("lgcnet-plot --output_dir=of", "lgcnet-plot --output_dir=offers/|"),
+    ):  # fmt: skip
+        (tmp_path / "offers").mkdir(exist_ok=True)
+        assert complete_in_zsh(line)[-1] == completed
+    assert set(complete_in_zsh("lgcnet search --noremat --nom")) == {
+        "--nomixed_precision",
+        "lgcnet search --noremat --nomixed_precision |",
+    }
+
+
 def test_completion_is_registered_for_every_command():
+    programs = [each.program for each in COMMANDS]
     text = (ROOT / "completions" / "lgcnet.bash").read_text().replace("\\\n", " ")
     names = re.search(r"for name in (.*?); do", text, re.DOTALL)[1].split()
-    assert [f"lgcnet-{name}" for name in names] == [each.program for each in COMMANDS]
+    assert [f"lgcnet-{name}" for name in names] == programs
+    text = (ROOT / "completions" / "lgcnet.zsh").read_text()
+    assert text.splitlines()[0].split() == ["#compdef", "lgcnet", *programs]
+    names = re.findall(r"lgcnet-\{(.*?)\}", text)
+    assert [f"lgcnet-{name}" for part in names for name in part.split(",")] == programs

@@ -13,8 +13,9 @@ from typing import Any, NoReturn
 from absl import app, flags, logging
 
 from lgcnet_tf.bin.flags import define_flags, options_from_flags, parse
-from lgcnet_tf.bin.help import help_text, version
+from lgcnet_tf.bin.help import DRY_RUN, help_text, version
 from lgcnet_tf.bin.table import Command, command
+from lgcnet_tf.commands.dry_run import dry_run
 from lgcnet_tf.commands.given import check_given
 from lgcnet_tf.config import Options
 from lgcnet_tf.convert.packages import needs
@@ -105,11 +106,16 @@ def run_command(found: Command) -> None:
         check_given(values)
         if resolve := getattr(module, "resolved", None):
             values = resolve(values)
+        if found.long and flags.FLAGS.dry_run:
+            print("\n".join(dry_run(found.name, values)), flush=True)
+            return
         with quiet_start(found.backends):
             for name in found.imports:
                 importlib.import_module(name)
         function(values)
 
+    if found.long:
+        flags.DEFINE_bool(*DRY_RUN)
     with resumable() if found.resumable else contextlib.nullcontext():
         run(options, start)
 

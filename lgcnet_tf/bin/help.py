@@ -10,6 +10,13 @@ from lgcnet_tf.bin.table import COMMANDS, Command
 from lgcnet_tf.config import Options, Size, choices_of, format_size, kinds_of
 
 _INDENT = 28
+DRY_RUN = (
+    "dry_run",
+    False,
+    "Says what would be done, on how much data, in how much memory and time on this "
+    "machine, and exits; nothing is written to the output folder.",
+)
+"""The flag of long commands: name, default, meaning."""
 _ALWAYS = (
     ("--flagfile=FILE", "Reads flags from a file, one a line; may be given often."),
     ("--help", "Prints this and exits."),
@@ -56,12 +63,18 @@ def help_text(program: str, command: Command, options: type[Options]) -> str:
     for topic, fields in by_topic(options).items():
         lines += ["", f"{topic}:"]
         for field in fields:
-            lines += _entry(_flag(field), _meaning(field))
+            lines += _entry(flag_text(field), flag_meaning(field))
     lines += ["", "Always:"]
-    for flag, meaning in _ALWAYS:
+    for flag, meaning in always(command):
         lines += _entry(flag, meaning)
     lines += ["", "Example:", *_example(program, command.example)]
     return "\n".join(lines)
+
+
+def always(command: Command) -> list[tuple[str, str]]:
+    """Flags that are no options of a run, and their meanings."""
+    name, _, meaning = DRY_RUN
+    return [*([(f"--{name}", meaning)] if command.long else []), *_ALWAYS]
 
 
 def by_topic(options: type[Options]) -> dict[str, list[dataclasses.Field]]:
@@ -82,7 +95,8 @@ def _owner(options, field):
     return [o for o in options.__mro__ if field.name in vars(o).get("__annotations__", {})][-1]  # fmt: skip
 
 
-def _flag(field) -> str:
+def flag_text(field: dataclasses.Field) -> str:
+    """An option as one writes it, with its default: `--epochs=50`, `--[no]remat`."""
     name, default = field.name, field.default
     if field.type is bool:
         return f"--[no]{name}"
@@ -104,7 +118,8 @@ def _form(field) -> str:
     return "..."
 
 
-def _meaning(field) -> str:
+def flag_meaning(field: dataclasses.Field) -> str:
+    """What an option means, which values it takes, and whether it must be given."""
     rules, words = field.metadata, [field.metadata["help"]]
     if choices := choices_of(field):
         words.append(f"One of {', '.join(choices)}.")

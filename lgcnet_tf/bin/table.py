@@ -18,6 +18,7 @@ class Command:
             accord, and what may not be installed.
         resumable: SIGTERM and SIGINT end it as soon as what is new is saved.
         backends: it runs on other backends than TensorFlow too.
+        long: it has --dry_run.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Command:
     imports: tuple[str, ...] = ("keras",)
     resumable: bool = False
     backends: bool = True
+    long: bool = False
 
     @property
     def program(self) -> str:
@@ -70,6 +72,7 @@ COMMANDS = (
         (),
         resumable=True,
         backends=False,
+        long=True,
     ),
     Command(
         "measure_latency",
@@ -79,6 +82,7 @@ COMMANDS = (
         f"--dataset=camvid --input_size=360x480 {_FOLDER}latency",
         ("lgcnet_tf.latency.measure",),
         resumable=True,
+        long=True,
     ),
     Command(
         "check_latency",
@@ -98,6 +102,7 @@ COMMANDS = (
         f"--target_latency_ms=60 {_FOLDER}search",
         ("lgcnet_tf.architecture_search.build",),
         resumable=True,
+        long=True,
     ),
     Command(
         "pretrain",
@@ -108,6 +113,7 @@ COMMANDS = (
         f"{_FOLDER}pretrain",
         ("lgcnet_tf.training.fit",),
         resumable=True,
+        long=True,
     ),
     Command(
         "finetune",
@@ -119,6 +125,7 @@ COMMANDS = (
         f"{_FOLDER}finetune",
         ("lgcnet_tf.training.fit",),
         resumable=True,
+        long=True,
     ),
     Command(
         "evaluate",
@@ -180,6 +187,7 @@ COMMANDS = (
         f"--vary=latency_weight=0.001,0.005 --seeds=0,1 {_FOLDER}sweep",
         ("lgcnet_tf.evaluation.models", "lgcnet_tf.figures.pareto"),
         resumable=True,
+        long=True,
     ),
 )
 """In the order in which one comes to use them."""

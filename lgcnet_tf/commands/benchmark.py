@@ -10,6 +10,7 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.options import BatchOptions
 from lgcnet_tf.latency.settings import REPEATS, WARMUP
 from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.terminal import show_table
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,10 @@ def benchmark(options: BenchmarkOptions) -> dict[str, Any]:
     options.check()
     names = [name.strip() for name in options.model.split(",") if name.strip()]
     if len(set(names)) != len(names) or not names:
-        raise InputError("--model must name one or more different models.")
+        raise InputError(
+            "--model must name one or more different models, commas between: names of "
+            f"the zoo or files. Received: {options.model!r}"
+        )
     runtime = options.make_runtime()
     for name in names:  # a runtime has to be set up before another one starts
         runtime_for(name, runtime)
@@ -86,7 +90,7 @@ def benchmark(options: BenchmarkOptions) -> dict[str, Any]:
                 "ratio": float(np.median(first / times[name])),
             }
         )
-    print(format_rows(rows))
+    show_table(*table_cells(rows))
     return folder.finish(
         {
             "models": rows,
@@ -96,25 +100,35 @@ def benchmark(options: BenchmarkOptions) -> dict[str, Any]:
     )
 
 
-def format_rows(rows: list[dict[str, Any]]) -> str:
-    """A text table.
+HEAD = (
+    "model", "runtime", "input", "params", "MACs", "memory", "median", "p90", "FPS",
+    "speed-up",
+)  # fmt: skip
+
+
+def table_cells(
+    rows: list[dict[str, Any]],
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Head and rows of a table.
 
     MACs are of one image, memory is the peak, FPS counts images; `speed-up` is
     against the first model, of the times in each turn.
     """
-    lines = [
-        f"{'model':<34} {'runtime':<17} {'input':>9} {'params':>7} {'MACs':>8} "
-        f"{'memory':>7} {'median':>9} {'p90':>9} {'FPS':>7} {'speed-up':>8}"
-    ]
+    cells = []
     for row in rows:
-        params = f"{row['params'] / 1e6:.2f} M" if row["params"] else "-"
-        macs = f"{row['macs'] / 1e9:.2f} G" if row["macs"] else "-"
         memory = row["peak_memory_mb"]
-        memory = "-" if memory is None else f"{memory:.0f} MB"
-        size = "x".join(map(str, row["input_size"]))
-        lines.append(
-            f"{row['model'][-34:]:<34} {row['runtime']:<17} {size:>9} {params:>7} "
-            f"{macs:>8} {memory:>7} {row['median_ms']:>6.1f} ms {row['p90_ms']:>6.1f} ms "
-            f"{row['fps']:>7.1f} {row['ratio']:>8.2f}"
+        cells.append(
+            (
+                row["model"][-34:],
+                row["runtime"],
+                "x".join(map(str, row["input_size"])),
+                f"{row['params'] / 1e6:.2f} M" if row["params"] else "-",
+                f"{row['macs'] / 1e9:.2f} G" if row["macs"] else "-",
+                "-" if memory is None else f"{memory:.0f} MB",
+                f"{row['median_ms']:.1f} ms",
+                f"{row['p90_ms']:.1f} ms",
+                f"{row['fps']:.1f}",
+                f"{row['ratio']:.2f}",
+            )
         )
-    return "\n".join(lines)
+    return HEAD, cells

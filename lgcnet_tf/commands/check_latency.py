@@ -245,7 +245,10 @@ def _searched(options: CheckOptions, costs: "CostModel") -> dict[str, Genotype]:
     for name in _model_names(options):
         genotype = load_genotype(name)
         if genotype.skeleton != costs.skeleton:
-            raise InputError(f"{name}: belongs to another search space than the table.")
+            raise InputError(
+                f"{name}: belongs to another search space than the table; leave it out, "
+                "or measure a table of its space with lgcnet-measure-latency."
+            )
         found[name] = genotype
     return found
 

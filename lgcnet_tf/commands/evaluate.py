@@ -104,16 +104,19 @@ def evaluate_model(options: EvaluateOptions) -> dict[str, Any]:
     model = load_model(options.model, options.input_size)
     if options.submission and options.dataset != "cityscapes":
         raise InputError(
-            "--submission writes files of Cityscapes; --dataset is another."
+            "--submission writes files of Cityscapes; leave it out, or give "
+            "--dataset=cityscapes."
         )
     if model.num_classes not in (None, samples.info.num_classes):
         raise InputError(
             f"{options.model} tells {model.num_classes} classes apart, "
-            f"{options.dataset} has {samples.info.num_classes}."
+            f"{options.dataset} has {samples.info.num_classes}; name the data set that it "
+            "was trained on with --dataset."
         )
     if options.submission and not model.trained:
         raise InputError(
-            f"--submission: {options.model} is a genotype, without weights."
+            f"--submission: {options.model} is a genotype, without weights; give the "
+            "model.keras that lgcnet-finetune made of it."
         )
     model.check_classes(samples.info)
     check_augmentable(model, options)

@@ -63,10 +63,14 @@ class ExportOptions(RunOptions, PrecisionOptions):
         yield from super().problems()
         whole = self.format == SAVED_MODEL
         if whole and self.batch_size != 1:
-            yield ("--batch_size is for files; a SavedModel takes any batch.")
+            yield (
+                "--batch_size is for files; a SavedModel takes any batch. Leave it out, or "
+                "give a --format such as onnx."
+            )
         if whole and self.precision != "float32":
             yield (
-                "--precision is for files; a SavedModel computes in float32. "
+                "--precision is for files, as of --format=onnx; a SavedModel computes in "
+                "float32. "
                 f"Received: --precision={self.precision}"
             )
         reads = self.precision == "int8" and not self.calibration_images
@@ -77,7 +81,9 @@ class ExportOptions(RunOptions, PrecisionOptions):
                 "for a --dataset whose classes stand there."
             )
         if not whole and (self.version or self.scores):
-            yield ("--version and --scores are for --format=saved_model.")
+            yield (
+                "--version and --scores are for --format=saved_model; leave them out."
+            )
 
 
 def export(options: ExportOptions) -> dict[str, Any]:
@@ -192,7 +198,8 @@ def _classes_of(network, options: ExportOptions) -> DatasetInfo:
     if info.num_classes != network.num_classes:
         raise InputError(
             f"--dataset={info.name} has {info.num_classes} classes, the model "
-            f"{network.num_classes}."
+            f"{network.num_classes}; name the one that it was trained on, or leave out "
+            "--dataset."
         )
     if own is not None and own.class_names != info.class_names:
         raise InputError(
@@ -217,8 +224,11 @@ def _lock_of(export_dir: str) -> Lock | None:
         pathlib.Path(export_dir).mkdir(parents=True, exist_ok=True)
         return Lock(export_dir)
     except FileExistsError:
-        raise InputError(f"{export_dir}: a file; a folder is needed.") from None
+        raise InputError(
+            f"{export_dir}: a file; a folder is needed. Name another --export_dir."
+        ) from None
     except OSError as error:
         raise InputError(
-            f"{export_dir}: cannot write there: {error.strerror}."
+            f"{export_dir}: cannot write there: {error.strerror}. Name another "
+            "--export_dir."
         ) from None

@@ -10,7 +10,12 @@ from lgcnet_tf.config import Options, RunOptions, SourceOptions
 from lgcnet_tf.data.registry import dataset_names
 from lgcnet_tf.errors import InputError, did_you_mean
 
-_FILES = ("latency_table", "calibration_images", "initial_model")
+_FILES = {
+    "latency_table": "make one with lgcnet-measure-latency.",
+    "calibration_images": "give a folder of PNG or JPEG pictures.",
+    "initial_model": "give a run's folder, a .keras file or a name of the model zoo.",
+}
+"""Flags that name files, and what to do where there is none."""
 
 
 def check_given(options: Options) -> None:
@@ -32,7 +37,7 @@ def _wrong_data(options):
             )
     data_dir = getattr(options, "data_dir", "")
     if data_dir and "://" not in data_dir and not pathlib.Path(data_dir).is_dir():
-        yield f"--data_dir={data_dir}: no such folder."
+        yield f"--data_dir={data_dir}: no such folder{_looked_for(data_dir)}."
 
 
 def _wrong_models(options):
@@ -46,4 +51,11 @@ def _wrong_models(options):
     for flag in _FILES:
         path = getattr(options, flag, "")
         if path and not (ZOO / path).exists() and not pathlib.Path(path).exists():
-            yield f"--{flag}={path}: no such file."
+            yield f"--{flag}={path}: no such file{_looked_for(path)}; {_FILES[flag]}"
+
+
+def _looked_for(path: str) -> str:
+    """Where a relative path was looked for."""
+    if pathlib.Path(path).is_absolute():
+        return ""
+    return f" (looked for {pathlib.Path(path).absolute()})"

@@ -8,6 +8,7 @@ from typing import Any
 from lgcnet_tf.config import Options, option
 from lgcnet_tf.data.importers import READERS, write_data_folder
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.terminal import Bar
 
 _SHOWN = 20
 
@@ -52,19 +53,31 @@ def import_data(options: ImportOptions) -> dict[str, Any]:
             after all others were written.
     """
     options.check()
-    for name in ("annotations", "output_dir"):
+    needed = {
+        "annotations": "give the file or folder of annotations.",
+        "output_dir": "name a folder for the data.",
+    }
+    for name, what in needed.items():
         if not getattr(options, name):
-            raise InputError(f"--{name} is missing.")
+            raise InputError(f"--{name} is missing: {what}")
     if not options.split.isidentifier():
-        raise InputError(f"--split must be a name. Received: {options.split!r}")
+        raise InputError(
+            f"--split must be a name, such as train. Received: {options.split!r}"
+        )
     path = pathlib.Path(options.annotations)
     if not path.exists():
-        raise InputError(f"--annotations: {path}: no such file or folder.")
+        raise InputError(
+            f"--annotations: {path}: no such file or folder; give what --format="
+            f"{options.format} has: see --help."
+        )
     images = pathlib.Path(options.images) if options.images else None
     if images is not None and not images.is_dir():
-        raise InputError(f"--images: {images}: no such folder.")
+        raise InputError(
+            f"--images: {images}: no such folder; name that of the images."
+        )
     found = READERS[options.format](path, images, options.split)
     folder = pathlib.Path(options.output_dir)
+    bar = Bar("writing", len(found.images), "image")
     try:
         written = write_data_folder(
             found,
@@ -72,10 +85,12 @@ def import_data(options: ImportOptions) -> dict[str, Any]:
             options.split,
             options.classes,
             options.background,
-            _progress if sys.stderr.isatty() else lambda done, total: None,
+            lambda done, total: bar.update(done),
         )
     except OSError as error:
-        raise InputError(f"{folder}: cannot write there: {error.strerror}.") from None
+        raise InputError(
+            f"{folder}: cannot write there: {error.strerror}. Name another --output_dir."
+        ) from None
     for line in written.problems[:_SHOWN]:
         print(line, file=sys.stderr)
     names = written.info.class_names
@@ -88,7 +103,7 @@ def import_data(options: ImportOptions) -> dict[str, Any]:
     if written.problems:
         raise InputError(
             f"{len(written.problems)} of {len(found.images)} images left out; the "
-            f"first: {written.problems[0]}"
+            f"first: {written.problems[0]} Mend them and import anew into another folder."
         )
     print(f"Look at it with lgcnet-inspect-data --data_dir={folder} --output_dir=...")
     return {
@@ -97,9 +112,3 @@ def import_data(options: ImportOptions) -> dict[str, Any]:
         "left_out": written.left_out,
         "problems": list(written.problems),
     }
-
-
-def _progress(done: int, total: int) -> None:
-    if done % 20 == 0 or done == total:
-        end = "\n" if done == total else ""
-        print(f"\r{done}/{total} images", end=end, file=sys.stderr, flush=True)

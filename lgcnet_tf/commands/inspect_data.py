@@ -1,7 +1,6 @@
 """A look at a data set before a training: counts, classes, pictures, warnings."""
 
 import dataclasses
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +20,7 @@ from lgcnet_tf.data.samples import Samples
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
 from lgcnet_tf.run_folder import RunFolder
+from lgcnet_tf.terminal import Bar, show_table
 
 SHEET = "contact_sheet_{}.png"
 MUCH_VOID = 0.5
@@ -67,7 +67,9 @@ def inspect_data(options: InspectOptions) -> dict[str, Any]:
     sheets: dict[str, str] = {}
     for split in options.splits or opened.splits:
         samples = opened.load(split)
-        contents[split] = look_into(samples, _Progress(split, len(samples)))
+        contents[split] = look_into(
+            samples, Bar(f"looking at {split}", len(samples), "image").update
+        )
         if options.pictures and contents[split].names:
             sheets[split] = SHEET.format(split)
             _draw(samples, contents[split], options.pictures, folder / sheets[split])
@@ -75,6 +77,7 @@ def inspect_data(options: InspectOptions) -> dict[str, Any]:
     warnings = [*_warnings(contents), *_near_warnings(near, contents)]
     problems = [line for found in contents.values() for line in found.problems]
     print("\n".join(report_lines(contents)), flush=True)
+    show_table(*class_cells(contents))
     for line in problems[:_SHOWN]:
         folder.log.error("%s", line)
     for line in warnings:
@@ -102,13 +105,13 @@ def inspect_data(options: InspectOptions) -> dict[str, Any]:
         total = sum(len(found.names) for found in contents.values()) + len(problems)
         raise InputError(
             f"{len(problems)} of {total} samples cannot be read; the first: "
-            f"{problems[0]}"
+            f"{problems[0]} Mend or remove them and look again."
         )
     return results
 
 
 def report_lines(contents: Mapping[str, SplitContent]) -> list[str]:
-    """What was found, as a table for the terminal."""
+    """How many classes and images there are, and how large the images."""
     info = next(iter(contents.values())).info
     lines = [f"{info.name}: {info.num_classes} classes"]
     for split, found in contents.items():
@@ -116,18 +119,26 @@ def report_lines(contents: Mapping[str, SplitContent]) -> list[str]:
         more = len(sizes) - _SIZES
         listed = ", ".join(sizes[:_SIZES]) + (f", {more} more sizes" * (more > 0))
         lines.append(f"  {split}: {len(found.names)} images; HxW {listed or 'none'}")
-    width = max(len(name) for name in (*info.class_names, "class"))
-    head = "".join(f"{split + ' %':>10}{'images':>8}" for split in contents)
-    lines.append(f"  {'':>4}{'class':<{width}}{head}")
-    for index, name in enumerate(info.class_names):
-        cells = "".join(
-            f"{100 * found.shares[index]:>10.2f}{found.images_with[index]:>8}"
-            for found in contents.values()
-        )
-        lines.append(f"  {index:>3} {name:<{width}}{cells}")
-    cells = "".join(f"{100 * f.void_share:>10.2f}{'':>8}" for f in contents.values())
-    lines.append(f"  {'':>4}{'void':<{width}}{cells}")
     return lines
+
+
+def class_cells(
+    contents: Mapping[str, SplitContent],
+) -> tuple[list[str], list[list[str]]]:
+    """Head and rows of a table: each class' share of the pixels, and images with it."""
+    info = next(iter(contents.values())).info
+    head, rows = ["class", "index"], []
+    for split in contents:
+        head += [f"{split} %", "images"]
+    for index, name in enumerate(info.class_names):
+        row = [name, str(index)]
+        for found in contents.values():
+            row += [f"{100 * found.shares[index]:.2f}", str(found.images_with[index])]
+        rows.append(row)
+    void = ["void", ""]
+    for found in contents.values():
+        void += [f"{100 * found.void_share:.2f}", ""]
+    return head, [*rows, void]
 
 
 def _figures(found: SplitContent) -> dict[str, Any]:
@@ -191,16 +202,3 @@ def _draw(samples: Samples, content: SplitContent, count: int, path) -> None:
     title = f"{content.info.name}, {content.split}: {len(content.names)} images"
     with atomic_write(path) as temporary:
         contact_sheet(shown, content.info, notes, title).save(temporary)
-
-
-class _Progress:
-    """A line that counts, on a terminal."""
-
-    def __init__(self, split: str, total: int):
-        self.split, self.total = split, total
-        self.shows = sys.stderr.isatty()
-
-    def __call__(self, done: int) -> None:
-        if self.shows and (done % 50 == 0 or done == self.total):
-            end = "\n" if done == self.total else ""
-            print(f"\r{self.split}: {done}/{self.total}", end=end, file=sys.stderr)

@@ -1,10 +1,12 @@
 """Drawing a run folder as a command."""
 
 import dataclasses
+import sys
 
 from lgcnet_tf.config import RunOptions, option
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.space.choices import choice_lines
+from lgcnet_tf.terminal import show_table
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,7 +25,7 @@ def plot(options: PlotOptions) -> None:
         InputError: no folder, or nothing in it to draw.
     """
     from lgcnet_tf.report.run import plot_run, read_run
-    from lgcnet_tf.report.summary import headline, summary_table
+    from lgcnet_tf.report.summary import class_rows, headline, summary_table
 
     if not options.output_dir:
         raise InputError("--output_dir is missing: name the run folder to draw.")
@@ -31,6 +33,11 @@ def plot(options: PlotOptions) -> None:
         print(path)
     results = read_run(options.output_dir).results
     if results and headline(results):
-        print(summary_table(results, str(options.output_dir)))
+        title = str(options.output_dir)
+        if sys.stdout.isatty():
+            rows = [*headline(results), ("", ""), *class_rows(results)]
+            show_table(("", ""), rows, title)
+        else:
+            print(summary_table(results, title))
     for line in choice_lines(results or {}):
         print(line)

@@ -66,7 +66,10 @@ class PredictOptions(RunOptions):
     def problems(self) -> Iterator[str]:
         yield from super().problems()
         if not self.images and self.camera < 0:
-            yield "--images is missing: PNG or JPEG files, commas between."
+            yield (
+                "--images is missing: PNG or JPEG files, folders, patterns or videos, "
+                "commas between; or give --camera=0."
+            )
         if self.model and self.server != SERVER:
             yield "--model runs here and --server elsewhere; give one of them."
 
@@ -93,7 +96,7 @@ def predict(options: PredictOptions) -> dict[str, Any]:
     if failed := [one["file"] for one in summary["failed"]]:
         raise InputError(
             f"{len(failed)} of {sum(map(len, sources))} images not segmented: "
-            f"{', '.join(failed)}."
+            f"{', '.join(failed)}; the lines above say why."
         )
     return folder.finish(summary) if folder else summary
 
@@ -109,13 +112,19 @@ def _sources(options: PredictOptions) -> tuple[list[str], list[str | int]]:
     videos: list[str | int] = [one for one in options.images if is_video(one)]
     images = image_files([one for one in options.images if not is_video(one)])
     if images and not any(pathlib.Path(image).exists() for image in images):
-        raise InputError(f"{', '.join(images)}: no such image file.")
+        raise InputError(
+            f"{', '.join(images)}: no such image file; give PNG or JPEG files, folders of "
+            "them or patterns."
+        )
     if options.camera >= 0:
         videos.append(options.camera)
     plan_outputs(images, options.output_dir or None)
     plans = [plan_video(video, options.output_dir or None) for video in videos]
     if twice := [str(path) for path in plans if plans.count(path) > 1]:
-        raise InputError(f"{twice[0]}: two videos would be written there.")
+        raise InputError(
+            f"{twice[0]}: two videos would be written there; give them one at "
+            "a time, with different --output_dir."
+        )
     return images, videos
 
 

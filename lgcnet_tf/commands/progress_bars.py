@@ -1,20 +1,23 @@
 """How commands show how far a measurement is."""
 
-import sys
+from lgcnet_tf.terminal import Bar
+
+UNITS = {
+    "compiling": "operation",
+    "measuring": "round",
+    "compiling networks": "network",
+    "measuring networks": "round",
+}
+"""What is counted in the stages of a measurement."""
 
 
 class ProgressBars:
-    """Keras' progress bar, a new one for each stage; one line each in files."""
+    """A bar for each stage; one line each in files."""
 
     def __init__(self):
         self.stage, self.bar = None, None
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         if stage != self.stage:
-            import keras
-
-            print(f"{stage}:", file=sys.stderr)
-            notebook = "ipykernel" in sys.modules
-            verbose = 1 if notebook or sys.stdout.isatty() else 2
-            self.stage, self.bar = stage, keras.utils.Progbar(total, verbose=verbose)
+            self.stage, self.bar = stage, Bar(stage, total, UNITS.get(stage, "step"))
         self.bar.update(done)

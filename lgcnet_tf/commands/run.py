@@ -3,7 +3,6 @@
 Each stage is the command of that name as a process of its own, in a sub-folder.
 """
 
-import collections
 import dataclasses
 import os
 import pathlib
@@ -14,34 +13,23 @@ from lgcnet_tf.commands.defaults import (
     MOST_CROP_PIXELS,
     STEP,
     of_given_table,
-    size_within,
     with_space,
 )
 from lgcnet_tf.commands.finetune import FinetuneOptions
 from lgcnet_tf.commands.measure_latency import MeasureOptions
-from lgcnet_tf.commands.run_estimate import (
-    CLOSING_S,
-    has_gpu,
-    in_words,
-    matrix_speed,
-    measuring_s,
-    training_s,
-)
+from lgcnet_tf.commands.run_plan import MOST_INPUT_PIXELS, look_at, plan
 from lgcnet_tf.commands.run_report import conclusion, results_of_stages, write_report
 from lgcnet_tf.commands.run_stages import (
-    FINETUNE,
-    LATENCY,
     SEARCH,
     run_stage,
     stages_of,
     with_target,
 )
 from lgcnet_tf.commands.search import SearchOptions
-from lgcnet_tf.config import DivisionOptions, Size, format_size, option
-from lgcnet_tf.data import Dataset, split_inputs, steps_per_epoch
+from lgcnet_tf.config import DivisionOptions, Size, option
+from lgcnet_tf.data import split_inputs
 from lgcnet_tf.data.division import TRAIN, VAL
 from lgcnet_tf.data.folder import FOLDER
-from lgcnet_tf.data.load import open_divided
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import read_json
 from lgcnet_tf.latency.options import RuntimeOptions
@@ -54,10 +42,6 @@ from lgcnet_tf.run_folder import (
 )
 from lgcnet_tf.serving.settings import FORMATS
 from lgcnet_tf.space.options import SpaceOptions
-
-MOST_INPUT_PIXELS = 512 * 1024
-LOOKED_AT = 64
-"""Images whose sizes are looked at for the default of the input size."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -165,22 +149,7 @@ def run_path(options: RunPathOptions) -> dict[str, Any]:
     if (results := _results_of(options, root)) is not None:
         print(conclusion(root, results), flush=True)
         return results
-    data = open_divided(options.dataset, options.data_dir or None, **options.division)
-    if wanting := [split for split in (TRAIN, VAL) if split not in data.splits]:
-        raise InputError(
-            f"{data.info.name} has no split {wanting[0]}"
-            + (
-                ": --val_share=0.2 makes one of the training images, --group_by keeps "
-                "the frames of a video on one side."
-                if wanting == [VAL]
-                else f". Available: {', '.join(data.splits)}."
-            )
-        )
-    size, sizes = options.input_size, collections.Counter[Size]()
-    if size is None:
-        sizes = sizes_of(data)
-        size = size_within(sizes.most_common(1)[0][0], MOST_INPUT_PIXELS)
-    crop = options.crop_size or size_within(size, MOST_CROP_PIXELS)
+    data, size, sizes, crop = look_at(options)
     stages = stages_of(options, root, size, crop)
     for stage in stages.values():
         stage.check()
@@ -191,7 +160,7 @@ def run_path(options: RunPathOptions) -> dict[str, Any]:
         )
     inputs |= input_file("--latency_table", options.latency_table)
     folder = RunFolder(options, "run", inputs=inputs | options.calibration_inputs())
-    for line in _plan(options, data, size, crop, sizes, list(stages)):
+    for line in plan(options, data, size, crop, sizes, list(stages)):
         folder.log.info("%s", line)
     for name, stage in stages.items():
         if (root / name / RESULTS).exists():
@@ -207,21 +176,6 @@ def run_path(options: RunPathOptions) -> dict[str, Any]:
     return results
 
 
-def sizes_of(data: Dataset) -> collections.Counter[Size]:
-    """How many of `LOOKED_AT` training images, evenly chosen, have each size.
-
-    Raises:
-        InputError: no image is there, or one cannot be read.
-    """
-    entries = data.splits[TRAIN]
-    if not entries:
-        raise InputError(f"{data.info.name} has no training images.")
-    every = -(-len(entries) // LOOKED_AT)
-    return collections.Counter(
-        data.read(entry).label.shape for entry in entries[::every]
-    )
-
-
 def _results_of(options: RunPathOptions, root: pathlib.Path) -> dict[str, Any] | None:
     """The results of a run with just these flags that has finished."""
     if not (root / RESULTS).is_file() or not (root / FLAGS).is_file():
@@ -229,55 +183,3 @@ def _results_of(options: RunPathOptions, root: pathlib.Path) -> dict[str, Any] |
     lines = (root / FLAGS).read_text().splitlines()
     given = [line for line in lines if line.startswith("--")]
     return read_json(root / RESULTS) if given == flag_lines(options) else None
-
-
-def _plan(options, data: Dataset, size, crop, sizes, stages) -> Iterator[str]:
-    """What the run will take, a line for each part of it."""
-    info = data.info
-    counts = {split: len(data.splits[split]) for split in (TRAIN, VAL)}
-    yield (
-        f"data: {info.name}, {info.num_classes} classes ({', '.join(info.class_names)}), "
-        f"{counts[TRAIN]} images to train on, {counts[VAL]} to validate"
-    )
-    chosen = "as given"
-    if sizes:
-        (most, count), looked_at = sizes.most_common(1)[0], sizes.total()
-        chosen = (
-            f"{count} of {looked_at} training images looked at are {format_size(most)}"
-        )
-    yield (
-        f"input {format_size(size)} ({chosen}), crops {format_size(crop)}, batches of "
-        f"{options.batch_size}"
-    )
-    steps = steps_per_epoch(data.splits[TRAIN], options.batch_size)
-    table = f"latency table ({options.runtime}, {options.precision})"
-    if options.latency_table:
-        table = f"no latency table but {options.latency_table}"
-    yield (
-        f"stages, each in a folder of its own below {options.output_dir}: {table}, "
-        f"search ({options.search_epochs} epochs of {steps} steps), finetune "
-        f"({options.finetune_epochs} epochs of {steps} steps), "
-        f"{', '.join(name for name in stages if name not in (LATENCY, SEARCH, FINETUNE))}"
-    )
-    seconds = _seconds(options, data, crop, stages)
-    parts = ", ".join(f"{name} {in_words(part)}" for name, part in seconds.items())
-    yield (
-        f"about {in_words(sum(seconds.values()))} if all is idle ({parts}; by a measured "
-        "product of matrices, right to within a factor of three"
-        + ("; the GPU needs a fraction of the trainings' time)" if has_gpu() else ")")
-    )
-
-
-def _seconds(options, data: Dataset, crop, stages) -> dict[str, float]:
-    """About how long each stage takes."""
-    speed, skeleton = matrix_speed(), options.skeleton(data.info.num_classes)
-    per_epoch = options.batch_size * steps_per_epoch(
-        data.splits[TRAIN], options.batch_size
-    )
-    found = {}
-    if LATENCY in stages:
-        found[LATENCY] = measuring_s(options.calibration_networks)
-    epochs = {SEARCH: options.search_epochs, FINETUNE: options.finetune_epochs}
-    for name, count in epochs.items():
-        found[name] = training_s(name, count * per_epoch, crop, skeleton, speed)
-    return found | {"the rest": CLOSING_S}

@@ -23,6 +23,8 @@ MEASURING_S, NETWORK_S = 120.0, 6.0
 """Of the table's operations, and of each network that corrects it."""
 CLOSING_S = 60.0
 """Evaluation and export."""
+PROCESS_BYTES, PIXEL_BYTES = 1.36e9, 6.8e3
+"""Of a search's process, and for each pixel of a step's crops, at the paper's F and K."""
 
 
 def matrix_speed(size: int = 1024, times: int = 3) -> float:
@@ -60,17 +62,14 @@ def measuring_s(calibration_networks: int) -> float:
     return MEASURING_S + NETWORK_S * calibration_networks
 
 
+def search_memory(batch_size: int, crop_size: Size, skeleton: Skeleton) -> float:
+    """Most bytes that the process of a search has, on a CPU, with soft sampling."""
+    width = skeleton.initial_channels / Skeleton.initial_channels
+    depth = skeleton.num_cells / Skeleton.num_cells
+    pixels = batch_size * crop_size[0] * crop_size[1]
+    return PROCESS_BYTES + pixels * PIXEL_BYTES * width * depth
+
+
 def has_gpu() -> bool:
     """Whether an NVIDIA GPU shows itself; TensorFlow is not asked."""
     return pathlib.Path("/dev/nvidia0").exists()
-
-
-def in_words(seconds: float) -> str:
-    """`40 s`, `7 min`, `3.5 h` or `2 days`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    if seconds < 48 * 3600:
-        return f"{seconds / 3600:.1f} h"
-    return f"{seconds / 86400:.0f} days"

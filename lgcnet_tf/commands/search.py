@@ -135,11 +135,11 @@ def _problems_of_strategy(options: SearchOptions) -> Iterator[str]:
             "takes --min_latency_ms and --max_latency_ms."
         )
     if high and high < low:
-        yield (f"--max_latency_ms={high} is below --min_latency_ms={low}.")
+        yield (f"--max_latency_ms={high} is below --min_latency_ms={low}; give a band.")
     if options.communication == "shared":
         yield (
             "--search_strategy=random draws every cell on its own; it cannot have "
-            "--communication=shared."
+            "--communication=shared. Leave one of them out."
         )
 
 

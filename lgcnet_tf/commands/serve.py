@@ -1,14 +1,21 @@
 """Serving an exported model."""
 
+import contextlib
 import dataclasses
 import os
+import pathlib
 import sys
+import tempfile
 from collections.abc import Iterator
 
+from lgcnet_tf.commands.defaults import ZOO
 from lgcnet_tf.config import option
+from lgcnet_tf.run_folder import GENOTYPE
 from lgcnet_tf.serving.limits import Limits
 from lgcnet_tf.serving.security import Tls, exposure, read_token
 from lgcnet_tf.serving.settings import DEMO_REST_PORT, MODEL_NAME
+
+DEMO_MODEL = "lgcnet_camvid"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -19,7 +26,8 @@ class ServeOptions(Limits):
 
     model: str = option(
         "",
-        "Folder of the exported versions.",
+        f"Folder of the exported versions, or a name of the model zoo; with --demo by "
+        f"default {DEMO_MODEL}.",
     )
     name: str = option(MODEL_NAME, "Name under which the model is served.")
     model_config_file: str = option(
@@ -63,10 +71,12 @@ class ServeOptions(Limits):
 
     def problems(self) -> Iterator[str]:
         yield from super().problems()
-        if bool(self.model) == bool(self.model_config_file):
+        if self.model and self.model_config_file:
+            yield "--model or --model_config_file serves, not both; leave out one."
+        elif not (self.model or self.model_config_file or self.demo):
             yield (
-                "--model is missing: the saved_model folder of an export; or "
-                "--model_config_file, and not both."
+                "--model is missing: the saved_model folder of an export or a name of "
+                "the model zoo; or --model_config_file, or --demo alone."
             )
         if bool(self.ssl_certificate) != bool(self.ssl_key) or (
             self.ssl_client_ca and not self.ssl_key
@@ -80,10 +90,42 @@ def serve(options: ServeOptions) -> None:
     Raises:
         InputError: no model there, or the port is in use.
     """
+    options.check()
+    with contextlib.ExitStack() as end:
+        _serve(options, _folder(options, end), end)
+
+
+def _folder(options: ServeOptions, end: contextlib.ExitStack) -> str:
+    """The model's folder; a network of the zoo is exported into a temporary one.
+
+    Args:
+        end: removes it.
+    """
+    name = options.model
+    if not name and not options.model_config_file:
+        name = DEMO_MODEL
+    if pathlib.Path(name).exists() or not (ZOO / name / GENOTYPE).is_file():
+        return name
+    from lgcnet_tf.model.deploy import deploy
+    from lgcnet_tf.model.zoo import load_network
+    from lgcnet_tf.serving.export import export_saved_model
+
+    print(f"Exporting {name} of the model zoo ...", file=sys.stderr, flush=True)
+    folder = end.enter_context(tempfile.TemporaryDirectory(prefix="lgcnet_serve_"))
+    network = load_network(name)
+    export_saved_model(
+        deploy(network),
+        folder,
+        network.genotype.classes,
+        metadata={"model": name, "params": network.count_params()},
+    )
+    return folder
+
+
+def _serve(options: ServeOptions, folder: str, end: contextlib.ExitStack) -> None:
     from lgcnet_tf.serving.batching import read_batching_parameters
     from lgcnet_tf.serving.server import Server
 
-    options.check()
     tls = None
     if options.ssl_key:
         tls = Tls(options.ssl_certificate, options.ssl_key, options.ssl_client_ca)
@@ -92,7 +134,7 @@ def serve(options: ServeOptions) -> None:
     if options.batching_parameters_file:
         batching = read_batching_parameters(options.batching_parameters_file)
     server = Server(
-        {options.name: options.model} if options.model else None,
+        {options.name: folder} if folder else None,
         options.host,
         options.port,
         options.rest_api_port or (DEMO_REST_PORT if options.demo else None),
@@ -119,4 +161,5 @@ def serve(options: ServeOptions) -> None:
     if not server.serve_forever(options.grace_s, options.lame_duck_s):
         # What still computes is given up; ending in order would wait for it.
         sys.stdout.flush()
+        end.close()
         os._exit(0)

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lgcnet_tf.commands.defaults import of_table
@@ -25,6 +25,7 @@ from lgcnet_tf.sweep.launch import run_here
 from lgcnet_tf.sweep.ray_launcher import import_ray, run_on_ray
 from lgcnet_tf.sweep.trial import STAGES, STOPPED, Trial
 from lgcnet_tf.sweep.vary import parse_vary, setting_name, settings, trial_name
+from lgcnet_tf.terminal import show_table
 
 LAUNCHERS = ("processes", "ray")
 TRIALS = "trials"
@@ -124,7 +125,7 @@ def sweep(options: SweepOptions) -> dict[str, Any]:
     runtime = options.make_runtime()
     given = _given(options)
     inputs = sweep_inputs(
-        _flagfiles(options), given, settings(axes), STAGE_OPTIONS, _data_of
+        _flagfiles(options), given, settings(axes), STAGE_OPTIONS, data_of
     )
     inputs |= options.calibration_inputs()
     folder = RunFolder(options, "sweep", inputs=inputs)
@@ -159,6 +160,32 @@ def sweep(options: SweepOptions) -> dict[str, Any]:
     )
 
 
+def planned_trials(options: SweepOptions) -> list[Trial]:
+    """The trials of a sweep; its folder gets the flagfiles' copies and nothing else.
+
+    Raises:
+        InputError: bad options, or two settings of one name.
+    """
+    folder = pathlib.Path(options.output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    axes = parse_vary(options.vary, STAGE_OPTIONS)
+    return _trials(options, axes, _given(options), folder)
+
+
+def data_of(flags: Mapping[str, str]) -> tuple[str, str]:
+    """Data set and folder of a search with such flags.
+
+    Raises:
+        InputError: neither they nor the latency table say which.
+    """
+    if flags["dataset"]:
+        return flags["dataset"], flags["data_dir"]
+    names = ("dataset", "data_dir", "latency_table")
+    given = SearchOptions(**{name: flags[name] for name in names})
+    found = of_table(given)
+    return found.dataset, found.data_dir
+
+
 def _flagfiles(options) -> dict[str, str]:
     paths = {stage: getattr(options, f"{stage}_flags") for stage in STAGES}
     return {stage: path for stage, path in paths.items() if path}
@@ -188,16 +215,6 @@ def _given(options) -> dict[str, dict[str, str]]:
     return given
 
 
-def _data_of(flags) -> tuple[str, str]:
-    """Data set and folder of a search with such flags."""
-    if flags["dataset"]:
-        return flags["dataset"], flags["data_dir"]
-    names = ("dataset", "data_dir", "latency_table")
-    given = SearchOptions(**{name: flags[name] for name in names})
-    found = of_table(given)
-    return found.dataset, found.data_dir
-
-
 def _trials(options, axes, given, folder) -> list[Trial]:
     flagfiles = {
         stage: str(_kept(folder / f"{stage}_flags.txt", path))
@@ -216,7 +233,9 @@ def _trials(options, axes, given, folder) -> list[Trial]:
                 Trial(name, setting, seed, place, flagfiles, os.getcwd(), flags)
             )
     if len({trial.name for trial in trials}) < len(trials):
-        raise InputError("--vary: two settings would have the same folder name.")
+        raise InputError(
+            "--vary: two settings would have the same folder name; leave one of them out."
+        )
     return trials
 
 
@@ -242,9 +261,9 @@ def _write(folder, axes, rows) -> dict[str, Any]:
         with atomic_write(folder / name) as temporary:
             temporary.write_text(table.to_csv(content))
     write_hparams(folder / HPARAMS, axes, rows)
-    print(table.format_rows(rows, list(axes)))
+    show_table(*table.trial_cells(rows, list(axes)))
     print()
-    print(table.format_summary(summary, list(axes)))
+    show_table(*table.summary_cells(summary, list(axes)))
     drawn = [row for row in rows if row["miou"] is not None]
     front = []
     if drawn:

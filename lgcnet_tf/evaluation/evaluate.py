@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.by_image import ImageScores
 from lgcnet_tf.evaluation.metrics import ConfusionMatrix
 from lgcnet_tf.model.network import ClassMap
+from lgcnet_tf.terminal import Bar
 
 PredictMask = Callable[[np.ndarray], np.ndarray]
 """uint8 images (batch, height, width, 3) → integer masks (batch, height, width)."""
@@ -87,13 +87,7 @@ def evaluate(
     if not len(samples):
         raise InputError(f"{info.name}: split {samples.split!r} has no samples.")
     matrix = ConfusionMatrix(info.num_classes, info.void_label)
-    shown = 1 if sys.stdout.isatty() else 2  # elsewhere one line at the end
-    bar = keras.utils.Progbar(
-        len(samples),
-        verbose=shown if progress else 0,
-        stateful_metrics=["mIoU %"],
-        unit_name="image",
-    )
+    bar = Bar("evaluating", len(samples), "image") if progress else None
     pairs = predict_samples(predict_mask, samples, batch_size, input_size, fit)
     for count, (sample, mask) in enumerate(pairs, start=1):
         _check_classes(mask, info)
@@ -102,7 +96,8 @@ def evaluate(
         matrix.counts += own.counts
         if scores:
             scores.add(sample, mask, own)
-        bar.update(count, [("mIoU %", 100 * matrix.miou)])
+        if bar:
+            bar.update(count, f"mIoU {100 * matrix.miou:.2f} %")
     return EvaluationResult(
         class_names=info.class_names,
         per_class_iou=matrix.per_class_iou,

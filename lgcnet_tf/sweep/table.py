@@ -75,10 +75,14 @@ def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def format_rows(rows: Sequence[Mapping[str, Any]], axes: Sequence[str]) -> str:
-    """A text table of the trials."""
+Cells = tuple[tuple[str, ...], list[tuple[str, ...]]]
+"""Head and rows of a table, as `terminal.show_table` takes them."""
+
+
+def trial_cells(rows: Sequence[Mapping[str, Any]], axes: Sequence[str]) -> Cells:
+    """A table of the trials."""
     head = ("setting", "seed", "mIoU %", "params", "MACs", "predicted", "measured")
-    return _table(
+    return (
         head,
         [
             (
@@ -96,8 +100,8 @@ def format_rows(rows: Sequence[Mapping[str, Any]], axes: Sequence[str]) -> str:
     )
 
 
-def format_summary(summary: Sequence[Mapping[str, Any]], axes: Sequence[str]) -> str:
-    """A text table of means ± standard deviations over the seeds."""
+def summary_cells(summary: Sequence[Mapping[str, Any]], axes: Sequence[str]) -> Cells:
+    """A table of means ± standard deviations over the seeds."""
 
     def both(entry, name, factor, form):
         spread = entry[f"{name}_std"]
@@ -106,7 +110,7 @@ def format_summary(summary: Sequence[Mapping[str, Any]], axes: Sequence[str]) ->
         )
 
     head = ("setting", "trials", "mIoU %", "params", "MACs", "predicted", "measured")
-    return _table(
+    return (
         head,
         [
             (
@@ -121,18 +125,6 @@ def format_summary(summary: Sequence[Mapping[str, Any]], axes: Sequence[str]) ->
             for entry in summary
         ],
     )
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(head, *rows)]
-    lines = [
-        "  ".join(
-            [cells[0].ljust(widths[0])]
-            + [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:])]
-        )
-        for cells in (head, *rows)
-    ]
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
 def _scaled(value: float | None, factor: float, form: str, absent: str = "-") -> str:

@@ -1,11 +1,18 @@
 """What a training says while it runs: an estimate, a line per epoch, a bar."""
 
 import logging
-import math
-import shutil
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any, TextIO
+
+from lgcnet_tf.terminal import (
+    OverdrawnLine,
+    bar_text,
+    duration_text,
+    in_notebook,
+    rate_text,
+)
 
 FIGURES = {
     "loss": ("loss", 1.0, ".4g", ""),
@@ -22,8 +29,6 @@ FIGURES = {
 """The figures that are shown: name, factor, format and unit."""
 
 _STEPS, _PATIENCE_S = 5, 5.0  # of which the first estimate is made
-_BAR = 10
-_SECONDS = 0.2  # from one drawing of the bar to the next
 
 
 def figures_text(figures: Mapping[str, Any]) -> str:
@@ -35,16 +40,6 @@ def figures_text(figures: Mapping[str, Any]) -> str:
     )
 
 
-def duration_text(seconds: float) -> str:
-    """A duration as a person would say it: `50 s`, `41 min`, `2 h 05 min`."""
-    if seconds < 90:
-        return f"{math.ceil(seconds)} s"
-    minutes = math.ceil(seconds / 60)
-    return (
-        f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"
-    )
-
-
 class Progress:
     """Tells how far a training is and how long it still takes.
 
@@ -52,7 +47,8 @@ class Progress:
         log: gets a line for each epoch.
         epochs: of the whole run.
         steps: of an epoch.
-        terminal: shows the bar of an epoch, if it is a terminal.
+        terminal: shows the bar of an epoch, if it is a terminal or this a notebook;
+            None for no bar.
     """
 
     def __init__(
@@ -65,10 +61,10 @@ class Progress:
         self.log = log
         self.epochs = epochs
         self.steps = steps
-        self.terminal = terminal if terminal and terminal.isatty() else None
+        notebook = in_notebook() and terminal is sys.stderr
+        self._bar = terminal and OverdrawnLine(None if notebook else terminal)
         self._first: tuple[int, float] | None = None
         self._estimated = False
-        self._drawn = -math.inf
 
     def step(self, epoch: int, step: int, figures: Mapping[str, Any]) -> None:
         """Call it after each step.
@@ -82,23 +78,23 @@ class Progress:
         if self._first is None:  # tracing belongs to the first step alone
             self._first = epoch * self.steps + step, now
         self._estimate(epoch * self.steps + step, now)
-        if self.terminal is None or now - self._drawn < _SECONDS:
+        if not self._bar or not self._bar.due(now):
             return
-        self._drawn = now
-        done = round(_BAR * step / self.steps)
+        done = epoch * self.steps + step
+        rate = self._rate(done)
         line = self._line(
-            f"epoch {epoch + 1}/{self.epochs} [{'=' * done}{' ' * (_BAR - done)}] "
-            f"{step}/{self.steps}",
+            f"epoch {epoch + 1}/{self.epochs} {bar_text(step, self.steps)}",
             figures_text(figures),
-            self._left(epoch * self.steps + step),
+            rate_text(rate, "step") if rate else "",
+            self._left(done),
         )
-        columns = shutil.get_terminal_size().columns
-        self.terminal.write(f"\r\x1b[K{line[: columns - 1]}")
-        self.terminal.flush()
+        self._bar.draw(line, now)
 
     def epoch(self, epoch: int, figures: Mapping[str, Any]) -> None:
         """Call it at the end of each epoch, from 0, with its figures."""
-        self._drawn, self._estimated = -math.inf, True
+        self._estimated = True
+        if self._bar:
+            self._bar.clear()
         line = self._line(
             f"epoch {epoch + 1}/{self.epochs}:",
             figures_text(figures),
@@ -118,15 +114,19 @@ class Progress:
             self._left(done) or "the last one is done",
         )
 
-    def _left(self, done):
+    def _rate(self, done):
+        """Steps a second; None where none can be told yet."""
         if self._first is None or done <= self._first[0]:
-            return ""
-        steps_left = self.epochs * self.steps - done
-        if not steps_left:
-            return ""
+            return None
         before, since = self._first
-        rate = (time.monotonic() - since) / (done - before)
-        return f"about {duration_text(rate * steps_left)} left"
+        seconds = time.monotonic() - since
+        return (done - before) / seconds if seconds else None
+
+    def _left(self, done):
+        rate, steps_left = self._rate(done), self.epochs * self.steps - done
+        if not rate or not steps_left:
+            return ""
+        return f"about {duration_text(steps_left / rate)} left"
 
     @staticmethod
     def _line(head, *parts):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from lgcnet_tf.bin.help import by_topic
+from lgcnet_tf.bin.help import DRY_RUN, by_topic
 from lgcnet_tf.bin.table import COMMANDS
 
 HEAVY = ("tensorflow", "keras", "jax", "torch", "matplotlib", "grpc")
@@ -61,6 +61,7 @@ def test_help(command, told):
     topics = by_topic(getattr(module, command.options))
     names = [field.name for fields in topics.values() for field in fields]
     assert sorted(names) == sorted(getattr(module, command.options)().__dict__)
+    assert command.long == (f"--{DRY_RUN[0]} " in text) == (DRY_RUN[2] in words)
     for topic, fields in topics.items():
         assert f"\n{topic}:\n" in text
         for field in fields:

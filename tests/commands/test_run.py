@@ -185,7 +185,7 @@ def test_a_table_from_elsewhere_and_other_files(path, tmp_path, monkeypatch):
     assert stages["export_onnx"].format == "onnx"
     log = (tmp_path / "out" / "log.txt").read_text()
     assert f"no latency table but {table}" in log
-    assert "INFO about " in log and "search " in log and "latency " not in log.split("INFO about ")[1]  # fmt: skip
+    assert "INFO time: about " in log and "search " in log and "latency " not in log.split("INFO time: about ")[1]  # fmt: skip
     with pytest.raises(InputError, match="--formats must be of onnx, .*'pdf'"):
         RunPathOptions(formats=("pdf",)).check()
 
@@ -204,14 +204,6 @@ def test_estimates_grow_with_the_work():
     step = run_estimate.training_s("search", 2, (256, 256), Skeleton(8), 68e9)
     assert step - run_estimate.BUILDING_S["search"] == pytest.approx(1.48, rel=0.2)
     assert 1e7 < run_estimate.matrix_speed(256, 1) < 1e14
-
-
-@pytest.mark.parametrize(
-    "seconds, words",
-    [(42, "42 s"), (600, "10 min"), (3 * 3600, "3.0 h"), (3 * 86400, "3 days")],
-)
-def test_times_in_words(seconds, words):
-    assert run_estimate.in_words(seconds) == words
 
 
 def test_what_is_wrong_is_told_first(path, tmp_path, monkeypatch):

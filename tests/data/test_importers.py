@@ -273,7 +273,8 @@ def test_bad_annotations_are_named_and_the_others_done(tmp_path, capsys):
         InputError, match="4 of 5 images left out; the first: .*bad0.png"
     ):
         imported(tmp_path, "coco", path, **images)
-    lines = capsys.readouterr().err.splitlines()
+    bar, *lines = capsys.readouterr().err.splitlines()
+    assert bar.startswith("writing: 5 images")
     assert [word in line for word, line in zip(
         ("annotation 50: has no segmentation", "annotation 51: malformed annotation: a "
          "polygon of fewer than three points", "annotation 52: malformed annotation: run",

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lgcnet_tf.serving.demo_page import page_files
 from lgcnet_tf.serving.server import Server
 
 CHROMIUM = next(
@@ -195,6 +196,78 @@ def test_no_scrolling_to_the_side_on_a_phone(page, picture):
     page.locator("#other").select_option("again/versions/1")
     page.get_by_text("The same class").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_the_page_is_light():
+    """All that a browser loads before the first picture, unpacked."""
+    files = page_files()
+    assert sum(len(files[path][1]) for path in files if path != "/") < 40_000
+
+
+def test_a_time_never_touches_the_next_one(page, picture):
+    page.set_viewport_size({"width": 1200, "height": 850})
+    give(page, picture)
+    cells = page.locator("dd").all()
+    for cell in cells:
+        cell.evaluate("e => { e.textContent = '12345 ms' }")
+    boxes = [cell.bounding_box() for cell in cells]
+    for one, after in zip(boxes, boxes[1:]):
+        assert one["x"] + one["width"] < after["x"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1200
+
+
+def test_a_screen_reader_hears_what_happens(page, picture):
+    """What is said without being asked for, in the browser's own tree."""
+    give(page, picture)
+    said = page.locator("body").aria_snapshot()
+    assert '- status: "a.png: done."' in said
+    assert 'application "Classes of the picture: ' in said
+    assert 'table "Classes and their shares of the picture"' in said
+    page.locator(".picture").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".under").get_attribute("aria-live") == "polite"
+
+
+def test_everything_is_reached_by_the_keyboard(page, picture):
+    give(page, picture)
+    wanted = {"model", "other", "file", "paste", "camera", "opacity", "picture"}
+    reached = set()
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate(
+                "document.activeElement.id || document.activeElement.className"
+            )
+        )
+    assert wanted <= reached
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_can_be_read_on_their_ground(page, picture, scheme):
+    """The contrast that WCAG's level AA asks for, in both schemes."""
+    page.emulate_media(color_scheme=scheme)
+    give(page, picture)
+    colors = page.evaluate(
+        """() => ["h1", "label", "#status", ".button", "dd", "dt.upload", "dt.network",
+                  "dt.answer", "caption", "td"].map((selector) => {
+            let e = document.querySelector(selector);
+            const color = getComputedStyle(e).color;
+            while (getComputedStyle(e).backgroundColor == "rgba(0, 0, 0, 0)")
+                e = e.parentElement;
+            return [color, getComputedStyle(e).backgroundColor];
+        })"""
+    )
+
+    def light(color):
+        parts = np.array([int(n) for n in re.findall(r"\d+", color)[:3]]) / 255
+        linear = np.where(
+            parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4
+        )
+        return float(linear @ [0.2126, 0.7152, 0.0722]) + 0.05
+
+    for ink, ground in colors:
+        low, high = sorted((light(ink), light(ground)))
+        assert high / low >= 4.5, (ink, ground)
 
 
 def test_everything_to_operate_has_a_name(page, picture):

@@ -8,13 +8,14 @@ from tensorboard.plugins.hparams import metadata
 
 from lgcnet_tf.sweep.hparams import write_hparams
 from lgcnet_tf.sweep.table import (
-    format_rows,
-    format_summary,
     summarize,
+    summary_cells,
     to_csv,
+    trial_cells,
     trial_row,
 )
 from lgcnet_tf.sweep.trial import run_trial
+from lgcnet_tf.terminal import plain_table
 
 AXES = {"communication": ("none", "ggm"), "latency_weight": ("0.001",)}
 
@@ -78,10 +79,11 @@ def test_csv(rows):
 
 
 def test_text(rows, summary):
-    lines = format_rows(rows, ["communication"]).splitlines()
+    lines = plain_table(*trial_cells(rows, ["communication"])).splitlines()
     assert len(lines) == 5 and len(set(map(len, lines))) == 1
     assert "communication=none" in lines[2] and "12.00 ms ±0.50" in lines[2]
-    assert "55.00 ±7.07" in format_summary(summary, ["communication"])
+    head, cells = summary_cells(summary, ["communication"])
+    assert cells[0][head.index("mIoU %")] == "55.00 ±7.07"
 
 
 def test_hparams_of_tensorboard(rows, tmp_path):

@@ -87,7 +87,9 @@ def test_the_bar_is_one_line_and_not_drawn_at_every_step(clock, lines, monkeypat
     bars = terminal.getvalue().split("\r\x1b[K")[1:]
     assert 20 <= len(bars) <= 30
     assert all("\n" not in bar for bar in bars)
-    assert bars[10] == "epoch 1/2 [====      ] 41/100 loss 2, about 10 s left"
+    assert (
+        bars[10] == "epoch 1/2 [====      ] 41/100 loss 2, 16 steps/s, about 10 s left"
+    )
 
 
 def test_the_bar_fits_the_terminal(clock, lines, monkeypatch):
@@ -101,7 +103,7 @@ def test_the_bar_fits_the_terminal(clock, lines, monkeypatch):
     "seconds, text",
     [
         (0.2, "1 s"), (89, "89 s"), (90.5, "2 min"), (41 * 60, "41 min"),
-        (2 * 3600 + 299, "2 h 05 min"), (30 * 3600, "30 h 00 min"),
+        (2 * 3600 + 299, "2 h 05 min"), (30 * 3600, "30 h 00 min"), (3 * 86400, "3 days"),
     ],
 )  # fmt: skip
 def test_durations(seconds, text):
