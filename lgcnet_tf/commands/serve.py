@@ -80,6 +80,7 @@ def serve(options: ServeOptions) -> None:
     Raises:
         InputError: no model there, or the port is in use.
     """
+    from lgcnet_tf.serving import own_process
     from lgcnet_tf.serving.batching import read_batching_parameters
     from lgcnet_tf.serving.server import Server
 
@@ -107,6 +108,7 @@ def serve(options: ServeOptions) -> None:
     )
     if warning := exposure(options.host, tls, token):
         print(f"lgcnet-serve: {warning}", file=sys.stderr, flush=True)
+    own_process.prepare()
     server.start()
     served = ", ".join(f"{name} version {v}" for name, v in server.versions.items())
     print(
