@@ -4,26 +4,30 @@ Exports the zoo's network for 360x480 pictures and compares `lgcnet-serve` with 
 same SavedModel called in this process: the median and the 99th percentile of gRPC
 and REST, of raw pixels and PNG files, for 1, 4 and 16 clients, with batching and
 without. Then it puts the server under load while a new version appears every ten
-seconds, one client stalls and one sends garbage; at last it asks for its health
-while 64 clients wait.
+seconds, one client stalls and one sends garbage; at last another process asks for its
+health while 64 clients wait.
 
     python benchmarks/serving.py --quick
 
 `--quick` compares one client without batching alone and loads the server for 60 s
-instead of ten minutes. Ends in one line of JSON: `grpc_raw_p50_ratio`,
-`grpc_encoded_p50_ratio` and `rest_p50_ratio` (one client over in-process), `sent`,
-of which `answered`, `refused` (no room, or cut as the stalled ones) and `lost`,
-`swaps`, `health_p99_ms`, the server's resident MiB `start_mb` and `end_mb`, and
-`start_s`, seconds from its start until it serves.
+instead of ten minutes; `--load_s`, `--swap_s`, `--calls` and `--health_calls` say
+otherwise. Ends in one line of JSON: `grpc_raw_p50_ratio`, `grpc_encoded_p50_ratio` and
+`rest_p50_ratio` (one client without batching, PNG files over REST, over in-process),
+`sent`, of which `answered`, `refused` (no room, or cut as the stalled ones) and `lost`,
+`swaps`, `health_p99_ms`, the server's resident MiB `start_mb` and `end_mb`, `start_s`,
+seconds from its start until it serves, `calls` of each kind and, for each way of asking
+and number of clients, `over_in_process`, the ratios of medians and 99th percentiles.
 """
 
 import argparse
 import base64
 import collections
+import concurrent.futures
 import contextlib
 import http.client
 import itertools
 import json
+import multiprocessing
 import pathlib
 import shutil
 import subprocess
@@ -36,7 +40,6 @@ import numpy as np
 from serving_hostile import PREDICT, encoded_request, free_port, picture, request_of
 
 SIZE = (360, 480)
-SWAP_S = 10.0
 DEADLINE_S = 60.0
 REFUSED = ("RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "INVALID_ARGUMENT")
 REST_REFUSED = (400, 429, 504)
@@ -95,12 +98,14 @@ def export_model(folder):
 
 
 def bodies():
-    """The two requests as serialised messages, and the second as JSON."""
+    """Pixels and a PNG file as serialised messages, and both as JSON."""
     file = picture(SIZE[1], SIZE[0])
     raw = request_of("", "images", 4, (1, *SIZE, 3), tensor_content=bytes(3 * SIZE[0] * SIZE[1]))  # fmt: skip
     coded = base64.b64encode(file).decode()
     values = {"signature_name": "encoded", "instances": [{"b64": coded}]}
-    return raw, encoded_request(file), json.dumps(values).encode()
+    pixels = {"instances": np.zeros((1, *SIZE, 3), int).tolist()}
+    rest = (json.dumps(one).encode() for one in (pixels, values))
+    return raw, encoded_request(file), *rest
 
 
 def in_process(folder, calls):
@@ -141,13 +146,14 @@ def percentiles(times):
 
 def over_the_wire(served, calls, clients):
     """Milliseconds by kind of request."""
-    raw, encoded, rest = bodies()
+    raw, encoded, *rest = bodies()
     with served.channel() as channel:
         predict = channel.unary_unary(PREDICT)
         return {
             "grpc raw": timed(lambda: predict(raw, timeout=DEADLINE_S), calls, clients),
             "grpc encoded": timed(lambda: predict(encoded, timeout=DEADLINE_S), calls, clients),
-            "rest encoded": timed(lambda: post(served, rest), calls, clients),
+            "rest raw": timed(lambda: post(served, rest[0]), calls, clients),
+            "rest encoded": timed(lambda: post(served, rest[1]), calls, clients),
         }  # fmt: skip
 
 
@@ -205,9 +211,9 @@ class Load:
         return "lost"
 
 
-def under_load(served, base, seconds):
+def under_load(served, base, seconds, swap_s):
     """Counts of a load with swaps, a client that stalls and one that sends garbage."""
-    raw, encoded, rest = bodies()
+    raw, encoded, _, rest = bodies()
     noise = np.random.default_rng(0)
 
     def send(body):
@@ -243,8 +249,8 @@ def under_load(served, base, seconds):
         load.start(ask, clients)
     end, swaps = time.monotonic() + seconds, 0
     while (left := end - time.monotonic()) > 0:
-        time.sleep(min(SWAP_S, left))
-        if end - time.monotonic() > SWAP_S / 2:
+        time.sleep(min(swap_s, left))
+        if end - time.monotonic() > swap_s / 2:
             swaps += 1
             swap(base, 1 + swaps)
     load.stop()
@@ -262,9 +268,7 @@ def swap(base, version):
 
 def health(served, calls):
     """Milliseconds of each health check while 64 clients wait for predictions."""
-    from grpc_health.v1 import health_pb2, health_pb2_grpc
-
-    _, encoded, _ = bodies()
+    _, encoded, *_ = bodies()
     load = Load(served)
 
     def ask(channel):
@@ -273,61 +277,84 @@ def health(served, calls):
 
     load.start(ask, 64)
     try:
-        with served.channel() as channel:
-            stub = health_pb2_grpc.HealthStub(channel)
-            request = health_pb2.HealthCheckRequest()
-
-            def check():
-                stub.Check(request, timeout=DEADLINE_S)
-
-            time.sleep(2)
-            found = []
-            for _ in range(calls):
-                found += timed(check, 1)[:1]
-                time.sleep(0.02)
-            return found
+        time.sleep(2)
+        own_process = concurrent.futures.ProcessPoolExecutor(
+            1, multiprocessing.get_context("spawn")
+        )
+        with own_process:
+            return own_process.submit(health_checks, served.port, calls).result()
     finally:
         load.stop()
+
+
+def health_checks(port, calls):
+    """Milliseconds of each, as a probe in a process of its own sees them."""
+    import grpc
+    from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        request = health_pb2.HealthCheckRequest()
+        found = []
+        for _ in range(calls + 1):
+            started = time.perf_counter()
+            stub.Check(request, timeout=DEADLINE_S)
+            found.append((time.perf_counter() - started) * 1e3)
+            time.sleep(0.02)
+        return found[1:]  # the first opened the connection
+
+
+def compare(name, found, alone):
+    """Prints the milliseconds of each kind and gives their ratios to in-process."""
+    ratios = {}
+    for kind, times in found.items():
+        mine, basis = percentiles(times), percentiles(alone[kind.split()[1]])
+        ratios[f"{name}, {kind}"] = [round(a / b, 2) for a, b in zip(mine, basis)]
+        print(f"{name}, {kind}: {mine} ms", flush=True)
+    return ratios
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="one client, 60 s of load")
     parser.add_argument("--calls", type=int, default=0, help="of each kind")
+    parser.add_argument("--load_s", type=float, default=0, help="seconds of load")
+    parser.add_argument(
+        "--swap_s", type=float, default=10, help="seconds between swaps"
+    )
+    parser.add_argument("--health_calls", type=int, default=0, help="under 64 clients")
     options = parser.parse_args()
     calls = options.calls or (30 if options.quick else 200)
+    load_s = options.load_s or (60 if options.quick else 600)
+    health_calls = options.health_calls or (100 if options.quick else 500)
+    ratios = {}
     with tempfile.TemporaryDirectory() as folder:
         base = pathlib.Path(folder, "saved_model")
         alone = dict(zip(("raw", "encoded"), in_process(export_model(base), calls)))
         print("in-process", {k: percentiles(v) for k, v in alone.items()}, flush=True)
         batching = pathlib.Path(folder, "batching.config")
         batching.write_text("max_batch_size { value: 4 }\nbatch_timeout_micros { value: 2000 }\n")  # fmt: skip
-        ratios = {}
-        for flag in (
-            () if options.quick else (f"--batching_parameters_file={batching}",)
-        ):
-            with Served(base, flag) as served:
+        if not options.quick:
+            with Served(base, f"--batching_parameters_file={batching}") as served:
                 for clients in (1, 4, 16):
-                    for kind, times in over_the_wire(served, calls, clients).items():
-                        print("batching", clients, kind, percentiles(times), flush=True)
+                    found = over_the_wire(served, calls, clients)
+                    ratios |= compare(f"batching, {clients}", found, alone)
         with Served(base) as served:
             for clients in (1,) if options.quick else (1, 4, 16):
-                for kind, times in over_the_wire(served, calls, clients).items():
-                    print("single", clients, kind, percentiles(times), flush=True)
-                    if clients == 1:
-                        basis = alone[kind.split()[1]]
-                        ratios[kind] = np.median(times) / np.median(basis)
+                found = over_the_wire(served, calls, clients)
+                ratios |= compare(f"single, {clients}", found, alone)
             start_mb = served.resident()
-            counts, swaps = under_load(served, base, 60 if options.quick else 600)
+            counts, swaps = under_load(served, base, load_s, options.swap_s)
             end_mb = served.resident()
-            waits = health(served, 100 if options.quick else 500)
+            print(f"load: {dict(counts)}, {swaps} swaps", flush=True)
+            waits = health(served, health_calls)
             start_s = served.start_s
     print(
         json.dumps(
             {
-                "grpc_raw_p50_ratio": round(ratios["grpc raw"], 2),
-                "grpc_encoded_p50_ratio": round(ratios["grpc encoded"], 2),
-                "rest_p50_ratio": round(ratios["rest encoded"], 2),
+                "grpc_raw_p50_ratio": ratios["single, 1, grpc raw"][0],
+                "grpc_encoded_p50_ratio": ratios["single, 1, grpc encoded"][0],
+                "rest_p50_ratio": ratios["single, 1, rest encoded"][0],
                 "sent": counts["sent"],
                 "answered": counts["answered"],
                 "refused": counts["refused"],
@@ -337,6 +364,8 @@ def main():
                 "start_mb": round(start_mb, 1),
                 "end_mb": round(end_mb, 1),
                 "start_s": round(start_s, 1),
+                "calls": calls,
+                "over_in_process": ratios,
             }
         )
     )

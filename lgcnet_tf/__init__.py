@@ -9,8 +9,7 @@
     lt.export(net, output_dir="runs/export")
 
 Names are imported when they are first used, and TensorFlow with the first that needs
-it. What does not stand in `__all__` may change without notice; `Server` and `Client`
-are provisional.
+it. What does not stand in `__all__` may change without notice.
 """
 
 import importlib

@@ -108,8 +108,10 @@ def _folder(options: ServeOptions, end: contextlib.ExitStack) -> str:
         return name
     from lgcnet_tf.model.deploy import deploy
     from lgcnet_tf.model.zoo import load_network
+    from lgcnet_tf.serving import own_process
     from lgcnet_tf.serving.export import export_saved_model
 
+    own_process.prepare()
     print(f"Exporting {name} of the model zoo ...", file=sys.stderr, flush=True)
     folder = end.enter_context(tempfile.TemporaryDirectory(prefix="lgcnet_serve_"))
     network = load_network(name)
@@ -123,6 +125,7 @@ def _folder(options: ServeOptions, end: contextlib.ExitStack) -> str:
 
 
 def _serve(options: ServeOptions, folder: str, end: contextlib.ExitStack) -> None:
+    from lgcnet_tf.serving import own_process
     from lgcnet_tf.serving.batching import read_batching_parameters
     from lgcnet_tf.serving.server import Server
 
@@ -149,6 +152,7 @@ def _serve(options: ServeOptions, folder: str, end: contextlib.ExitStack) -> Non
     )
     if warning := exposure(options.host, tls, token):
         print(f"lgcnet-serve: {warning}", file=sys.stderr, flush=True)
+    own_process.prepare()
     server.start()
     served = ", ".join(f"{name} version {v}" for name, v in server.versions.items())
     print(

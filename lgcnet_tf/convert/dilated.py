@@ -23,14 +23,15 @@ SPACE_TO_BATCH = ("SpaceToBatchND", "BatchToSpaceND")
 _CONVERTED = frozenset(
     (
         "Add", "AddV2", "ArgMax", "AvgPool", "BiasAdd", "ConcatV2", "Const", "Conv2D",
-        "Conv2DBackpropInput", "DepthwiseConv2dNative", "FusedBatchNormV3", "Identity",
-        "MatMul", "MaxPool", "Maximum", "Mean", "Minimum", "Mul", "Pad", "Relu",
-        "Relu6", "Reshape", "Sigmoid", "Softmax", "Squeeze", "StridedSlice", "Sub",
-        "Transpose",
+        "DepthToSpace", "DepthwiseConv2dNative", "Einsum", "FusedBatchNormV3", "Identity",
+        "MatMul", "MaxPool", "Maximum", "Mean", "Minimum", "Mul", "Pack", "Pad", "Relu",
+        "Relu6", "Reshape", "Shape", "Sigmoid", "Softmax", "Squeeze", "StridedSlice",
+        "Sub", "Transpose",
     )
 )  # fmt: skip
-"""What TF-TRT of TensorFlow 2.17 converts of the operations of such networks: not
-casts from and to uint8, nor resizing with half-pixel centres."""
+"""What TF-TRT of TensorFlow 2.17 converts, with the batch as a dimension of its own, of
+the operations of such networks: not casts from and to uint8, resizing with half-pixel
+centres, nor transposed convolutions whose batch is free (`convert.transposed`)."""
 _OUTSIDE = frozenset(("NoOp", "Placeholder"))
 
 

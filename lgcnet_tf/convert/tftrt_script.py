@@ -43,7 +43,8 @@ def missing():
     if not there:
         return (
             f"convert.py: TensorFlow {tf.__version__} finds no TensorRT; 2.17 was the "
-            "last with it, and needs libnvinfer."
+            "last with it, and needs libnvinfer.so.8.6.1 (pip install tensorrt-libs=="
+            "8.6.1, and its folder in LD_LIBRARY_PATH)."
         )
     if not tf.config.list_physical_devices("GPU"):
         return "convert.py: needs an NVIDIA GPU, the one that is to serve."
@@ -78,9 +79,17 @@ def convert(here, source, output, signature):
                 part = [tf.io.encode_png(image).numpy() for image in part]
             yield {name: tf.constant(part, spec.dtype)}
 
+    def sizes():
+        """The smallest and the largest batch that the engine is made for."""
+        largest = next(inputs())
+        yield {name: value[:1] for name, value in largest.items()}
+        yield largest
+
+    # With the batch as a dimension of its own: else a crop stays outside of the engine.
     converter = trt_convert.TrtGraphConverterV2(
         input_saved_model_dir=source,
         input_saved_model_signature_key=signature,
+        use_dynamic_shape=True,
         precision_mode=mode,
         use_calibration=mode == "INT8",
     )
@@ -88,7 +97,7 @@ def convert(here, source, output, signature):
         converter.convert(calibration_input_fn=inputs)
     else:
         converter.convert()
-    converter.build(input_fn=lambda: iter([next(inputs())]))
+    converter.build(input_fn=sizes)
     converter.summary()
     converter.save(output)
 

@@ -37,14 +37,28 @@ class Client:
         timeout_s: seconds after which a call is given up; until then it is sent
             again where the server is unavailable.
         version: the version to ask; the newest one where None.
-        security: `ca`, `certificate`, `key` and `token` of `Connection`.
+        security: for a server with TLS the file of who signed its certificate,
+            `ca`, and where it wants to see one, `certificate` and `key`; `token`
+            for one that wants a bearer token.
 
     Every call raises `ServerError`, one line with the target, the gRPC status
     and the server's message, when the server refuses or cannot be reached.
 
+    `lgcnet_tf.serving.async_client.AsyncClient` has the same calls for asyncio.
+
     Example:
-        with Client("127.0.0.1:8500", "lgcnet") as client:
-            mask = client.predict(images)
+        With `path` and `picture` of `export`:
+
+        >>> import lgcnet_tf as lt
+        >>> server = lt.Server({"lgcnet": path.parent}, port=0).start()
+        >>> with lt.Client(server.target, "lgcnet") as client:
+        ...     version = client.wait_until_ready()
+        ...     known = client.classes()
+        ...     mask = client.predict(picture[None])
+        >>> version, len(known.info.class_names), mask.shape
+        (1, 8, (1, 32, 64))
+        >>> server.stop()
+        True
     """
 
     def __init__(

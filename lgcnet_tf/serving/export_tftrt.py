@@ -15,6 +15,7 @@ import numpy as np
 
 from lgcnet_tf.convert import tftrt_script
 from lgcnet_tf.convert.dilated import SERVED_ON, native_dilation
+from lgcnet_tf.convert.transposed import pixel_shuffles
 from lgcnet_tf.data import DatasetInfo
 from lgcnet_tf.data.geometry import DEFAULT_FIT
 from lgcnet_tf.errors import InputError
@@ -38,8 +39,9 @@ def export_tftrt(
 ) -> pathlib.Path:
     """Writes `saved_model/1`, `convert.py`, `settings.json` and for int8 `images.npy`.
 
-    The SavedModel has dilated convolutions as TensorRT takes them, and says in its
-    `lgcnet.json` that it is to be served with TensorRT: see `convert.dilated`.
+    The SavedModel has dilated and transposed convolutions as TensorRT takes them (see
+    `convert.dilated` and `convert.transposed`), and says in its `lgcnet.json` that it is
+    to be served with TensorRT.
 
     Args:
         network, info, metadata, fit: as for `export_saved_model`.
@@ -68,7 +70,7 @@ def export_tftrt(
             raise InputError(f"{folder / name}: exists already; name another folder.")
     folder.mkdir(parents=True, exist_ok=True)
     settings = {"precision": _MODES[precision], "batch_size": batch_size}
-    with native_dilation(network):
+    with native_dilation(network), pixel_shuffles(network):
         export_saved_model(
             network, folder / MODEL, info, 1, False,
             {**(metadata or {}), "precision": precision},

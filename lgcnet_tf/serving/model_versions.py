@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.serving.limits import Limits
+from lgcnet_tf.serving.memory import give_back_after
 from lgcnet_tf.serving.servable import Servable
 from lgcnet_tf.serving.status import Code, RequestError, invalid, one_line
 from lgcnet_tf.serving.version_folders import version_folders
@@ -126,6 +127,7 @@ class ModelVersions:
 
     def _unload(self, version: int) -> None:
         # Requests under way hold what they run on.
+        give_back_after(self._states[version].servable)
         self._set(version, VersionState(UNLOADING))
         self._set(version, VersionState(END))
         _LOG.info("%s version %d is no longer served", self.name, version)

@@ -127,7 +127,8 @@ class RestFace:
                 )
             self._check_token(request)
             if request.path == METRICS_PATH and request.method == "GET":
-                page = await asyncio.to_thread(self._core.metrics.page)
+                # Not in asyncio's threads: reloads and compression may fill them.
+                page = self._core.metrics.page()
                 return web.Response(body=page, content_type="text/plain")
             body, timing = await self._answer(request)
             status = 200

@@ -1,6 +1,9 @@
 """TensorFlow Serving's JSON for Predict: `instances` and `inputs`, `{"b64": ...}`.
 
 https://www.tensorflow.org/tfx/serving/api_rest has the format.
+
+Numbers are written, and arrays made of lists, piece by piece: C code for all of them
+would keep Python's lock, and the server could not even say its health meanwhile.
 """
 
 import base64
@@ -20,6 +23,7 @@ from lgcnet_tf.serving.status import exhausted, invalid, one_line
 # What is parsed takes up to 100 bytes a bracket and 40 a comma.
 _MAX_BRACKETS, _MAX_COMMAS = 2**20, 2**22
 _B64 = "b64"
+_PIECE = 2**14  # numbers, which take about a millisecond
 
 
 def parse_json(body: bytes) -> dict[str, Any]:
@@ -100,17 +104,37 @@ def answer_json(outputs: Mapping[str, np.ndarray], by_row: bool) -> bytes:
         RequestError: INVALID_ARGUMENT where the outputs' batches differ and rows
             were asked for.
     """
-    lists = {name: _plain(name, array) for name, array in outputs.items()}
     if not by_row:
-        value = lists if len(lists) != 1 else next(iter(lists.values()))
-        return json.dumps({"outputs": value}).encode()
-    if len({len(one) if isinstance(one, list) else -1 for one in lists.values()}) != 1:
+        texts = {name: _text(_plain(name, one)) for name, one in outputs.items()}
+        whole = _object(texts) if len(texts) != 1 else next(iter(texts.values()))
+        return f'{{"outputs": {whole}}}'.encode()
+    if len({one.shape[:1] for one in outputs.values()}) != 1:
         raise invalid("The outputs have different batches; ask with 'inputs'.")
-    if len(lists) == 1:
-        (rows,) = lists.values()
+    if len(outputs) == 1:
+        ((name, array),) = outputs.items()
+        whole = _text(_plain(name, array))
     else:
-        rows = [dict(zip(lists, row)) for row in zip(*lists.values())]
-    return json.dumps({"predictions": rows}).encode()
+        rows = zip(*(_plain(name, array) for name, array in outputs.items()))
+        texts = [_object(dict(zip(outputs, map(_text, row)))) for row in rows]
+        whole = f"[{', '.join(texts)}]"
+    return f'{{"predictions": {whole}}}'.encode()
+
+
+def _object(texts: Mapping[str, str]) -> str:
+    """A JSON object of values that are JSON already."""
+    return f"{{{', '.join(f'{json.dumps(k)}: {one}' for k, one in texts.items())}}}"
+
+
+def _text(value: Any) -> str:
+    """JSON of an array or of nested lists, written piece by piece."""
+    if not isinstance(value, np.ndarray | np.generic):
+        return json.dumps(value)
+    if value.ndim == 0 or value.size <= _PIECE:
+        return json.dumps(value.tolist())
+    if value.ndim > 1:
+        return f"[{', '.join(map(_text, value))}]"
+    pieces = (value[i : i + _PIECE] for i in range(0, len(value), _PIECE))
+    return f"[{', '.join(json.dumps(one.tolist())[1:-1] for one in pieces)}]"
 
 
 def _columns(rows: Any, names: list[str]) -> dict[str, list]:
@@ -136,7 +160,7 @@ def _tensor(name: str, column: Any, dtype: tf.DType) -> tensor_pb2.TensorProto:
         shape = _gather_texts(name, column, texts)
         return tf.make_tensor_proto(texts, tf.string, shape)
     try:
-        array = np.array(column)
+        array = _array(column)
     except (ValueError, OverflowError):
         array = np.array("")
     kinds = {"b": "b", "i": "iu", "u": "iu"}.get(np.dtype(dtype.as_numpy_dtype).kind)
@@ -154,6 +178,20 @@ def _tensor(name: str, column: Any, dtype: tf.DType) -> tensor_pb2.TensorProto:
         proto.tensor_shape.dim.add(size=side)
     proto.tensor_content = array.astype(dtype.as_numpy_dtype).tobytes()
     return proto
+
+
+def _array(value: Any) -> np.ndarray:
+    """As `np.array`, made of pieces."""
+    size, first = 1, value
+    while isinstance(first, list):
+        size *= len(first)
+        first = first[0] if first else None
+    if size <= _PIECE:
+        return np.array(value)
+    if isinstance(value[0], list):
+        return np.stack([_array(one) for one in value])
+    starts = range(0, len(value), _PIECE)
+    return np.concatenate([np.array(value[i : i + _PIECE]) for i in starts])
 
 
 def _gather_texts(name: str, value: Any, texts: list[bytes]) -> list[int]:
@@ -180,9 +218,10 @@ def _is_bytes(value: Any) -> bool:
 
 
 def _plain(name: str, array: np.ndarray) -> Any:
-    """As nested lists; strings as text, or as base64 where the name ends so."""
+    """Numbers as they are; strings as nested lists of text, or of base64 where the
+    name ends so."""
     if array.dtype != object:
-        return array.tolist()
+        return array
     if name.endswith("_bytes"):
         encode = lambda text: {_B64: base64.b64encode(text).decode()}
     else:

@@ -38,20 +38,31 @@ class Server:
         model_config_file: lists the models instead of `models`.
         poll_wait_s: seconds between two looks for new versions and, where there is
             one, for changes of the file; 0 to load once.
-        batching: joins requests of several clients; None for each by itself.
+        batching: joins requests of several clients, as `serving.batching.
+            BatchingParameters` says; None for each by itself.
         as_content: answer numbers as bytes (`tensor_content`) instead of in the
             typed fields that TensorFlow Serving answers with by default.
-        tls: certificate and key; None for plain connections.
+        tls: certificate and key, a `serving.security.Tls`; None for plain
+            connections.
         token: what clients must send as bearer token; none where empty.
         demo: at REST's port, answer with a page for trying the models in a browser.
-        limits: fields of `Limits`.
+        limits: what is taken on at most, as `max_images=4`: `max_message_mb`,
+            `max_images`, `max_megapixels`, `max_batch`, `max_queue`,
+            `max_queue_mb`, `threads` and `receive_timeout_s` mean what the flags
+            of `lgcnet-serve` do.
 
     Raises:
         InputError: no model is given, or a limit that cannot be.
 
     Example:
-        with Server({"lgcnet": "runs/export/saved_model"}, port=8500) as server:
-            server.serve_forever()
+        With `path` of `export`; a program that does nothing else calls
+        `serve_forever` instead of leaving the block:
+
+        >>> import lgcnet_tf as lt
+        >>> with lt.Server({"lgcnet": path.parent}, port=0, max_images=4) as server:
+        ...     served = server.versions
+        >>> served
+        {'lgcnet': 1}
     """
 
     def __init__(

@@ -1,13 +1,16 @@
 """Versions that come and go under a running server; configurations of models."""
 
+import gc
 import shutil
 import threading
 import time
+import weakref
 
 import pytest
 from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2
 
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.serving import memory
 from lgcnet_tf.serving.client import Client
 from lgcnet_tf.serving.export import export_saved_model
 from lgcnet_tf.serving.limits import Limits
@@ -57,6 +60,28 @@ def test_what_is_new_is_loaded_before_what_is_old_goes(base, fake_servable):
     model.refresh()
     assert seen == [(5, [4])]
     assert states(model) == {4: "END", 5: "AVAILABLE"}
+
+
+def test_what_is_dropped_leaves_memory(base_path, tmp_path):
+    """Once its last request has ended, and without Python's own collection."""
+    shutil.copytree(base_path / "1", tmp_path / "1")
+    model = ModelVersions("m", tmp_path, Limits())
+    model.refresh()
+    under_way = model.servable(1)
+    graph = weakref.ref(under_way._loaded.signatures["encoded"].graph)
+    shutil.copytree(base_path / "1", tmp_path / "2")
+    gc.disable()
+    try:
+        model.refresh()
+        assert model.versions == [2]
+        assert graph()  # `is None` would keep it in a variable of pytest's
+        del under_way
+        for thread in threading.enumerate():
+            if thread.name == memory.THREAD_NAME:
+                thread.join()
+        assert graph() is None
+    finally:
+        gc.enable()
 
 
 def test_a_broken_version_is_tried_again_only_once_it_changed(base, fake_servable):
