@@ -5,6 +5,7 @@ another Keras backend can set it first.
 """
 
 import dataclasses
+import gc
 import importlib.util
 import json
 import os
@@ -15,6 +16,43 @@ import numpy as np
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+LONGEST = (
+    "test_stranger.py",
+    "commands/test_run.py",
+    "architecture_search/test_workers.py",
+    "architecture_search/test_replicas.py",
+    "bin/test_whole_path.py",
+    "api/test_front_door.py",
+    "examples/test_tutorials.py",
+    "training/test_recipe.py",
+    "examples/test_quickstart.py",
+    "commands/test_sweep.py",
+    "latency/runtimes/test_runtimes.py",
+    "model/test_jax.py",
+    "commands/test_search.py",
+    "commands/test_pretrain.py",
+    "commands/test_own_data.py",
+    "test_extending.py",
+    "bin/test_measure_latency.py",
+)
+"""Files of few and long tests, to begin with: no process waits for another's at the end."""
+
+
+gc.disable()  # until all is imported, for what is imported stays
+
+
+def pytest_collection_finish():
+    """Collections look at what tests make alone: a twentieth of the suite's time."""
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
+    gc.enable()
+
+
+def pytest_collection_modifyitems(items):
+    folder = pathlib.Path(__file__).parent
+    places = {folder / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session")
@@ -270,8 +308,15 @@ def trained(small_skeleton, randomise, tmp_path_factory):
     from lgcnet_tf.model.network import Network
     from lgcnet_tf.space.genotype import random_genotype
 
-    genotype = random_genotype(small_skeleton(num_classes=8), np.random.default_rng(1))
-    network = randomise(Network(genotype.skeleton, (32, 64), genotype))
+    skeleton = small_skeleton(
+        num_classes=8,
+        num_cells=2,
+        reduction_cells=(1,),
+        fusion="cas",
+        fusion_taps=(0, 1),
+    )
+    genotype = random_genotype(skeleton, np.random.default_rng(1))
+    network = randomise(Network(skeleton, (32, 64), genotype))
     path = tmp_path_factory.mktemp("trained") / "model.keras"
     network.save(path)
     return path
@@ -305,6 +350,19 @@ def exported(trained, tmp_path_factory):
         deployed, root / "saved_model", info, input_size=(32, 64), num_classes=8
     )
     return paths | {"saved_model": root / "saved_model"}
+
+
+FEW_OPERATIONS = {
+    "cell_operations": ("none", "skip_connect", "max_pool_3x3", "sep_conv_3x3"),
+    "fusion_operations": ("conv_1x1", "sep_conv_3x3", "global_pool_2x2"),
+}
+"""One of each kind: for searches that are of more than which operations there are."""
+
+
+@pytest.fixture(scope="session")
+def few_operations():
+    """Options of a space of few candidates, which is traced in half the time."""
+    return dict(FEW_OPERATIONS)
 
 
 SIZE = (32, 64)

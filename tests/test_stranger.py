@@ -25,7 +25,7 @@ PACKED = ("lgcnet_tf", "pyproject.toml", "README.md", "LICENSE")
 SIZE = (64, 64)
 SPACE = (
     "--input_size=64x64", "--num_cells=2", "--reduction_cells=1", "--initial_channels=2",
-    "--fusion_taps=0,1", "--fusion_channels=4", "--fusion=cas",
+    "--fusion=none", "--cell_operations=none,skip_connect,max_pool_3x3,sep_conv_3x3",
 )  # fmt: skip
 PYTHON_PATH = """
 import pathlib, sys
@@ -130,7 +130,7 @@ def stranger(tmp_path_factory):
     )
     stranger.run(
         "lgcnet-measure-latency", "--data_dir=data", *SPACE, "--repeats=2", "--warmup=1",
-        "--calibration_networks=8", "--output_dir=latency",
+        "--calibration_networks=0", "--output_dir=latency",
     )  # fmt: skip
     stranger.run(
         "lgcnet-search", table, "--epochs=1", "--batch_size=6", "--output_dir=search",
@@ -163,7 +163,6 @@ def test_the_commands_know_the_own_classes(stranger):
     assert (stranger.home / "inspect" / "contact_sheet_train.png").is_file()
     table = json.loads((stranger.home / "latency/latency_table.json").read_text())
     assert tuple(table["classes"]["names"]) == CLASSES
-    assert stranger.results("latency")["calibration"]["networks"] == 8
     evaluated = stranger.results("evaluate")
     assert tuple(evaluated["per_class_iou"]) == CLASSES
     assert evaluated["num_images"] == 2
@@ -191,6 +190,23 @@ def test_a_server_segments_a_picture(stranger):
     masks = sorted((stranger.home / "predict").rglob("*_mask.png"))
     assert len(masks) == 2
     assert np.asarray(Image.open(masks[0])).shape[:2] == SIZE
+
+
+def test_an_extension_beside_the_data(stranger):
+    """A module of the working folder, in a command of the wheel."""
+    (stranger.home / "my_extension.py").write_text(
+        "import lgcnet_tf as lt\n\n"
+        'lt.register_operation(lt.Operation("sep_conv_5x5", "sep_conv", kernel=5))\n'
+    )
+    stranger.run(
+        "lgcnet-measure-latency", "--extension=my_extension", "--data_dir=data",
+        "--input_size=32x32", "--num_cells=1", "--reduction_cells=", "--fusion=none",
+        "--initial_channels=2", "--cell_operations=none,skip_connect,sep_conv_5x5",
+        "--repeats=1", "--warmup=0", "--calibration_networks=0", "--output_dir=extended",
+    )  # fmt: skip
+    table = json.loads((stranger.home / "extended/latency_table.json").read_text())
+    assert table["skeleton"]["extensions"] == ["my_extension"]
+    assert any(key.startswith("sep_conv_5x5 ") for key in table["entries"])
 
 
 def test_the_path_in_python(stranger):

@@ -11,11 +11,11 @@ STEPS = 3
 
 
 @pytest.fixture(scope="module")
-def trained(make_options, make_table, make_batch):
+def trained(make_options, make_table, make_batch, few_operations):
     """Variables and logs after some steps of a search model, by who does the step."""
 
     def train(train_step):
-        options = make_options(with_fusion=True)
+        options = make_options(with_fusion=True, **few_operations)
         skeleton = options.skeleton(5)
         table = make_table(skeleton, options.input_size)
         cost_model = CostModel(table, skeleton, options.input_size)

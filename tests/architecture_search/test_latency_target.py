@@ -187,10 +187,10 @@ def test_a_target_out_of_reach(small_costs):
 
 
 @pytest.fixture(scope="module")
-def options(make_options, make_table, tmp_path_factory):
+def options(make_options, make_table, few_operations, tmp_path_factory):
     """Options of a search of 24 steps for a target near the middle, by its folder."""
     folder = tmp_path_factory.mktemp("target")
-    plain = make_options(with_fusion=True)
+    plain = make_options(with_fusion=True, **few_operations)
     skeleton = plain.skeleton(8)
     table = make_table(skeleton, plain.input_size)
     table.save(folder / "table.json")
@@ -206,7 +206,7 @@ def options(make_options, make_table, tmp_path_factory):
             "output_dir": str(folder / name),
             "target_latency_ms": round((0.4 * low + 0.6 * high) / 1000, 2),
         }
-        return make_options(with_fusion=True, **settings | changes)
+        return make_options(with_fusion=True, **few_operations | settings | changes)
 
     return make
 

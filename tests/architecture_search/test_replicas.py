@@ -15,12 +15,16 @@ CASES = {2: 0.0, 4: 0.1}
 
 
 @pytest.fixture(scope="module")
-def results(make_options, make_table, make_batch, tmp_path_factory):
+def results(make_options, make_table, make_batch, few_operations, tmp_path_factory):
     """By count of replicas what `replica_steps.py` found on one and on so many."""
     found = {}
     for replicas, clip_norm in CASES.items():
         options = make_options(
-            num_cells=1, reduction_cells=(), communication="none", clip_norm=clip_norm
+            num_cells=1,
+            reduction_cells=(),
+            communication="none",
+            clip_norm=clip_norm,
+            cell_operations=few_operations["cell_operations"],
         )
         table = make_table(options.skeleton(5), options.input_size)
         folder = tmp_path_factory.mktemp("replicas")

@@ -17,10 +17,10 @@ from lgcnet_tf.training.initial import REPORT, report_start, start_from
 
 
 @pytest.fixture(scope="module")
-def search(make_options, make_table, randomise, tmp_path_factory):
+def search(make_options, make_table, few_operations, randomise, tmp_path_factory):
     """The supernet of a search, and the search's folder with a checkpoint."""
     folder = tmp_path_factory.mktemp("search")
-    options = make_options(with_fusion=True, output_dir=str(folder))
+    options = make_options(with_fusion=True, output_dir=str(folder), **few_operations)
     skeleton = options.skeleton(8)
     size = options.input_size
     cost = CostModel(make_table(skeleton, size), skeleton, size)

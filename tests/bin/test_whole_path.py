@@ -32,11 +32,14 @@ BIN = pathlib.Path(sys.executable).parent
 SIZE = (32, 64)
 SPACE = dict(
     input_size=SIZE,
-    num_cells=3,
-    reduction_cells=(1, 2),
-    fusion_taps=(0, 1, 2),
+    num_cells=2,
+    reduction_cells=(1,),
+    fusion="cas",
+    fusion_taps=(0, 1),
     initial_channels=2,
     fusion_channels=4,
+    cell_operations=("none", "skip_connect", "max_pool_3x3", "sep_conv_3x3"),
+    fusion_operations=("conv_1x1", "sep_conv_3x3", "global_pool_2x2"),
 )
 
 
@@ -66,7 +69,7 @@ def path(tmp_path_factory):
         **SPACE,
         crop_size=SIZE,
         epochs=1,
-        batch_size=16,
+        batch_size=32,
         latency_table=root / "latency/latency_table.json",
         output_dir=root / "search",
     )
@@ -74,8 +77,8 @@ def path(tmp_path_factory):
         "finetune",
         input_size=SIZE,
         crop_size=SIZE,
-        epochs=2,
-        batch_size=16,
+        epochs=1,
+        batch_size=32,
         model=root / "search/genotype.json",
         output_dir=root / "finetune",
     )

@@ -66,16 +66,17 @@ def imagenet_archives(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def small_genotype(tmp_path_factory):
-    """Path of a genotype of three small cells with the full fusion cell."""
+    """Path of a genotype of two small cells with a small fusion cell."""
     from lgcnet_tf.space.genotype import uniform
     from lgcnet_tf.space.skeleton import Skeleton
 
     skeleton = Skeleton(
         num_classes=8,
         initial_channels=2,
-        num_cells=3,
-        reduction_cells=(1, 2),
-        fusion_taps=(0, 1, 2),
+        num_cells=2,
+        reduction_cells=(1,),
+        fusion="cas",
+        fusion_taps=(0, 1),
         fusion_channels=4,
     )
     path = tmp_path_factory.mktemp("genotype") / "genotype.json"

@@ -27,11 +27,12 @@ from lgcnet_tf.space import uniform
 
 SPACE = {
     "input_size": (32, 64),
-    "num_cells": 3,
+    "num_cells": 2,
     "reduction_cells": (1,),
     "initial_channels": 2,
     "fusion": "none",
     "fusion_taps": (),
+    "cell_operations": ("none", "skip_connect", "max_pool_3x3", "conv_3x3"),
 }
 
 

@@ -20,9 +20,10 @@ EPOCHS = 3
 SKELETON = Skeleton(
     num_classes=19,
     initial_channels=2,
-    num_cells=3,
-    reduction_cells=(1, 2),
-    fusion_taps=(0, 1, 2),
+    num_cells=2,
+    reduction_cells=(1,),
+    fusion="cas",
+    fusion_taps=(0, 1),
     fusion_channels=4,
 )
 

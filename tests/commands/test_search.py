@@ -16,14 +16,13 @@ from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.space.genotype import Genotype
-from lgcnet_tf.space.operations import CELL_OPERATIONS
 
 EPOCHS = 2
 STEPS = 128 // 32 * EPOCHS
 
 
 @pytest.fixture(scope="module")
-def options(make_options, make_table, tmp_path_factory):
+def options(make_options, make_table, few_operations, tmp_path_factory):
     """Options of a search that is quick to trace, by its folder's name."""
     folder = tmp_path_factory.mktemp("search")
 
@@ -34,6 +33,7 @@ def options(make_options, make_table, tmp_path_factory):
             seed=2,
             latency_table=str(folder / "table.json"),
             output_dir=str(folder / name),
+            cell_operations=few_operations["cell_operations"],
             **changes,
         )
 
@@ -69,7 +69,7 @@ def test_writes_a_genotype_of_the_argmax(finished, options):
         probabilities = alphas["probabilities"]
     np.testing.assert_allclose(probabilities.sum(-1), 1.0, atol=1e-5)
     assert genotype.cells == tuple(
-        tuple(CELL_OPERATIONS[i] for i in cell)
+        tuple(run.cell_operations[i] for i in cell)
         for cell in probabilities.argmax(-1).reshape(2, 5)
     )
     Network(genotype.skeleton, run.input_size, genotype)
@@ -120,7 +120,7 @@ def test_history_has_the_schedules(finished):
     for entry in history:
         assert np.isfinite(list(entry.values())).all()
         assert entry["expected_latency_ms"] > 0
-        assert 0 < entry["alpha_entropy"] < np.log(8)
+        assert 0 < entry["alpha_entropy"] < np.log(4)
 
 
 def test_both_parts_of_the_loss(finished):
@@ -140,7 +140,7 @@ def test_the_choice_in_the_results(finished):
         course = data["probabilities"]
     with np.load(f"{run.output_dir}/alphas.npz") as data:
         np.testing.assert_array_equal(course[-1], data["probabilities"])
-    assert course.shape == (EPOCHS, 10, 8)
+    assert course.shape == (EPOCHS, 10, 4)
     changed = (course[0].argmax(-1) != course[1].argmax(-1)).sum()
     found = results["last_change"]
     assert changed == (len(found["edges"]) if found else 0)

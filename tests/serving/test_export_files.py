@@ -118,12 +118,12 @@ def test_options_that_do_nothing_are_refused(wrong, message):
         ({"format": "onnx", "calibration_method": "entropy"}, "--precision=int8"),
     ],
 )
-def test_precisions_that_a_format_lacks(wrong, message, tmp_path):
+def test_precisions_that_a_format_lacks(wrong, message, trained, tmp_path):
     for package in ("onnxruntime", "openvino", "ai_edge_litert"):
         pytest.importorskip(package)
     options = ExportOptions(
-        model="lgcnet_camvid",
-        dataset="camvid",
+        model=str(trained),
+        dataset="toy_streets",
         output_dir=str(tmp_path / "out"),
         **wrong,
     )
@@ -185,8 +185,15 @@ def test_eight_bits_agree_with_float32():
     assert 0.9 < np.mean(shares) < 1.0
 
 
+def small_genotype(small_skeleton):
+    skeleton = small_skeleton(
+        num_cells=2, reduction_cells=(1,), fusion="cas", fusion_taps=(0, 1)
+    )
+    return random_genotype(skeleton, np.random.default_rng(1))
+
+
 def small_network(small_skeleton, randomise):
-    genotype = random_genotype(small_skeleton(), np.random.default_rng(1))
+    genotype = small_genotype(small_skeleton)
     return randomise(Network(genotype.skeleton, (32, 64), genotype, "folded"))
 
 
@@ -194,7 +201,7 @@ def small_network(small_skeleton, randomise):
 def network(small_skeleton):
     for package in ("onnxruntime", "openvino", "ai_edge_litert", "tf2onnx"):
         pytest.importorskip(package)
-    genotype = random_genotype(small_skeleton(), np.random.default_rng(1))
+    genotype = small_genotype(small_skeleton)
     return Network(genotype.skeleton, (32, 64), genotype, "folded")
 
 

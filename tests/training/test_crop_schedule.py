@@ -54,7 +54,12 @@ def test_malformed(entries, match):
 @pytest.fixture(scope="module", params=["dense", "aspp"])
 def network(request, small_skeleton, randomise):
     """With every kind of edge that knows its size."""
-    skeleton = small_skeleton(fusion=request.param)
+    skeleton = small_skeleton(
+        fusion=request.param,
+        num_cells=3,
+        reduction_cells=(1, 2),
+        fusion_taps=(0, 1, 2),
+    )
     genotype = random_genotype(skeleton, np.random.default_rng(3))
     return randomise(Network(skeleton, (32, 64), genotype))
 

@@ -20,9 +20,10 @@ EPOCHS = 4
 SKELETON = Skeleton(
     num_classes=8,
     initial_channels=2,
-    num_cells=3,
-    reduction_cells=(1, 2),
-    fusion_taps=(0, 1, 2),
+    num_cells=2,
+    reduction_cells=(1,),
+    fusion="cas",
+    fusion_taps=(0, 1),
     fusion_channels=4,
 )
 

@@ -46,7 +46,9 @@ def test_distillation_by_its_definition(temperature):
 
 @pytest.fixture(scope="module")
 def network(small_skeleton, randomise):
-    skeleton = small_skeleton()
+    skeleton = small_skeleton(
+        num_cells=3, reduction_cells=(1, 2), fusion_taps=(0, 1, 2)
+    )
     genotype = random_genotype(skeleton, np.random.default_rng(3))
     return randomise(Network(skeleton, SIZE, genotype))
 

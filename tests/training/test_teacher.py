@@ -21,7 +21,13 @@ def softmax(x):
 
 @pytest.fixture(scope="module")
 def network_file(small_skeleton, randomise, tmp_path_factory):
-    skeleton = small_skeleton(num_classes=4)
+    skeleton = small_skeleton(
+        num_classes=4,
+        num_cells=2,
+        reduction_cells=(1,),
+        fusion="cas",
+        fusion_taps=(0, 1),
+    )
     genotype = random_genotype(skeleton, np.random.default_rng(3))
     path = tmp_path_factory.mktemp("teacher") / "model.keras"
     randomise(Network(skeleton, (32, 64), genotype)).save(path)
