@@ -5,17 +5,21 @@ import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lgcnet_tf.config import RunOptions, option
 from lgcnet_tf.latency.device.sessions import SESSIONS
 from lgcnet_tf.latency.samples import SAMPLES
+from lgcnet_tf.latency.settings import NETWORK_REPEATS
 from lgcnet_tf.run_folder import Inputs, RunFolder, input_file
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.skeleton import Skeleton
 from lgcnet_tf.space.workloads import Workload
 
 if TYPE_CHECKING:
-    from lgcnet_tf.latency.for_device import Measured
-    from lgcnet_tf.latency.runtimes.representative import RepresentativeImages
+    from lgcnet_tf.commands.measure_latency import MeasureOptions
+    from lgcnet_tf.latency.device_samples import DeviceRuntime, Measured
+    from lgcnet_tf.latency.samples import SampleStore
 
 FOLDER = "device"
 """In the run's folder: what goes to the device."""
@@ -66,8 +70,8 @@ def runtime_problem(runtime: str) -> str:
     if runtime in SESSIONS:
         return ""
     return (
-        f"--for_device and --samples are for the runtimes {', '.join(SESSIONS)}. "
-        f"Received: --runtime={runtime}"
+        f"--for_device and --samples are for the runtimes {', '.join(SESSIONS)}, which "
+        f"need no TensorFlow; not for {runtime}."
     )
 
 
@@ -77,7 +81,7 @@ def write_device_folder(
     skeleton: Skeleton,
     operations: Sequence[Workload],
     networks: Mapping[str, Genotype],
-    images: "RepresentativeImages | None" = None,
+    images: Sequence[np.ndarray] = (),
     **settings: Any,
 ) -> dict[str, Any]:
     """Writes the folder for the device, and says what to do with it.
@@ -114,3 +118,65 @@ def write_device_folder(
         folder.log.info(line)
     folder.release()
     return {"for_device": str(path), "files": count, "bytes": size}
+
+
+def _measured(options: "MeasureOptions", skeleton: Skeleton) -> "Measured":
+    from lgcnet_tf.latency.device_samples import Measured
+
+    size, batch = options.input_size, options.batch_size
+    return Measured.of(options.runtime, options.precision, skeleton, size, batch)
+
+
+def take_to_device(
+    options: "MeasureOptions", skeleton: Skeleton, inputs: Inputs
+) -> dict[str, Any]:
+    """Writes all that a table is measured of; its networks are chosen by rough times.
+
+    Returns:
+        As `write_device_folder`.
+    """
+    from lgcnet_tf.latency.calibrate import SEED, choose
+    from lgcnet_tf.latency.draw import draw_pool, name_of
+    from lgcnet_tf.latency.for_device import rough_table
+    from lgcnet_tf.latency.measure import table_workloads
+
+    images, measured = options.representative_images(), _measured(options, skeleton)
+    folder = RunFolder(options, "measure_latency", inputs=inputs)
+    operations = table_workloads(skeleton, measured.input_size)
+    chosen = []
+    if options.calibration_networks:
+        rough = rough_table(measured, skeleton, operations)
+        pool = draw_pool(skeleton, SEED)
+        chosen = choose(rough, pool, options.calibration_networks)
+    return write_device_folder(
+        folder, measured, skeleton, operations, {name_of(g): g for g in chosen}, images,
+        repeats=options.repeats, network_repeats=NETWORK_REPEATS, warmup=options.warmup,
+        threads=options.threads,
+    )  # fmt: skip
+
+
+def from_device(
+    options: "MeasureOptions", skeleton: Skeleton
+) -> tuple["DeviceRuntime", "SampleStore"]:
+    """What the device is, and what it timed for a table.
+
+    Raises:
+        InputError: that is not what the table is made of.
+    """
+    from lgcnet_tf.latency.calibrate import SEED
+    from lgcnet_tf.latency.device_samples import read_samples
+    from lgcnet_tf.latency.draw import draw_pool, name_of
+    from lgcnet_tf.latency.measure import table_workloads
+
+    measured, names = _measured(options, skeleton), []
+    if options.calibration_networks:
+        names = [name_of(genotype) for genotype in draw_pool(skeleton, SEED)]
+    return read_samples(
+        options.samples_file,
+        measured,
+        [work.key for work in table_workloads(skeleton, measured.input_size)],
+        names,
+        min(options.calibration_networks, len(names)),
+        options.repeats,
+        NETWORK_REPEATS,
+    )

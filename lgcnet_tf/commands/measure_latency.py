@@ -10,8 +10,9 @@ import numpy as np
 from lgcnet_tf.commands.defaults import TOY, of_data
 from lgcnet_tf.commands.for_device import (
     DeviceOptions,
+    from_device,
     runtime_problem,
-    write_device_folder,
+    take_to_device,
 )
 from lgcnet_tf.commands.latency_range import (
     TURN,
@@ -24,15 +25,15 @@ from lgcnet_tf.config import option
 from lgcnet_tf.data import dataset_info
 from lgcnet_tf.latency.options import BatchOptions, runtime_inputs
 from lgcnet_tf.latency.samples import SAMPLES, SampleStore
-from lgcnet_tf.latency.settings import NETWORK_REPEATS, REPEATS, WARMUP
+from lgcnet_tf.latency.settings import REPEATS, WARMUP
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.latency.timing import levelled_medians
-from lgcnet_tf.run_folder import LATENCY_TABLE, Inputs, RunFolder
+from lgcnet_tf.run_folder import LATENCY_TABLE, RunFolder
 from lgcnet_tf.space.options import SpaceOptions
 from lgcnet_tf.space.skeleton import Skeleton
 
 if TYPE_CHECKING:
-    from lgcnet_tf.latency.for_device import DeviceRuntime, Measured
+    from lgcnet_tf.latency.device_samples import DeviceRuntime
     from lgcnet_tf.latency.runtimes import Runtime
 
 FEWEST_NETWORKS = 8
@@ -110,12 +111,12 @@ def measure_latency(options: MeasureOptions) -> dict[str, Any]:
     skeleton = options.skeleton(classes.num_classes)
     inputs = options.calibration_inputs() | options.samples_inputs()
     if options.samples_file:
-        runtime, store = _from_device(options, skeleton)
+        runtime, store = from_device(options, skeleton)
     elif not options.elsewhere:
         runtime, store = options.make_runtime(), None
         inputs |= runtime_inputs(runtime)
     else:
-        return _for_device(options, skeleton, inputs)
+        return take_to_device(options, skeleton, inputs)
     folder = RunFolder(options, "measure_latency", inputs=inputs)
     if not named:
         folder.log.info(
@@ -187,60 +188,6 @@ def measure_latency(options: MeasureOptions) -> dict[str, Any]:
         if not fastest <= target <= slowest:
             folder.log.warning("%.4g ms is out of reach. %s", target, TURN)
     return folder.finish(results)
-
-
-def _measured(options: MeasureOptions, skeleton: Skeleton) -> "Measured":
-    from lgcnet_tf.latency.for_device import Measured
-
-    size, batch = options.input_size, options.batch_size
-    return Measured.of(options.runtime, options.precision, skeleton, size, batch)
-
-
-def _for_device(
-    options: MeasureOptions, skeleton: Skeleton, inputs: Inputs
-) -> dict[str, Any]:
-    """Writes what the device is to time; networks are chosen by rough times."""
-    from lgcnet_tf.latency.calibrate import SEED, choose
-    from lgcnet_tf.latency.draw import draw_pool, name_of
-    from lgcnet_tf.latency.for_device import rough_table
-    from lgcnet_tf.latency.measure import table_workloads
-
-    images, measured = options.representative_images(), _measured(options, skeleton)
-    folder = RunFolder(options, "measure_latency", inputs=inputs)
-    operations = table_workloads(skeleton, options.input_size)
-    chosen = []
-    if options.calibration_networks:
-        rough = rough_table(measured, skeleton, operations)
-        pool = draw_pool(skeleton, SEED)
-        chosen = choose(rough, pool, options.calibration_networks)
-    return write_device_folder(
-        folder, measured, skeleton, operations, {name_of(g): g for g in chosen}, images,
-        repeats=options.repeats, network_repeats=NETWORK_REPEATS, warmup=options.warmup,
-        threads=options.threads,
-    )  # fmt: skip
-
-
-def _from_device(
-    options: MeasureOptions, skeleton: Skeleton
-) -> tuple["DeviceRuntime", SampleStore]:
-    """What the device timed, and what it is."""
-    from lgcnet_tf.latency.calibrate import SEED
-    from lgcnet_tf.latency.draw import draw_pool, name_of
-    from lgcnet_tf.latency.for_device import read_samples
-    from lgcnet_tf.latency.measure import table_workloads
-
-    names = []
-    if options.calibration_networks:
-        names = [name_of(genotype) for genotype in draw_pool(skeleton, SEED)]
-    return read_samples(
-        options.samples_file,
-        _measured(options, skeleton),
-        [work.key for work in table_workloads(skeleton, options.input_size)],
-        names,
-        min(options.calibration_networks, len(names)),
-        options.repeats,
-        NETWORK_REPEATS,
-    )
 
 
 def _estimated(
