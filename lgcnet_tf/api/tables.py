@@ -13,7 +13,9 @@ from lgcnet_tf.run_folder import LATENCY_TABLE
 from lgcnet_tf.space.skeleton import Skeleton
 
 
-@with_options(MeasureOptions, "output_dir", "quick", "target_latency_ms")
+@with_options(
+    MeasureOptions, "output_dir", "quick", "target_latency_ms", "for_device", "samples"
+)
 def measure_latency(
     skeleton: Skeleton | None = None,
     *,

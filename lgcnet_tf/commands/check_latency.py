@@ -1,11 +1,17 @@
 """Does a latency table tell the truth? Predicted against measured networks."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lgcnet_tf.config import RunOptions, option
+from lgcnet_tf.commands.for_device import (
+    DeviceOptions,
+    runtime_problem,
+    write_device_folder,
+)
+from lgcnet_tf.config import option
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import fingerprint
 from lgcnet_tf.latency.agreement import agreement, is_true
@@ -19,6 +25,7 @@ from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.workloads import workloads
 
 if TYPE_CHECKING:
+    from lgcnet_tf.latency.device_samples import DeviceRuntime, Measured
     from lgcnet_tf.latency.estimate import CostModel
     from lgcnet_tf.latency.runtimes import Runtime
 
@@ -47,7 +54,7 @@ _VERDICTS = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CheckOptions(RunOptions):
+class CheckOptions(DeviceOptions):
     """Options of a check."""
 
     TOPIC = "Check"
@@ -76,7 +83,8 @@ def check_latency(options: CheckOptions) -> dict[str, Any]:
         table was calibrated, by some networks that were measured then and now,
         and `at_table_speed`, the agreement with the measured latencies times
         that. Other programs make a shared machine slower, not the table false:
-        `verdict` is `true`, `true at another speed` or `false`.
+        `verdict` is `true`, `true at another speed` or `false`. With `for_device`, until
+        the device's samples are there, `write_device_folder`'s instead.
 
     Raises:
         InputError: bad options, table or model, or a runtime that cannot run here.
@@ -94,11 +102,6 @@ def check_latency(options: CheckOptions) -> dict[str, Any]:
     table = LatencyTable.load(options.latency_table)
     costs = CostModel(table, table.skeleton, table.input_size)
     named = _searched(options, costs)
-    runtime = _runtime_of(table)
-    inputs = _inputs(options, runtime)
-    folder = RunFolder(options, "check_latency", inputs=inputs)
-    for line in differences(table, runtime):
-        folder.log.warning("%s: %s", options.latency_table, line)
     bare = dataclasses.replace(table, calibration=None)
     bare_costs = CostModel(bare, table.skeleton, table.input_size)
     # Drawn by the bare medians: the calibration must not choose its own test.
@@ -108,7 +111,25 @@ def check_latency(options: CheckOptions) -> dict[str, Any]:
     drawn = spread_genotypes(bare_costs, options.networks, options.seed, without=seen)
     networks = {name_of(genotype): genotype for genotype in drawn} | named
     anchors = _anchors(table)
-    store = SampleStore(folder / SAMPLES)
+    inputs = _inputs(options)
+    if not options.elsewhere:
+        runtime, store = _runtime_of(table), None
+        inputs |= runtime_inputs(runtime)
+    elif problem := runtime_problem(table.runtime):
+        raise InputError(problem)
+    elif options.samples_file:
+        runtime, store = _from_device(options, table, networks | anchors)
+    else:
+        folder = RunFolder(options, "check_latency", inputs=inputs)
+        return write_device_folder(
+            folder, _measured(table), table.skeleton, (), networks | anchors, repeats=0,
+            network_repeats=options.repeats, warmup=options.warmup,
+            threads=table.threads,
+        )  # fmt: skip
+    folder = RunFolder(options, "check_latency", inputs=inputs)
+    for line in differences(table, runtime):
+        folder.log.warning("%s: %s", options.latency_table, line)
+    store = store or SampleStore(folder / SAMPLES)
     times_us = measure_networks(
         networks | anchors,
         table.input_size,
@@ -166,7 +187,7 @@ def check_latency(options: CheckOptions) -> dict[str, Any]:
     return folder.finish(results)
 
 
-def differences(table: LatencyTable, runtime: "Runtime") -> list[str]:
+def differences(table: LatencyTable, runtime: "Runtime | DeviceRuntime") -> list[str]:
     """In what a table was measured otherwise than networks are here."""
     lines = []
     for name in ("device", "runtime_version", "precision", "threads"):
@@ -224,14 +245,32 @@ def _runtime_of(table: LatencyTable) -> "Runtime":
     return get_runtime(table.runtime, threads, table.precision)
 
 
-def _inputs(options: CheckOptions, runtime: "Runtime") -> Inputs:
+def _measured(table: LatencyTable) -> "Measured":
+    from lgcnet_tf.latency.device_samples import Measured
+
+    size, batch = table.input_size, table.batch_size
+    return Measured.of(table.runtime, table.precision, table.skeleton, size, batch)
+
+
+def _from_device(
+    options: CheckOptions, table: LatencyTable, networks: Mapping[str, Genotype]
+) -> tuple["DeviceRuntime", SampleStore]:
+    from lgcnet_tf.latency.device_samples import read_samples
+
+    return read_samples(
+        options.samples_file, _measured(table), (), networks, len(networks), 0,
+        options.repeats,
+    )  # fmt: skip
+
+
+def _inputs(options: CheckOptions) -> Inputs:
     from lgcnet_tf.model.zoo import model_path
 
     models = [model_path(name, "genotype.json") for name in _model_names(options)]
     found = input_file("--latency_table", options.latency_table)
     if models:
         found["--model"] = {str(path): fingerprint(path) for path in models}
-    return found | runtime_inputs(runtime)
+    return found | options.samples_inputs()
 
 
 def _model_names(options: CheckOptions) -> list[str]:

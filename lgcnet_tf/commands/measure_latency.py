@@ -8,6 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lgcnet_tf.commands.defaults import TOY, of_data
+from lgcnet_tf.commands.for_device import (
+    DeviceOptions,
+    from_device,
+    runtime_problem,
+    take_to_device,
+)
 from lgcnet_tf.commands.latency_range import (
     TURN,
     estimate_ranges,
@@ -27,6 +33,7 @@ from lgcnet_tf.space.options import SpaceOptions
 from lgcnet_tf.space.skeleton import Skeleton
 
 if TYPE_CHECKING:
+    from lgcnet_tf.latency.device_samples import DeviceRuntime
     from lgcnet_tf.latency.runtimes import Runtime
 
 FEWEST_NETWORKS = 8
@@ -36,7 +43,7 @@ RESTLESS = 1.25
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MeasureOptions(SpaceOptions, BatchOptions):
+class MeasureOptions(SpaceOptions, BatchOptions, DeviceOptions):
     """Options of a latency table."""
 
     TOPIC = "Measurement"
@@ -73,16 +80,23 @@ class MeasureOptions(SpaceOptions, BatchOptions):
                 f"--calibration_networks must be 0 or at least {FEWEST_NETWORKS}. "
                 f"Received: {self.calibration_networks}"
             )
+        if self.elsewhere and self.quick:
+            yield f"--quick estimates on this device; leave out {self.elsewhere}."
+        if self.elsewhere and (problem := runtime_problem(self.runtime)):
+            yield problem
+        if self.samples and self.threads:
+            yield "--samples say how many threads they were taken with: no --threads."
 
 
 def measure_latency(options: MeasureOptions) -> dict[str, Any]:
     """Measures every distinct operation, then whole networks that correct them.
 
     Writes `latency_table.json`, but for `quick`. What was timed stands in the run
-    folder, so that the same command goes on after an interruption.
+    folder, so that the same command goes on after an interruption. With `for_device`
+    all is timed elsewhere (`DeviceOptions`).
 
     Returns:
-        What `results.json` holds.
+        What `results.json` holds, or `write_device_folder`'s, which writes none.
 
     Raises:
         InputError: bad options, or a runtime that cannot run here.
@@ -95,8 +109,14 @@ def measure_latency(options: MeasureOptions) -> dict[str, Any]:
     options = of_data(options)
     classes = dataset_info(options.dataset, options.data_dir or None)
     skeleton = options.skeleton(classes.num_classes)
-    runtime = options.make_runtime()
-    inputs = options.calibration_inputs() | runtime_inputs(runtime)
+    inputs = options.calibration_inputs() | options.samples_inputs()
+    if options.samples_file:
+        runtime, store = from_device(options, skeleton)
+    elif not options.elsewhere:
+        runtime, store = options.make_runtime(), None
+        inputs |= runtime_inputs(runtime)
+    else:
+        return take_to_device(options, skeleton, inputs)
     folder = RunFolder(options, "measure_latency", inputs=inputs)
     if not named:
         folder.log.info(
@@ -104,7 +124,7 @@ def measure_latency(options: MeasureOptions) -> dict[str, Any]:
         )
     if options.quick:
         return folder.finish(_estimated(options, skeleton, runtime, folder.log))
-    store = SampleStore(folder / SAMPLES)
+    store = store or SampleStore(folder / SAMPLES)
     table = measure_table(
         skeleton,
         options.input_size,
@@ -115,7 +135,8 @@ def measure_latency(options: MeasureOptions) -> dict[str, Any]:
         store=store,
         batch_size=options.batch_size,
     )
-    table = dataclasses.replace(table, classes=classes)
+    date = runtime.date if options.elsewhere else table.date
+    table = dataclasses.replace(table, classes=classes, date=date)
     if options.calibration_networks:
         table = _calibrated(table, options, runtime, store)
     table.save(folder / LATENCY_TABLE)
@@ -201,7 +222,10 @@ def _estimated(
 
 
 def _calibrated(
-    table: LatencyTable, options: MeasureOptions, runtime: "Runtime", store: SampleStore
+    table: LatencyTable,
+    options: MeasureOptions,
+    runtime: "Runtime | DeviceRuntime",
+    store: SampleStore,
 ) -> LatencyTable:
     from lgcnet_tf.commands.progress_bars import ProgressBars
     from lgcnet_tf.latency.calibrate import SEED, calibrate, choose
@@ -210,6 +234,8 @@ def _calibrated(
 
     pool = draw_pool(table.skeleton, SEED)
     chosen = choose(table, pool, options.calibration_networks)
+    if options.elsewhere:  # chosen before there was a table
+        chosen = [genotype for genotype in pool if name_of(genotype) in store.networks]
     networks = {name_of(genotype): genotype for genotype in chosen}
     times_us = measure_networks(
         networks,

@@ -1,8 +1,6 @@
 """Measuring operations and networks on a runtime."""
 
 import datetime
-import functools
-import math
 from collections.abc import Callable, Hashable, Mapping
 
 import keras
@@ -12,7 +10,7 @@ from lgcnet_tf.latency.runtimes import Runtime
 from lgcnet_tf.latency.samples import SampleStore
 from lgcnet_tf.latency.settings import NETWORK_REPEATS, REPEATS, WARMUP
 from lgcnet_tf.latency.table import LatencyEntry, LatencyTable, timed
-from lgcnet_tf.latency.timing import MIN_TIME_US, Reference, Turns, time_us
+from lgcnet_tf.latency.timing import MIN_TIME_US, ChainedTurns, Reference, Turns
 from lgcnet_tf.model.network import ClassMap, Network
 from lgcnet_tf.model.operations import build_operation
 from lgcnet_tf.space.genotype import Genotype
@@ -21,9 +19,6 @@ from lgcnet_tf.space.workloads import Workload, space_id, workloads
 
 TOGETHER = 64
 """Networks that are in memory, and measured in turns, at once."""
-
-CHAIN_TIME_US = 5000.0
-CHAIN_LENGTHS = (8, 128)
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is, and of how much."""
@@ -82,13 +77,7 @@ def measure_table(
 ) -> LatencyTable:
     """Measures every workload of a search space in its deployed form.
 
-    A call of a graph costs by itself (arguments, waking threads) more than a
-    small operation, and a network pays that once, not for each operation. So
-    each sample is a difference of two calls in a row: of a loop in the graph
-    that runs the operation many times, and of the same loop once. Taking
-    off the time of an empty graph instead misses the waking of threads, which
-    is most of it. A runtime without loops is called that often, and what a call
-    costs is taken off.
+    A sample is what the operation adds to a call (`timing.ChainedTurns`).
 
     Args:
         skeleton, input_size: the search space.
@@ -100,32 +89,24 @@ def measure_table(
     store = store or SampleStore()
     work = [
         w
-        for w in (*timed(skeleton, input_size), workloads(skeleton, input_size).argmax)
+        for w in table_workloads(skeleton, input_size)
         if len(store.operations.get(w.key, ())) < repeats
     ]
-    callables, chains = {}, {}
+    loops = {}
     for index, workload in enumerate(work):
-        key = workload.key
-        loop = runtime.compile_loop(
+        loops[workload.key] = runtime.compile_loop(
             build_workload(workload), (batch_size, *workload.input_shape)
         )
-        chains[key] = _chain_length(loop)
-        callables[key, "once"] = functools.partial(loop, 1)
-        callables[key, "chain"] = functools.partial(loop, 1 + chains[key])
         if progress:
             progress("compiling", index + 1, len(work))
     if work:
         reference = reference_of(skeleton, input_size, runtime, store)
-        turns = Turns(callables, warmup, min_time_us, reference)
+        turns = ChainedTurns(
+            loops, warmup, min_time_us, reference, runtime.call_overhead_us
+        )
         done = min(len(store.operations.get(w.key, ())) for w in work)
         for index in range(done, repeats):
-            times_us = turns.round()
-            each_us = {
-                key: (times_us[key, "chain"] - times_us[key, "once"]) / chain
-                - runtime.call_overhead_us
-                for key, chain in chains.items()
-            }
-            store.add("operations", each_us)
+            store.add("operations", turns.round())
             if progress:
                 progress("measuring", index + 1, repeats)
         store.save()
@@ -180,14 +161,12 @@ def measure_networks(
         names = pending[first : first + TOGETHER]
         runs = {}
         for name in names:
-            genotype = genotypes[name]
-            network = Network(genotype.skeleton, input_size, genotype, "folded")
-            with_weights(network)
-            shape = (batch_size, *input_size, 3)
-            runs[name] = runtime.compile(ClassMap(network), shape, "uint8")
+            layer = build_network(genotypes[name], input_size)
+            runs[name] = runtime.compile(layer, (batch_size, *input_size, 3), "uint8")
             if progress:
                 progress("compiling networks", first + len(runs), len(pending))
-        reference = reference_of(genotype.skeleton, input_size, runtime, store)
+        skeleton = genotypes[names[0]].skeleton
+        reference = reference_of(skeleton, input_size, runtime, store)
         turns = Turns(runs, warmup, between=reference)
         done = min(len(store.networks.get(name, ())) for name in names)
         for index in range(done, repeats):
@@ -198,11 +177,22 @@ def measure_networks(
     return {name: np.array(store.networks[name][:repeats]) for name in genotypes}
 
 
+def table_workloads(skeleton: Skeleton, input_size: Size) -> tuple[Workload, ...]:
+    """What a table is measured of: what it has entries for, and the argmax."""
+    argmax = workloads(skeleton, input_size).argmax
+    return (*timed(skeleton, input_size), argmax)
+
+
+def reference_workload(skeleton: Skeleton, input_size: Size) -> Workload:
+    """A convolution of the stem, which is timed over and over in between."""
+    return workloads(skeleton, input_size).stem[1]
+
+
 def reference_of(
     skeleton: Skeleton, input_size: Size, runtime: Runtime, store: SampleStore
 ) -> Reference:
-    """A convolution of the stem, timed into the store."""
-    workload = workloads(skeleton, input_size).stem[1]
+    """`reference_workload`, timed into the store."""
+    workload = reference_workload(skeleton, input_size)
     run = runtime.compile(build_workload(workload), (1, *workload.input_shape))
     return Reference(run, store.reference)
 
@@ -225,6 +215,13 @@ def measure_network(
     layer = ClassMap(network) if argmax else network
     run = runtime.compile(layer, (1, *network.input_size, 3), "uint8")
     return measure({"network": run}, repeats, warmup)["network"]
+
+
+def build_network(genotype: Genotype, input_size: Size) -> keras.layers.Layer:
+    """A network as it is deployed, argmax included; its weights are random."""
+    network = Network(genotype.skeleton, input_size, genotype, "folded")
+    with_weights(network)
+    return ClassMap(network)
 
 
 def build_workload(workload: Workload) -> keras.layers.Layer:
@@ -260,15 +257,3 @@ def summarize(times_us: np.ndarray) -> LatencyEntry:
         spread_us=round(float(high - low), 3),
         count=len(times_us),
     )
-
-
-def _chain_length(loop):
-    """So long that what is measured is far above the noise of a call."""
-    shortest, longest = CHAIN_LENGTHS
-    loop(1)
-    once_us, chain_us = (
-        min(time_us(functools.partial(loop, times), 1) for _ in range(3))
-        for times in (1, 1 + shortest)
-    )
-    each_us = max((chain_us - once_us) / shortest, CHAIN_TIME_US / longest)
-    return max(shortest, math.ceil(CHAIN_TIME_US / each_us))

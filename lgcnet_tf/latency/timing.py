@@ -1,6 +1,14 @@
-"""Timing in turns, so that a drifting machine is fair to everything."""
+"""Timing in turns, so that a drifting machine is fair to everything.
 
+The file also goes as it is to devices without this package (`device.time_models`), so
+it imports nothing of it, and does with Python 3.9.
+"""
+
+from __future__ import annotations
+
+import functools
 import math
+import statistics
 import time
 from collections.abc import Callable, Hashable, Mapping
 
@@ -8,6 +16,11 @@ import numpy as np
 
 MIN_TIME_US = 2000.0
 REFERENCE_EVERY_S = 0.25
+
+CHAIN_TIME_US = 5000.0
+CHAIN_LENGTHS = (8, 128)
+
+_OVERHEAD_CALLS = 300
 
 
 class Turns:
@@ -49,6 +62,48 @@ class Turns:
         return times
 
 
+class ChainedTurns:
+    """Operations that are timed in turns, without what a call costs by itself.
+
+    A call of a graph costs by itself (arguments, waking threads) more than a
+    small operation, and a network pays that once, not for each operation. So
+    each sample is a difference of two calls in a row: of a loop in the graph
+    that runs the operation many times, and of the same loop once. Taking
+    off the time of an empty graph instead misses the waking of threads, which
+    is most of it. A runtime without loops is called that often (`repeated`), and what
+    a call costs is taken off.
+
+    Args:
+        loops: functions that run an operation as often as they are told.
+        warmup, min_time_us, between: as for `Turns`.
+        overhead_us: what each turn of a loop costs by itself.
+    """
+
+    def __init__(
+        self,
+        loops: Mapping[Hashable, Callable[[int], object]],
+        warmup: int,
+        min_time_us: float = MIN_TIME_US,
+        between: Callable[[], object] | None = None,
+        overhead_us: float = 0.0,
+    ):
+        self._chains = {key: _chain_length(loop) for key, loop in loops.items()}
+        self._overhead_us = overhead_us
+        callables = {}
+        for key, loop in loops.items():
+            callables[key, "once"] = functools.partial(loop, 1)
+            callables[key, "chain"] = functools.partial(loop, 1 + self._chains[key])
+        self._turns = Turns(callables, warmup, min_time_us, between)
+
+    def round(self) -> dict[Hashable, float]:
+        """A time of each, in µs; below 0 where it is lost in the noise."""
+        times = self._turns.round()
+        return {
+            key: (times[key, "chain"] - times[key, "once"]) / chain - self._overhead_us
+            for key, chain in self._chains.items()
+        }
+
+
 class Reference:
     """An operation timed over and over, which shows how the machine drifts.
 
@@ -82,6 +137,34 @@ def time_us(function: Callable[[], object], calls: int = 1) -> float:
     for _ in range(calls):
         function()
     return (time.perf_counter_ns() - start) / calls / 1000.0
+
+
+def repeated(run: Callable[[], object]) -> Callable[[int], object]:
+    """A function that calls `run` as often as it is told."""
+
+    def loop(times):
+        for _ in range(times):
+            run()
+
+    return loop
+
+
+def empty_call_us(run: Callable[[], object]) -> float:
+    """What a call costs by itself, in µs, where `run` has nothing to compute."""
+    times = [time_us(run) for _ in range(_OVERHEAD_CALLS)]
+    return statistics.median(times[len(times) // 3 :])
+
+
+def _chain_length(loop):
+    """So long that what is measured is far above the noise of a call."""
+    shortest, longest = CHAIN_LENGTHS
+    loop(1)
+    once_us, chain_us = (
+        min(time_us(functools.partial(loop, times), 1) for _ in range(3))
+        for times in (1, 1 + shortest)
+    )
+    each_us = max((chain_us - once_us) / shortest, CHAIN_TIME_US / longest)
+    return max(shortest, math.ceil(CHAIN_TIME_US / each_us))
 
 
 def levelled_medians(times_us: Mapping[Hashable, np.ndarray]) -> dict[Hashable, float]:

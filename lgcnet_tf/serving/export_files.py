@@ -100,7 +100,7 @@ def export_file(
         _write(path, content)
     else:
         openvino = import_package("openvino", "--format=openvino")
-        from lgcnet_tf.latency.runtimes.openvino import openvino_core
+        from lgcnet_tf.latency.device.sessions import openvino_core
 
         model = openvino_core().read_model(content)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -83,7 +83,9 @@ def test_real_table_of_a_tiny_space(runtime, tmp_path):
     assert table.reference_us > 0 and table.drift >= 1.0
     table.save(tmp_path / "table.json")
     costs = CostModel(LatencyTable.load(tmp_path / "table.json"), tiny, SIZE)
-    assert costs.predicted_latency(uniform(tiny, "conv_3x3")) >= costs.unpruned_us > 0
+    latency_us = costs.predicted_latency(uniform(tiny, "conv_3x3"))
+    assert latency_us > costs.unpruned_us - 1e-6  # the sums are not in one order
+    assert costs.unpruned_us > 0
 
 
 def test_real_network(runtime, tiny):
@@ -174,7 +176,7 @@ def test_what_a_call_costs_is_taken_off(tiny):
         def compile_loop(self, layer, shape, dtype="float32"):
             return lambda times: time.sleep(times * 0.0004)
 
-    table = measure.measure_table(tiny, SIZE, Slow(), 1, 1, min_time_us=0.0)
+    table = measure.measure_table(tiny, SIZE, Slow(), 5, 1, min_time_us=0.0)
     medians = [entry.median_us for entry in table.entries.values()]
     assert 90 < np.median(medians) < 300
 

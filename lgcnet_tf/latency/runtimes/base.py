@@ -4,10 +4,6 @@ import abc
 import dataclasses
 import functools
 import os
-import pathlib
-import platform
-import statistics
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -16,12 +12,16 @@ import numpy as np
 
 from lgcnet_tf.convert.settings import CALIBRATION_METHODS
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.latency.device.machine import available_cpus, cpu_description
+from lgcnet_tf.latency.device.sessions import random_input
 from lgcnet_tf.latency.runtimes.representative import (
     RANDOM_BATCHES,
     RepresentativeImages,
 )
+from lgcnet_tf.latency.timing import empty_call_us, repeated
 
-_OVERHEAD_CALLS = 300
+EMPTY_SHAPE = (1, 1, 1, 1)
+"""Of the map with which a call has nothing to compute."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,13 +153,7 @@ class Runtime(abc.ABC):
         after the one before is done. The others are called as often, and each
         turn counts `call_overhead_us` too much.
         """
-        run = self.compile(layer, input_shape, input_dtype).run
-
-        def loop(times):
-            for _ in range(times):
-                run()
-
-        return loop
+        return repeated(self.compile(layer, input_shape, input_dtype).run)
 
     @functools.cached_property
     def call_overhead_us(self) -> float:
@@ -167,13 +161,7 @@ class Runtime(abc.ABC):
 
         It is the time of a call that has nothing to compute, measured once.
         """
-        run = self.compile(keras.layers.ReLU(), (1, 1, 1, 1)).run
-        times = []
-        for _ in range(_OVERHEAD_CALLS):
-            start = time.perf_counter_ns()
-            run()
-            times.append((time.perf_counter_ns() - start) / 1000.0)
-        return statistics.median(times[len(times) // 3 :])
+        return empty_call_us(self.compile(keras.layers.ReLU(), EMPTY_SHAPE).run)
 
     @property
     def calibration(self) -> str | None:
@@ -193,15 +181,6 @@ class Runtime(abc.ABC):
                 yield random_input(shape, dtype, seed)
             return
         yield from self.images.batches(shape)
-
-
-def random_input(shape: tuple[int, ...], dtype: str, seed: int = 0) -> np.ndarray:
-    """Pixels for an integer type, else normally distributed numbers."""
-    generator = np.random.default_rng(seed)
-    if np.dtype(dtype).kind in "iu":
-        low, high = (-128, 128) if np.dtype(dtype) == np.int8 else (0, 256)
-        return generator.integers(low, high, shape).astype(dtype)
-    return generator.standard_normal(shape, "float32").astype(dtype)
 
 
 def static_shape(
@@ -233,22 +212,3 @@ def static_shape(
 def described(model: Any) -> str:
     """How an error names what `load` was given."""
     return str(model) if isinstance(model, (str, os.PathLike)) else "the model"
-
-
-def available_cpus() -> int:
-    """CPUs this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def cpu_description() -> str:
-    """Model and number of the CPUs, e.g. `Intel Xeon, 2 CPUs`."""
-    model = platform.processor() or platform.machine()
-    info = pathlib.Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                model = line.partition(":")[2].strip()
-                break
-    return f"{model}, {available_cpus()} CPUs"

@@ -1,19 +1,17 @@
 """LiteRT (formerly TensorFlow Lite) on the CPU, with XNNPACK."""
 
 import importlib.metadata
-import os
-import pathlib
 
+import ai_edge_litert.interpreter  # noqa: F401 - whoever lacks it learns it here
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
 from lgcnet_tf.convert.quiet import quiet
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.latency.device.sessions import LiteRTSessions
 from lgcnet_tf.latency.runtimes.base import (
     Compiled,
     Runtime,
     described,
-    random_input,
     static_shape,
 )
 
@@ -29,9 +27,13 @@ class LiteRT(Runtime):
 
     name = "litert"
     version = importlib.metadata.version("ai-edge-litert")
-    precisions = ("float32", "int8")
+    precisions = LiteRTSessions.precisions
     calibration_methods = ("minmax",)  # its converter has no other
     suffixes = (".tflite",)
+
+    def __init__(self, threads=None, precision="float32", images=()):
+        super().__init__(threads, precision, images)
+        self._sessions = LiteRTSessions(self.threads, precision)
 
     def convert(self, layer, input_shape, input_dtype="float32"):
         from lgcnet_tf.convert.litert import to_litert
@@ -44,9 +46,7 @@ class LiteRT(Runtime):
     def load(self, model, batch_size=None):
         name = described(model)
         try:
-            if isinstance(model, (str, os.PathLike)):
-                model = pathlib.Path(model).read_bytes()
-            interpreter = Interpreter(model_content=model, num_threads=self.threads)
+            interpreter = self._sessions.open(model)
             (source,) = interpreter.get_input_details()
             shape = static_shape(name, source["shape_signature"].tolist(), batch_size)
             interpreter.resize_tensor_input(source["index"], shape)
@@ -59,11 +59,7 @@ class LiteRT(Runtime):
             raise InputError(f"{name}: LiteRT cannot load it: {reason}") from None
         dtype = np.dtype(source["dtype"])
         target = interpreter.get_output_details()[0]
-        interpreter.set_tensor(source["index"], random_input(shape, dtype))
-
-        def run():
-            interpreter.invoke()
-            return interpreter
+        run = self._sessions.bound(interpreter, shape)
 
         def predict(images):
             images = _rounded(np.asarray(images), source)

@@ -1,0 +1,1 @@
+"""What measures on a device without this package: its modules import nothing of it."""
