@@ -30,7 +30,7 @@ def options(make_options, make_table, few_operations, tmp_path_factory):
         return make_options(
             epochs=EPOCHS,
             batch_size=32,
-            seed=2,
+            seed=0,
             latency_table=str(folder / "table.json"),
             output_dir=str(folder / name),
             cell_operations=few_operations["cell_operations"],
@@ -90,7 +90,7 @@ def test_genotype_says_where_it_comes_from(finished):
         "latency_form": "log",
         "communication": "ggm",
         "latency_table": table.table_id,
-        "seed": 2,
+        "seed": 0,
         "predicted_latency_ms": cost_model.predicted_latency(genotype) / 1000,
     }
 
