@@ -17,7 +17,6 @@ FLAGS = (
     "--reduction_cells=",
     "--initial_channels=2",
     "--fusion=none",
-    "--cell_operations=none,skip_connect,max_pool_3x3,conv_3x3",
     "--repeats=60",
     "--warmup=1",
     "--calibration_networks=8",

@@ -18,11 +18,12 @@ from lgcnet_tf.model.network import Network
 from lgcnet_tf.space.genotype import Genotype
 
 EPOCHS = 2
+OPERATIONS = ("skip_connect", "max_pool_3x3", "conv_3x3", "sep_conv_3x3")
 STEPS = 128 // 32 * EPOCHS
 
 
 @pytest.fixture(scope="module")
-def options(make_options, make_table, few_operations, tmp_path_factory):
+def options(make_options, make_table, tmp_path_factory):
     """Options of a search that is quick to trace, by its folder's name."""
     folder = tmp_path_factory.mktemp("search")
 
@@ -33,7 +34,7 @@ def options(make_options, make_table, few_operations, tmp_path_factory):
             seed=0,
             latency_table=str(folder / "table.json"),
             output_dir=str(folder / name),
-            cell_operations=few_operations["cell_operations"],
+            cell_operations=OPERATIONS,
             **changes,
         )
 
@@ -69,7 +70,7 @@ def test_writes_a_genotype_of_the_argmax(finished, options):
         probabilities = alphas["probabilities"]
     np.testing.assert_allclose(probabilities.sum(-1), 1.0, atol=1e-5)
     assert genotype.cells == tuple(
-        tuple(run.cell_operations[i] for i in cell)
+        tuple(OPERATIONS[i] for i in cell)
         for cell in probabilities.argmax(-1).reshape(2, 5)
     )
     Network(genotype.skeleton, run.input_size, genotype)
