@@ -8,6 +8,7 @@ they keep what they get is for their own settings (`WANDB_MODE`, `WANDB_PROJECT`
 import io
 import math
 import pathlib
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -71,7 +72,10 @@ class WandbTracker:
 
 
 class MlflowTracker:
-    """A run of MLflow."""
+    """A run of MLflow.
+
+    Its names have letters, digits and a few signs alone: others, of classes, become _.
+    """
 
     def __init__(self, folder, name, settings, run_id):
         self._mlflow = import_package("mlflow", "--tracker=mlflow")
@@ -81,11 +85,17 @@ class MlflowTracker:
             self._mlflow.log_params(dict(settings))
 
     def scalars(self, step, figures):
-        self._mlflow.log_metrics(numbers(figures), step=step)
+        named = {self._name(tag): value for tag, value in numbers(figures).items()}
+        self._mlflow.log_metrics(named, step=step)
 
     def images(self, step, pictures):
         for name, picture in pictures.items():
-            self._mlflow.log_image(_array(picture), key=name, step=step)
+            key = self._name(name)
+            self._mlflow.log_image(_array(picture), key=key, step=step)
+
+    @staticmethod
+    def _name(tag):
+        return re.sub(r"[^\w.\- :/]", "_", tag)
 
     def close(self):
         self._mlflow.end_run()

@@ -120,7 +120,8 @@ def test_mlflow_keeps_the_figures(tmp_path, monkeypatch):
     mlflow.set_tracking_uri((tmp_path / "store").as_uri())
     for step in (1, 2):  # the second in a run that goes on
         tracker = open_tracker("mlflow", tmp_path, {"epochs": 2})
-        tracker.scalars(step, {"loss": 1.0 / step, "val_iou/road": 0.5, "note": "x"})
+        named = {"val_iou/car (parked)": 0.5, "note": "x"}
+        tracker.scalars(step, {"loss": 1.0 / step} | named)
         tracker.images(step, {"predictions": PICTURE})
         tracker.close()
     run_id = read_json(tmp_path / "tracker.json")["run_id"]
@@ -128,6 +129,7 @@ def test_mlflow_keeps_the_figures(tmp_path, monkeypatch):
     found = client.get_metric_history(run_id, "loss")
     assert [(one.step, one.value) for one in found] == [(1, 1.0), (2, 0.5)]
     assert client.get_run(run_id).data.params == {"epochs": "2"}
+    assert client.get_run(run_id).data.metrics["val_iou/car _parked_"] == 0.5
     pictures = [artifact.path for artifact in client.list_artifacts(run_id, "images")]
     assert sum(path.endswith(".png") for path in pictures) == 2
     assert client.get_run(run_id).info.status == "FINISHED"
