@@ -6,6 +6,7 @@ no colours, so that there is nothing of it for `NO_COLOR` to turn off.
 """
 
 import math
+import os
 import shutil
 import sys
 import time
@@ -70,7 +71,8 @@ class OverdrawnLine:
         self._seconds = _NOTEBOOK_SECONDS if notebook else _SECONDS
         self._drawn = -math.inf
         self._length = 0
-        self.shown = notebook or self._stream.isatty()
+        overdraws = os.environ.get("TERM") != "dumb"
+        self.shown = notebook or (self._stream.isatty() and overdraws)
 
     def due(self, now: float) -> bool:
         """Whether it is shown and its last drawing is long enough ago."""
@@ -171,9 +173,10 @@ def show_table(
     import rich.table
     import rich.text
 
+    console = rich.console.Console(highlight=False)
+    if title:  # above it, as one of a table is broken to its width
+        console.print(rich.text.Text(title, style="bold"))
     table = rich.table.Table(
-        title=title or None,
-        title_justify="left",
         box=rich.box.SIMPLE_HEAD,
         show_header=any(head),
         header_style="bold cyan",
@@ -185,7 +188,7 @@ def show_table(
             table.add_row(*map(rich.text.Text, row))
         else:
             table.add_section()
-    rich.console.Console(highlight=False).print(table)
+    console.print(table)
 
 
 def plain_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 
 import pytest
 
@@ -47,6 +48,25 @@ def test_what_a_dockerfile_names_is_there(path):
     assert re.search(r"^USER [1-9]\d*$", text, re.MULTILINE)
     (program,) = re.findall(r'^ENTRYPOINT \["(\w+)"\]$', text, re.MULTILINE)
     assert program in project["scripts"]
+
+
+def test_the_wheel_carries_flagfiles_zoo_and_page():
+    """By the patterns of the build; of the wheel itself, where `make test` names it."""
+    package = ROOT / "lgcnet_tf"
+    wanted = {
+        path.relative_to(ROOT).as_posix()
+        for pattern in ("flags/*.txt", "zoo/*/*", "serving/demo/*")
+        for path in package.glob(pattern)
+    }
+    for name in ("flags/search_toy.txt", "zoo/lgcnet_camvid/model.keras"):
+        assert f"lgcnet_tf/{name}" in wanted
+    assert "lgcnet_tf/serving/demo/index.html" in wanted
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    patterns = project["tool"]["setuptools"]["package-data"]["lgcnet_tf"]
+    found = [path for pattern in patterns for path in package.glob(pattern)]
+    assert wanted <= {path.relative_to(ROOT).as_posix() for path in found}
+    if wheel := os.environ.get("LGCNET_WHEEL"):
+        assert wanted <= set(zipfile.ZipFile(wheel).namelist())
 
 
 @pytest.fixture(scope="module")

@@ -48,6 +48,7 @@ def go(stream, clock, seconds=0.5, total=20):
 
 
 def test_a_bar_has_speed_and_time_left(clock, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "200")
     stream = Terminal()
     go(stream, clock)
@@ -63,14 +64,17 @@ def test_a_bar_has_speed_and_time_left(clock, monkeypatch):
 
 
 def test_a_bar_is_not_drawn_at_every_step(clock, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "200")
     stream = Terminal()
     go(stream, clock, seconds=0.01, total=100)
     assert 4 <= stream.getvalue().count("\r\x1b[K") <= 6
 
 
-def test_a_file_gets_one_plain_line(clock):
-    stream = io.StringIO()
+@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
+def test_a_file_and_a_dumb_terminal_get_one_plain_line(clock, stream, monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    stream = stream()
     go(stream, clock)
     assert stream.getvalue() == (
         "evaluating: 20 images, mIoU 20 %, 2 images/s, took 10 s\n"

@@ -2,6 +2,8 @@
 
 import dataclasses
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -13,7 +15,6 @@ from lgcnet_tf.commands import timed_steps
 from lgcnet_tf.commands.dry_run import PLANS, dry_run
 from lgcnet_tf.commands.finetune import FinetuneOptions
 from lgcnet_tf.commands.measure_latency import MeasureOptions
-from lgcnet_tf.commands.run import RunPathOptions
 from lgcnet_tf.commands.sweep import SweepOptions
 from lgcnet_tf.commands.timed_steps import TimedSteps, time_steps
 from lgcnet_tf.errors import InputError
@@ -128,11 +129,14 @@ def test_a_table_is_measured_in_part(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_whole_path_is_estimated(tmp_path):
-    options = RunPathOptions(
-        dataset="toy_streets", output_dir=str(tmp_path / "out"), search_epochs=2
-    )
-    text = "\n".join(dry_run("run", options))
+def test_a_whole_path_is_estimated_by_the_command(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "lgcnet_tf", "run", "--dataset=toy_streets", "--dry_run",
+         "--search_epochs=2", f"--output_dir={tmp_path / 'out'}"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    text = done.stdout
     assert "128 images to train on" in text and "search (2 epochs of 16 steps)" in text
     assert "by a measured product of matrices" in text and "memory: about " in text
     assert not (tmp_path / "out").exists()

@@ -26,6 +26,7 @@ def clock(monkeypatch):
 
     clock = Clock()
     monkeypatch.setattr(progress_module, "time", clock)
+    monkeypatch.setenv("TERM", "xterm")
     return clock
 
 
