@@ -10,13 +10,14 @@ health while 64 clients wait.
     python benchmarks/serving.py --quick
 
 `--quick` compares one client without batching alone and loads the server for 60 s
-instead of ten minutes; `--load_s`, `--swap_s`, `--calls` and `--health_calls` say
-otherwise. Ends in one line of JSON: `grpc_raw_p50_ratio`, `grpc_encoded_p50_ratio` and
-`rest_p50_ratio` (one client without batching, PNG files over REST, over in-process),
-`sent`, of which `answered`, `refused` (no room, or cut as the stalled ones) and `lost`,
-`swaps`, `health_p99_ms`, the server's resident MiB `start_mb` and `end_mb`, `start_s`,
-seconds from its start until it serves, `calls` of each kind and, for each way of asking
-and number of clients, `over_in_process`, the ratios of medians and 99th percentiles.
+instead of ten minutes; `--clients`, `--load_s`, `--swap_s`, `--calls` and
+`--health_calls` say otherwise. Ends in one line of JSON: `grpc_raw_p50_ratio`,
+`grpc_encoded_p50_ratio` and `rest_p50_ratio` (one client without batching, PNG files
+over REST, over in-process), `sent`, of which `answered`, `refused` (no room, or cut as
+the stalled ones) and `lost`, `swaps`, `health_p99_ms`, the server's resident MiB
+`start_mb` and `end_mb`, `start_s`, seconds from its start until it serves, `calls` of
+each kind and, for each way of asking and number of clients, `over_in_process`, the
+ratios of medians and 99th percentiles.
 """
 
 import argparse
@@ -318,6 +319,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="one client, 60 s of load")
     parser.add_argument("--calls", type=int, default=0, help="of each kind")
+    parser.add_argument(
+        "--clients", default="", help="how many, commas between; 1,4,16"
+    )
     parser.add_argument("--load_s", type=float, default=0, help="seconds of load")
     parser.add_argument(
         "--swap_s", type=float, default=10, help="seconds between swaps"
@@ -327,6 +331,9 @@ def main():
     calls = options.calls or (30 if options.quick else 200)
     load_s = options.load_s or (60 if options.quick else 600)
     health_calls = options.health_calls or (100 if options.quick else 500)
+    numbers = sorted({1, *map(int, (options.clients or "1,4,16").split(","))})
+    if options.quick:
+        numbers = [1]
     ratios = {}
     with tempfile.TemporaryDirectory() as folder:
         base = pathlib.Path(folder, "saved_model")
@@ -336,11 +343,11 @@ def main():
         batching.write_text("max_batch_size { value: 4 }\nbatch_timeout_micros { value: 2000 }\n")  # fmt: skip
         if not options.quick:
             with Served(base, f"--batching_parameters_file={batching}") as served:
-                for clients in (1, 4, 16):
+                for clients in numbers:
                     found = over_the_wire(served, calls, clients)
                     ratios |= compare(f"batching, {clients}", found, alone)
         with Served(base) as served:
-            for clients in (1,) if options.quick else (1, 4, 16):
+            for clients in numbers:
                 found = over_the_wire(served, calls, clients)
                 ratios |= compare(f"single, {clients}", found, alone)
             start_mb = served.resident()

@@ -6,6 +6,7 @@ import logging
 import os
 import pathlib
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 
 from lgcnet_tf.errors import InputError
@@ -73,6 +74,7 @@ class ModelVersions:
         self._limits = limits
         self._states: dict[int, VersionState] = {}
         self._refreshing = threading.Lock()
+        self._setting = threading.RLock()
 
     def refresh(self) -> None:
         """Loads what is new, then drops what is no longer wanted.
@@ -89,9 +91,7 @@ class ModelVersions:
                 for version in sorted(set(served) - set(wanted)):
                     if folders or self.policy.specific:
                         self._unload(version)
-            ended = [v for v, one in self._states.items() if one.state == END]
-            for version in sorted(ended)[:-_MOST_ENDED]:
-                del self._states[version]
+            self._forget()
 
     def _wanted(
         self, folders: Mapping[int, pathlib.Path], load: Callable[[int], bool]
@@ -126,15 +126,30 @@ class ModelVersions:
         return True
 
     def _unload(self, version: int) -> None:
-        # Requests under way hold what they run on.
-        give_back_after(self._states[version].servable)
-        self._set(version, VersionState(UNLOADING))
-        self._set(version, VersionState(END))
-        _LOG.info("%s version %d is no longer served", self.name, version)
+        # Requests under way hold what they run on, and the last one ends it.
+        unloading = VersionState(UNLOADING)
+        servable = self._states[version].servable
+        give_back_after(servable)
+        weakref.finalize(servable, self._end, version, unloading).atexit = False
+        del servable
+        self._set(version, unloading)
+
+    def _end(self, version: int, unloading: VersionState) -> None:
+        with self._setting:
+            if self._states.get(version) is unloading:  # else it was loaded again
+                self._set(version, VersionState(END))
+                _LOG.info("%s version %d is no longer served", self.name, version)
+
+    def _forget(self) -> None:
+        with self._setting:
+            ended = [v for v, one in self._states.items() if one.state == END]
+            old = ended[:-_MOST_ENDED]
+            self._states = {v: one for v, one in self._states.items() if v not in old}
 
     def _set(self, version: int, state: VersionState) -> None:
-        # A new dictionary each time: whoever reads has a whole one.
-        self._states = dict(sorted({**self._states, version: state}.items()))
+        with self._setting:
+            # A new dictionary each time: whoever reads has a whole one.
+            self._states = dict(sorted({**self._states, version: state}.items()))
 
     def check_served(self) -> None:
         """Refuses a model of which no version can be served.

@@ -10,7 +10,7 @@ import threading
 import numpy as np
 import pytest
 
-from lgcnet_tf.serving.rest_json import answer_json, parse_json
+from lgcnet_tf.serving.rest_json import _array, answer_json, parse_json
 from lgcnet_tf.serving.server import Server
 from lgcnet_tf.serving.status import Code, RequestError
 
@@ -55,6 +55,30 @@ def test_bodies_may_be_compressed_both_ways(server, images, live_mask):
     assert (status, headers["Content-Encoding"]) == (200, "gzip")
     found = json.loads(gzip.decompress(answer))["predictions"]
     assert [one["mask"] for one in found] == live_mask(images).tolist()
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (40_000,), (2, 150, 100), (2, 90, 95, 3)])
+def test_json_in_pieces_is_json(shape):
+    rng = np.random.default_rng(0)
+    mask = rng.integers(0, 256, shape).astype(np.uint8)
+    outputs = {"mask": mask, "scores": rng.normal(size=shape).astype(np.float32)}
+    plain = {name: one.tolist() for name, one in outputs.items()}
+    assert json.loads(answer_json(outputs, False)) == {"outputs": plain}
+    assert json.loads(answer_json({"mask": mask}, True)) == {
+        "predictions": mask.tolist()
+    }
+    if shape:
+        rows = [dict(zip(plain, row)) for row in zip(*plain.values())]
+        assert json.loads(answer_json(outputs, True)) == {"predictions": rows}
+    np.testing.assert_array_equal(_array(mask.tolist()), mask)
+    assert _array(mask.tolist()).dtype == np.array(mask.tolist()).dtype
+
+
+def test_lists_of_several_lengths_are_no_array():
+    rows = [[0] * 20_000, [0] * 20_001]
+    for ragged in (rows, [rows, rows], [*[0] * 20_000, [1]]):
+        with pytest.raises(ValueError):
+            _array(ragged)
 
 
 def test_a_body_that_unpacks_to_much_is_refused(server):

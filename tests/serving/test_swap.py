@@ -73,9 +73,10 @@ def test_what_is_dropped_leaves_memory(base_path, tmp_path):
     gc.disable()
     try:
         model.refresh()
-        assert model.versions == [2]
+        assert states(model) == {1: "UNLOADING", 2: "AVAILABLE"}
         assert graph()  # `is None` would keep it in a variable of pytest's
         del under_way
+        assert states(model) == {1: "END", 2: "AVAILABLE"}
         for thread in threading.enumerate():
             if thread.name == memory.THREAD_NAME:
                 thread.join()
