@@ -188,8 +188,9 @@ class Experiment:
         import keras
 
         from lgcnet_tf.data.class_weights import class_weights
-        from lgcnet_tf.model.network import Network, at_size
+        from lgcnet_tf.model.network import Network
         from lgcnet_tf.model.precision import precision
+        from lgcnet_tf.model.sizes import at_size
         from lgcnet_tf.training.losses import CrossEntropy
         from lgcnet_tf.training.optimizers import Adam
         from lgcnet_tf.training.torch_augment import Parameters
@@ -288,7 +289,7 @@ class Experiment:
 
         from lgcnet_tf.convert.precision import computing_in
         from lgcnet_tf.model.deploy import deploy
-        from lgcnet_tf.model.network import at_size
+        from lgcnet_tf.model.sizes import at_size
         from lgcnet_tf.training.torch_steps import Captured
 
         found = self.timings["latency_ms"] = {}

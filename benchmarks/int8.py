@@ -24,7 +24,7 @@ def compare(name, network, val, images, repeats):
     from lgcnet_tf.evaluation.evaluate import evaluate
     from lgcnet_tf.latency.measure import samples
     from lgcnet_tf.latency.runtimes import get_runtime
-    from lgcnet_tf.model.network import ClassMap
+    from lgcnet_tf.model.class_map import ClassMap
 
     shape = (1, *network.input_size, 3)
     compiled, size, miou = {}, {}, {}

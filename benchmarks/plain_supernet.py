@@ -7,7 +7,7 @@ one, multiplied by its Z and added up. `lgcnet_tf.model.Network` computes the sa
 import keras
 from keras import layers, ops
 
-from lgcnet_tf.model.units import AdaptiveAveragePool
+from lgcnet_tf.model.plain_layers import AdaptiveAveragePool
 from lgcnet_tf.space.operations import CELL_OPERATIONS
 from lgcnet_tf.space.skeleton import CELL_EDGES, size_at
 

@@ -77,7 +77,8 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         WorkerLost: another machine of a distributed training is gone.
     """
     refuse_finished(options.output_dir)
-    from lgcnet_tf.model.network import Network, at_size
+    from lgcnet_tf.model.network import Network
+    from lgcnet_tf.model.sizes import at_size
     from lgcnet_tf.model.zoo import load_genotype
     from lgcnet_tf.training.best import BestWeights
     from lgcnet_tf.training.data import (

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import keras
 
-from lgcnet_tf.model.units import LogitsResize, sublayers
+from lgcnet_tf.model.plain_layers import LogitsResize
+from lgcnet_tf.model.units import sublayers
 
 
 @contextlib.contextmanager

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
+from lgcnet_tf.model.units import sublayers
+
 
 @contextlib.contextmanager
 def pixel_shuffles(layer: keras.layers.Layer) -> Iterator[None]:
@@ -26,7 +28,7 @@ def pixel_shuffles(layer: keras.layers.Layer) -> Iterator[None]:
     """
     changed = []
     try:
-        for part in layer._flatten_layers():
+        for part in sublayers(layer):
             if isinstance(part, keras.layers.Conv2DTranspose) and _can_be(part):
                 kernel = keras.ops.convert_to_numpy(part.kernel)
                 changed.append(part)

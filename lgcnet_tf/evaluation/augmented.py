@@ -15,7 +15,8 @@ from lgcnet_tf.evaluation.evaluate import EvaluationResult, evaluate
 from lgcnet_tf.evaluation.model_files import kind_of
 from lgcnet_tf.evaluation.models import LoadedModel
 from lgcnet_tf.model.deploy import deploy
-from lgcnet_tf.model.network import Network, at_size
+from lgcnet_tf.model.network import Network
+from lgcnet_tf.model.sizes import at_size
 from lgcnet_tf.model.zoo import load_network
 from lgcnet_tf.space.skeleton import Size
 

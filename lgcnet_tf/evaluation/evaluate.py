@@ -14,7 +14,7 @@ from lgcnet_tf.data.geometry import DEFAULT_FIT
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.by_image import ImageScores
 from lgcnet_tf.evaluation.metrics import ConfusionMatrix
-from lgcnet_tf.model.network import ClassMap
+from lgcnet_tf.model.class_map import ClassMap
 from lgcnet_tf.terminal import Bar
 
 PredictMask = Callable[[np.ndarray], np.ndarray]

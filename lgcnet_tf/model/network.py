@@ -13,9 +13,10 @@ from lgcnet_tf.model.folded_fusion import FoldedFusionCell
 from lgcnet_tf.model.form import SAMPLINGS, Form
 from lgcnet_tf.model.heads import build_fusion
 from lgcnet_tf.model.operations import build_operation
+from lgcnet_tf.model.plain_layers import LogitsResize
 from lgcnet_tf.model.remat import recomputed
 from lgcnet_tf.model.tracing import SharedTraces
-from lgcnet_tf.model.units import LogitsResize, Unit, build_for, sublayers, use_of
+from lgcnet_tf.model.units import Unit, build_for, sublayers, use_of
 from lgcnet_tf.space.genotype import Genotype, fusion_candidates
 from lgcnet_tf.space.operations import check_known
 from lgcnet_tf.space.pruning import liveness
@@ -323,34 +324,6 @@ class Network(keras.Model):
         return None  # everything is built by the constructor
 
 
-class ClassMap(keras.Model):
-    """A network with its argmax: logits are large and stay in the graph.
-
-    Returns:
-        The class of each pixel, uint8 (batch, height, width).
-    """
-
-    def __init__(self, network: keras.Model, **kwargs):
-        super().__init__(**kwargs)
-        self.network = network
-
-    def build(self, input_shape):
-        """Nothing to build; the network is."""
-
-    def call(self, images, training=None):
-        return class_map(self.network(images, training=training))
-
-
-def class_map(logits: Any) -> Any:
-    """The class of each pixel: logits (..., classes), at most 256, to uint8 (...)."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        # Keras first replaces negative zeros, in six passes over the logits.
-        return tf.cast(tf.argmax(logits, -1, output_type="int32"), "uint8")
-    return ops.cast(ops.argmax(logits, axis=-1), "uint8")
-
-
 def _walk(layer, path):
     for child in sublayers(layer, include_self=False, recursive=False):
         below = f"{path}/{child.name}".lstrip("/")
@@ -358,33 +331,3 @@ def _walk(layer, path):
             yield below, child
         else:
             yield from _walk(child, below)
-
-
-def at_size(network: Network, input_size: Size) -> Network:
-    """The same network, weights included, for images of another size."""
-    config = network.get_config() | {"input_size": input_size}
-    other = type(network).from_config(config)
-    other.set_weights(network.get_weights())
-    return other
-
-
-_SIZES = ("input_size", "size", "sizes")
-"""What layers keep of the size that they are built for."""
-
-
-def set_input_size(network: Network, input_size: Size) -> None:
-    """Turns a network into that for images of another size; its weights stay.
-
-    What has been traced or compiled of it is for the old size and must be made anew.
-
-    Args:
-        network: a derived network that is not folded.
-        input_size: (height, width).
-    """
-    config = network.get_config() | {"input_size": input_size}
-    other = type(network).from_config(config)
-    pairs = zip(sublayers(network), sublayers(other), strict=True)
-    for layer, model in pairs:
-        for name in _SIZES:
-            if name in vars(model):
-                setattr(layer, name, getattr(model, name))

@@ -3,7 +3,7 @@
 import keras
 
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.model import units
+from lgcnet_tf.model import plain_layers, units
 from lgcnet_tf.space.operations import KINDS, OPERATIONS
 
 
@@ -38,9 +38,9 @@ def build_operation(
         )
     match it.kind:
         case "none":
-            return units.Zero(stride, **kwargs)
+            return plain_layers.Zero(stride, **kwargs)
         case "skip" if stride == 1:
-            return units.Identity(**kwargs)
+            return plain_layers.Identity(**kwargs)
         case "skip":
             return units.PoolConvUnit(channels, **style)
         case "max_pool":
@@ -58,7 +58,7 @@ def build_operation(
         case "deconv":
             return units.UpConvUnit(channels, size, it.kernel, **style)
         case "resize":
-            return units.Resize(size, **kwargs)
+            return plain_layers.Resize(size, **kwargs)
         case "resized_conv":
             return units.ResizedConvUnit(channels, size, **style | {"pre_relu": False})
         case "conv_relu":

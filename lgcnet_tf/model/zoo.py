@@ -8,7 +8,8 @@ import keras
 from lgcnet_tf.errors import InputError, did_you_mean
 from lgcnet_tf.model.cards import Card
 from lgcnet_tf.model.classifier import ImageClassifier
-from lgcnet_tf.model.network import Network, at_size
+from lgcnet_tf.model.network import Network
+from lgcnet_tf.model.sizes import at_size
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.skeleton import Size
 

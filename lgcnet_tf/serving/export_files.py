@@ -18,7 +18,7 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.model_files import card_path, is_card
 from lgcnet_tf.files import atomic_write, write_json
 from lgcnet_tf.latency.runtimes import Runtime, get_runtime
-from lgcnet_tf.model.network import ClassMap
+from lgcnet_tf.model.class_map import ClassMap
 from lgcnet_tf.serving.export import info_values
 from lgcnet_tf.serving.settings import TENSORRT
 

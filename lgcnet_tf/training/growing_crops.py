@@ -2,7 +2,8 @@
 
 import keras
 
-from lgcnet_tf.model.network import Network, set_input_size
+from lgcnet_tf.model.network import Network
+from lgcnet_tf.model.sizes import set_input_size
 from lgcnet_tf.training.crop_schedule import CropSchedule
 
 

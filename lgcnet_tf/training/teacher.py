@@ -12,7 +12,8 @@ from keras import ops
 from lgcnet_tf.convert.packages import import_package
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.model.deploy import deploy
-from lgcnet_tf.model.network import Network, at_size
+from lgcnet_tf.model.network import Network
+from lgcnet_tf.model.sizes import at_size
 from lgcnet_tf.model.zoo import load_network, model_path, zoo_names
 from lgcnet_tf.run_folder import Inputs, input_file
 from lgcnet_tf.space.skeleton import Size

@@ -12,7 +12,8 @@ from lgcnet_tf.data.fit import mask_of, pieces_of
 from lgcnet_tf.errors import NoSuchSplit
 from lgcnet_tf.evaluation.evaluate import mask_function
 from lgcnet_tf.evaluation.metrics import ConfusionMatrix
-from lgcnet_tf.model.network import Network, class_map
+from lgcnet_tf.model.class_map import class_map
+from lgcnet_tf.model.network import Network
 from lgcnet_tf.run_folder import RunFolder
 from lgcnet_tf.space.skeleton import Size
 from lgcnet_tf.training.fixed_images import FixedImages

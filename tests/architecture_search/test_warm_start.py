@@ -9,7 +9,8 @@ import pytest
 from lgcnet_tf.architecture_search.build import build_search_model
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel, one_hot_weights
-from lgcnet_tf.model.network import Network, at_size
+from lgcnet_tf.model.network import Network
+from lgcnet_tf.model.sizes import at_size
 from lgcnet_tf.run_folder import RunFolder
 from lgcnet_tf.space import Skeleton, uniform
 from lgcnet_tf.training.checkpoint import save_checkpoint, snapshot

@@ -22,8 +22,8 @@ from lgcnet_tf.evaluation.model_files import card_path
 from lgcnet_tf.evaluation.models import load_model
 from lgcnet_tf.latency.runtimes import get_runtime
 from lgcnet_tf.latency.runtimes.representative import images_of_training_split
+from lgcnet_tf.model.class_map import ClassMap
 from lgcnet_tf.model.deploy import deploy
-from lgcnet_tf.model.network import ClassMap
 from lgcnet_tf.model.zoo import load_genotype, load_network
 
 pytestmark = pytest.mark.skipif(

@@ -9,7 +9,7 @@ import tensorflow as tf
 from lgcnet_tf.convert.dilated import SPACE_TO_BATCH, left_out, native_dilation
 from lgcnet_tf.convert.graph import frozen, layer_function
 from lgcnet_tf.convert.transposed import pixel_shuffles
-from lgcnet_tf.model.network import ClassMap
+from lgcnet_tf.model.class_map import ClassMap
 
 SHAPE = (1, 33, 65, 3)
 

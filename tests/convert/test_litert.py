@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lgcnet_tf.convert.litert import to_litert
-from lgcnet_tf.model.network import ClassMap
+from lgcnet_tf.model.class_map import ClassMap
 
 interpreters = pytest.importorskip("ai_edge_litert.interpreter")
 

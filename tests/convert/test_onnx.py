@@ -6,7 +6,7 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.macs import count_macs
 from lgcnet_tf.latency.measure import build_workload
 from lgcnet_tf.latency.table import timed
-from lgcnet_tf.model.network import ClassMap
+from lgcnet_tf.model.class_map import ClassMap
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

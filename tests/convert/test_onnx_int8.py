@@ -4,7 +4,7 @@ import pytest
 from lgcnet_tf.convert.onnx import to_onnx
 from lgcnet_tf.convert.onnx_int8 import float_nodes, quantize
 from lgcnet_tf.convert.settings import CALIBRATION_METHODS
-from lgcnet_tf.model.network import ClassMap
+from lgcnet_tf.model.class_map import ClassMap
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -12,7 +12,7 @@ from PIL import Image
 from lgcnet_tf.commands.evaluate import EvaluateOptions, evaluate_model
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.augmented import AugmentedMask
-from lgcnet_tf.model.network import at_size
+from lgcnet_tf.model.sizes import at_size
 from lgcnet_tf.model.zoo import load_genotype, load_network
 
 

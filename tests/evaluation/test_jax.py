@@ -31,7 +31,8 @@ from lgcnet_tf.evaluation.evaluate import evaluate, mask_function
 from lgcnet_tf.commands.evaluate import EvaluateOptions, evaluate_model
 from lgcnet_tf.latency.runtimes import get_runtime
 from lgcnet_tf.model.deploy import deploy
-from lgcnet_tf.model.network import ClassMap, Network
+from lgcnet_tf.model.class_map import ClassMap
+from lgcnet_tf.model.network import Network
 from lgcnet_tf.model.zoo import load_network
 from lgcnet_tf.space import Skeleton, uniform
 

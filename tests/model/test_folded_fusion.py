@@ -6,7 +6,8 @@ from keras import ops
 
 from lgcnet_tf.model.deploy import copy_weights, deploy
 from lgcnet_tf.model.folded_fusion import LOGITS
-from lgcnet_tf.model.network import Network, at_size
+from lgcnet_tf.model.network import Network
+from lgcnet_tf.model.sizes import at_size
 from lgcnet_tf.space import FUSION_CELLS, FUSION_OPERATIONS, UP_OPERATIONS, Genotype
 
 SIZE = (37, 52)  # odd at strides 2, 4 and 8

@@ -10,7 +10,7 @@ from keras import ops
 from lgcnet_tf.guidance.communication import Communication
 from lgcnet_tf.guidance.fully_connected import FullyConnectedModule
 from lgcnet_tf.guidance.ggm import GCNGuidedModule
-from lgcnet_tf.model import units
+from lgcnet_tf.model import plain_layers, units
 from lgcnet_tf.model.normalization import BatchNorm
 from lgcnet_tf.model.precision import precision
 
@@ -32,10 +32,10 @@ LAYERS = {
     "global pool": (functools.partial(units.GlobalPoolUnit, 4, 2, (9, 12)), (2, 9, 12, 4)),
     "deconv": (functools.partial(units.UpConvUnit, 4, TO), (2, *TO, 4)),
     "resized conv": (functools.partial(units.ResizedConvUnit, 4, TO), (2, *TO, 4)),
-    "resize": (functools.partial(units.Resize, TO), (2, *TO, 3)),
-    "resize of the logits": (functools.partial(units.LogitsResize, TO), (2, *TO, 3)),
-    "identity": (units.Identity, MAPS),
-    "none": (functools.partial(units.Zero, 2), (2, 5, 6, 3)),
+    "resize": (functools.partial(plain_layers.Resize, TO), (2, *TO, 3)),
+    "resize of the logits": (functools.partial(plain_layers.LogitsResize, TO), (2, *TO, 3)),
+    "identity": (plain_layers.Identity, MAPS),
+    "none": (functools.partial(plain_layers.Zero, 2), (2, 5, 6, 3)),
 }  # fmt: skip
 
 MODULES = {

@@ -7,8 +7,10 @@ import pytest
 from keras import ops
 
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.model.class_map import ClassMap
 from lgcnet_tf.model.deploy import copy_weights
-from lgcnet_tf.model.network import ClassMap, Network, at_size
+from lgcnet_tf.model.network import Network
+from lgcnet_tf.model.sizes import at_size
 from lgcnet_tf.space import (
     DENSE,
     Skeleton,

@@ -5,11 +5,8 @@ import pytest
 from keras import ops
 
 from lgcnet_tf.model.operations import build_operation
-from lgcnet_tf.model.units import (
-    AdaptiveAveragePool,
-    Resize,
-    SeparableConvUnit,
-)
+from lgcnet_tf.model.plain_layers import AdaptiveAveragePool, Resize
+from lgcnet_tf.model.units import SeparableConvUnit
 from lgcnet_tf.space.operations import (
     CELL_OPERATIONS,
     FUSION_OPERATIONS,

@@ -6,8 +6,9 @@ import pytest
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.model.deploy import deploy
-from lgcnet_tf.model.network import Network, at_size
+from lgcnet_tf.model.network import Network
 from lgcnet_tf.model.precision import precision
+from lgcnet_tf.model.sizes import at_size
 from lgcnet_tf.model.units import sublayers
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.operations import CELL_OPERATIONS

@@ -16,8 +16,9 @@ from lgcnet_tf.latency.runtimes.representative import (
     RepresentativeImages,
     images_of_training_split,
 )
+from lgcnet_tf.model.class_map import ClassMap
 from lgcnet_tf.model.deploy import deploy
-from lgcnet_tf.model.network import ClassMap, Network
+from lgcnet_tf.model.network import Network
 from lgcnet_tf.model.zoo import load_network
 from lgcnet_tf.serving.export_files import export_file
 from lgcnet_tf.serving.settings import FORMATS

@@ -6,7 +6,8 @@ import pytest
 from keras import ops
 
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.model.network import Network, at_size, set_input_size
+from lgcnet_tf.model.network import Network
+from lgcnet_tf.model.sizes import at_size, set_input_size
 from lgcnet_tf.space.genotype import random_genotype
 from lgcnet_tf.training.crop_schedule import CropSchedule
 from lgcnet_tf.training.growing_crops import GrowingCrops

@@ -6,7 +6,8 @@ import pytest
 from keras import ops
 
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.model.network import Network, at_size
+from lgcnet_tf.model.network import Network
+from lgcnet_tf.model.sizes import at_size
 from lgcnet_tf.space.genotype import random_genotype
 from lgcnet_tf.training.teacher import Teachers, load_teacher, teacher_inputs
 

@@ -12,7 +12,8 @@ from lgcnet_tf.latency.measure import samples
 from lgcnet_tf.latency.runtimes import get_runtime
 from lgcnet_tf.latency.runtimes.base import static_shape
 from lgcnet_tf.latency.settings import RUNTIMES
-from lgcnet_tf.model.network import ClassMap, Network
+from lgcnet_tf.model.class_map import ClassMap
+from lgcnet_tf.model.network import Network
 from lgcnet_tf.space.genotype import random_genotype
 
 PACKAGE = "lgcnet_tf.latency.runtimes"

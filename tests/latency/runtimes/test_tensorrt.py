@@ -17,7 +17,7 @@ def graphs():
     """A small segmenting network as an ONNX graph, by precision."""
     from lgcnet_tf.convert.onnx import to_half, to_onnx
     from lgcnet_tf.convert.onnx_int8 import quantize
-    from lgcnet_tf.model.network import ClassMap
+    from lgcnet_tf.model.class_map import ClassMap
 
     layers = keras.layers
     network = keras.Sequential(
