@@ -47,9 +47,11 @@ def write_report(root: pathlib.Path) -> pathlib.Path:
     """One page of all stages; each one has its own in its folder, too."""
     with quiet():
         from lgcnet_tf.report.html import cards, heading, section, write_page
-        from lgcnet_tf.report.run import REPORT, read_run, report_sections
+        from lgcnet_tf.report.run import REPORT, plot_run, read_run, report_sections
         from lgcnet_tf.report.summary import headline
 
+    if (root / LATENCY).is_dir():  # the table is a picture alone
+        plot_run(root / LATENCY)
     sections = [section("Results", cards(headline(results_of_stages(root))))]
     for stage in (EVALUATE, FINETUNE, SEARCH, LATENCY):
         if (root / stage).is_dir():
