@@ -99,7 +99,9 @@ class Core:
         if job.stopped():
             raise RequestError(Code.CANCELLED, "Nobody waits for it any more.")
         signature_name = request.model_spec.signature_name or DEFAULT_SIGNATURE
-        outputs = servable.predict(request, job.stopped, self._batcher)
+        outputs = servable.predict(
+            request, job.stopped, self._batcher, self.metrics.saw_batch
+        )
         batches = [one.tensor_shape.dim[:1] for one in request.inputs.values()]
         self.metrics.saw_images(max((b[0].size for b in batches if b), default=1))
         return servable, signature_name, outputs

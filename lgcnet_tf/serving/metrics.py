@@ -46,6 +46,12 @@ class Metrics:
             buckets=(1, 2, 4, 8, 16, 32, 64),
             registry=self._registry,
         )
+        self._batches = prometheus_client.Histogram(
+            f"{_PREFIX}_batch_size",
+            "Images that the network was given at once, of one request or several.",
+            buckets=(1, 2, 4, 8, 16, 32, 64),
+            registry=self._registry,
+        )
         self._registry.register(_State(pool, models))
 
     @contextlib.contextmanager
@@ -68,6 +74,10 @@ class Metrics:
     def saw_images(self, number: int) -> None:
         """Counts the images of a request that was computed."""
         self._images.observe(number)
+
+    def saw_batch(self, images: int) -> None:
+        """Counts a batch that was computed."""
+        self._batches.observe(images)
 
     def page(self) -> bytes:
         """The text that Prometheus scrapes."""

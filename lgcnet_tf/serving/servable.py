@@ -87,6 +87,7 @@ class Servable:
         request: predict_pb2.PredictRequest,
         stopped: Callable[[], bool] = lambda: False,
         batcher: Batcher | None = None,
+        saw_batch: Callable[[int], None] = lambda images: None,
     ) -> dict[str, np.ndarray]:
         """Runs the signature that a request names.
 
@@ -94,6 +95,7 @@ class Servable:
             request: its `inputs`, `output_filter` and signature count.
             stopped: asked between batches whether anyone still waits.
             batcher: joins requests of one batch at most with others'.
+            saw_batch: told how many images the network is given at once, each time.
 
         Returns:
             Arrays by output name, as many as were asked for.
@@ -120,11 +122,16 @@ class Servable:
         ((name, values),) = inputs.items()
         if not len(values):
             return {output: _empty(signature, output) for output in names}
-        run = lambda part: _run(signature, {name: part}, names)
+        compute = lambda part: _run(signature, {name: part}, names)
         size, step = None, self._limits.max_batch
         if signature_name == signatures.ENCODED_SIGNATURE:
             size = self._check_pictures(values)
-            run = lambda part: _run_files(signature, name, part, names)
+            compute = lambda part: _run_files(signature, name, part, names)
+
+        def run(part):
+            saw_batch(len(part))
+            return compute(part)
+
         if batcher is not None and len(values) <= step:
             # Only pictures of one size: so the masks need no other margins.
             most = self._limits.max_pixels // math.prod(size) if size else sys.maxsize

@@ -128,8 +128,19 @@ def test_metrics_count_what_was_answered(server, images):
         found = re.search(name % status + r"(\S+)", page)
         return float(found[1]) if found else 0.0
 
+    def batches():
+        page = ask(server, "/monitoring/prometheus/metrics")[2].decode()
+        return [
+            float(re.search(rf"lgcnet_serving_batch_size_{what} (\S+)", page)[1])
+            for what in ("count", "sum")
+        ]
+
     good, bad = count("OK"), count("INVALID_ARGUMENT")
-    assert ask(server, PREDICT, rows(images))[0] == 200
+    before = batches()
+    five = np.concatenate([images, images, images[:1]])  # a batch has at most four
+    answer = ask(server, PREDICT, rows(five))
+    assert answer[0] == 200, answer[2]
+    assert np.subtract(batches(), before).tolist() == [2, 5]
     assert ask(server, PREDICT, b"{}")[0] == 400
     assert (count("OK"), count("INVALID_ARGUMENT")) == (good + 1, bad + 1)
     page = ask(server, "/monitoring/prometheus/metrics")[2].decode()
