@@ -1,0 +1,37 @@
+"""What a device makes of the files that its runtime's `convert` wrote."""
+
+import keras
+import pytest
+
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.latency.device.sessions import SESSIONS
+from lgcnet_tf.latency.device_samples import Measured
+from lgcnet_tf.latency.for_device import converter_for
+from lgcnet_tf.latency.runtimes import get_runtime
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="needs Keras on TensorFlow"
+)
+@pytest.mark.parametrize("name", SESSIONS)
+def test_a_file_is_ready_to_run(name, tmp_path):
+    try:
+        runtime = get_runtime(name)
+    except InputError as error:
+        pytest.skip(str(error))
+    here = SESSIONS[name](threads=1)
+    path = tmp_path / f"model{here.suffix}"
+    path.write_bytes(runtime.convert(keras.layers.ReLU(), (1, 4, 6, 2), "float32"))
+    here.ready(str(path))()
+    assert here.version == runtime.version and here.suffix in runtime.suffixes
+    assert (here.accelerator or runtime.device) == runtime.device
+    with pytest.raises(Exception):  # noqa: B017 - runtimes have their own
+        here.ready(str(tmp_path / f"absent{here.suffix}"))
+
+
+def test_openvino_converts_for_processors_that_are_not_here():
+    """bfloat16 and float16 are settings of the device, not in the file."""
+    pytest.importorskip("openvino")
+    for precision in ("float16", "bfloat16"):
+        measured = Measured("openvino", precision, (32, 64), 1, "")
+        assert converter_for(measured).name == "openvino"
