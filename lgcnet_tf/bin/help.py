@@ -5,6 +5,7 @@ import importlib.metadata
 import shutil
 import textwrap
 import typing
+from typing import Any
 
 from lgcnet_tf.bin.table import COMMANDS, Command
 from lgcnet_tf.config import Options, Size, choices_of, format_size, kinds_of
@@ -97,7 +98,8 @@ def _owner(options, field):
 
 def flag_text(field: dataclasses.Field) -> str:
     """An option as one writes it, with its default: `--epochs=50`, `--[no]remat`."""
-    name, default = field.name, field.default
+    name: str = field.name
+    default: Any = field.default
     if field.type is bool:
         return f"--[no]{name}"
     if default is None or default in ("", ()):
