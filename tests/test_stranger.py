@@ -25,7 +25,7 @@ PACKED = ("lgcnet_tf", "pyproject.toml", "README.md", "LICENSE")
 SIZE = (64, 64)
 SPACE = (
     "--input_size=64x64", "--num_cells=2", "--reduction_cells=1", "--initial_channels=2",
-    "--fusion=none", "--cell_operations=skip_connect,max_pool_3x3,sep_conv_3x3",
+    "--fusion=none", "--cell_operations=none,skip_connect,max_pool_3x3,sep_conv_3x3",
 )  # fmt: skip
 PYTHON_PATH = """
 import pathlib, sys
