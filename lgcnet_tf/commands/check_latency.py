@@ -14,7 +14,7 @@ from lgcnet_tf.commands.for_device import (
 from lgcnet_tf.config import option
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import fingerprint
-from lgcnet_tf.latency.agreement import agreement, is_true
+from lgcnet_tf.latency.agreement import agreement, trustworthy
 from lgcnet_tf.latency.options import runtime_inputs
 from lgcnet_tf.latency.samples import SAMPLES, SampleStore
 from lgcnet_tf.latency.settings import NETWORK_REPEATS, WARMUP
@@ -90,9 +90,9 @@ def check_latency(options: CheckOptions) -> dict[str, Any]:
         InputError: bad options, table or model, or a runtime that cannot run here.
     """
     from lgcnet_tf.commands.progress_bars import ProgressBars
-    from lgcnet_tf.latency.draw import name_of, spread_genotypes
     from lgcnet_tf.latency.estimate import CostModel
     from lgcnet_tf.latency.measure import measure_networks, summarize
+    from lgcnet_tf.latency.network_pool import name_of, spread_genotypes
 
     options.check()
     if not options.latency_table:
@@ -231,10 +231,10 @@ def summary_lines(results: dict[str, Any]) -> list[str]:
 
 
 def _verdict(results: dict[str, Any]) -> str:
-    if is_true(results["agreement"]):
+    if trustworthy(results["agreement"]):
         return "true"
     at_speed = results.get("at_table_speed")
-    return "true at another speed" if at_speed and is_true(at_speed) else "false"
+    return "true at another speed" if at_speed and trustworthy(at_speed) else "false"
 
 
 def _runtime_of(table: LatencyTable) -> "Runtime":
@@ -299,7 +299,7 @@ def _columns(rows, predicted):
 def _anchors(table: LatencyTable) -> dict[str, Genotype]:
     """A few of the calibration's networks, from fast to slow."""
     from lgcnet_tf.latency.calibrate import SEED
-    from lgcnet_tf.latency.draw import draw_pool, name_of, spread
+    from lgcnet_tf.latency.network_pool import draw_pool, evenly_spaced, name_of
 
     if not table.calibration:
         return {}
@@ -308,7 +308,7 @@ def _anchors(table: LatencyTable) -> dict[str, Genotype]:
     names = [name for name in then_us if name in known]
     if not names:
         return {}
-    chosen = spread(np.array([then_us[name] for name in names]), ANCHORS)
+    chosen = evenly_spaced(np.array([then_us[name] for name in names]), ANCHORS)
     return {names[place]: known[names[place]] for place in chosen}
 
 

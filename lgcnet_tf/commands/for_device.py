@@ -135,10 +135,10 @@ def take_to_device(
     Returns:
         As `write_device_folder`.
     """
-    from lgcnet_tf.latency.calibrate import SEED, choose
-    from lgcnet_tf.latency.draw import draw_pool, name_of
+    from lgcnet_tf.latency.calibrate import SEED, d_optimal_subset
     from lgcnet_tf.latency.for_device import rough_table
     from lgcnet_tf.latency.measure import table_workloads
+    from lgcnet_tf.latency.network_pool import draw_pool, name_of
 
     images, measured = options.representative_images(), _measured(options, skeleton)
     folder = RunFolder(options, "measure_latency", inputs=inputs)
@@ -147,7 +147,7 @@ def take_to_device(
     if options.calibration_networks:
         rough = rough_table(measured, skeleton, operations)
         pool = draw_pool(skeleton, SEED)
-        chosen = choose(rough, pool, options.calibration_networks)
+        chosen = d_optimal_subset(rough, pool, options.calibration_networks)
     return write_device_folder(
         folder, measured, skeleton, operations, {name_of(g): g for g in chosen}, images,
         repeats=options.repeats, network_repeats=NETWORK_REPEATS, warmup=options.warmup,
@@ -165,8 +165,8 @@ def from_device(
     """
     from lgcnet_tf.latency.calibrate import SEED
     from lgcnet_tf.latency.device_samples import read_samples
-    from lgcnet_tf.latency.draw import draw_pool, name_of
     from lgcnet_tf.latency.measure import table_workloads
+    from lgcnet_tf.latency.network_pool import draw_pool, name_of
 
     measured, names = _measured(options, skeleton), []
     if options.calibration_networks:

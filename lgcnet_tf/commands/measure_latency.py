@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 FEWEST_NETWORKS = 8
 
-RESTLESS = 1.25
+DRIFT_WARNING = 1.25
 """A drift above which a table says more of what else ran than of the device."""
 
 
@@ -147,7 +147,7 @@ def measure_latency(options: MeasureOptions) -> dict[str, Any]:
         100.0 * table.noise,
         100.0 * (table.drift - 1.0),
     )
-    if table.drift > RESTLESS:
+    if table.drift > DRIFT_WARNING:
         folder.log.warning(
             "the machine's speed changed while it was measured: where it is usually "
             "idle, measure again then, in another folder."
@@ -228,12 +228,12 @@ def _calibrated(
     store: SampleStore,
 ) -> LatencyTable:
     from lgcnet_tf.commands.progress_bars import ProgressBars
-    from lgcnet_tf.latency.calibrate import SEED, calibrate, choose
-    from lgcnet_tf.latency.draw import draw_pool, name_of
+    from lgcnet_tf.latency.calibrate import SEED, calibrate, d_optimal_subset
     from lgcnet_tf.latency.measure import measure_networks
+    from lgcnet_tf.latency.network_pool import draw_pool, name_of
 
     pool = draw_pool(table.skeleton, SEED)
-    chosen = choose(table, pool, options.calibration_networks)
+    chosen = d_optimal_subset(table, pool, options.calibration_networks)
     if options.elsewhere:  # chosen before there was a table
         chosen = [genotype for genotype in pool if name_of(genotype) in store.networks]
     networks = {name_of(genotype): genotype for genotype in chosen}

@@ -32,8 +32,8 @@ def measuring_lines(options: MeasureOptions) -> Iterator[str]:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet():
-        from lgcnet_tf.latency.draw import draw_pool, name_of
         from lgcnet_tf.latency.measure import measure_networks, measure_table
+        from lgcnet_tf.latency.network_pool import draw_pool, name_of
 
     options = of_data(options)
     classes = dataset_info(options.dataset, options.data_dir or None)

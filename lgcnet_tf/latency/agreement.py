@@ -29,7 +29,7 @@ def agreement(predicted, measured) -> dict[str, float]:
     return {name: round(float(value), 4) for name, value in figures.items()}
 
 
-def is_true(figures: Mapping[str, float]) -> bool:
+def trustworthy(figures: Mapping[str, float]) -> bool:
     """Whether such predictions can be relied on.
 
     They put networks into their order, with a Spearman correlation of

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lgcnet_tf.latency.draw import name_of
 from lgcnet_tf.latency.estimate import CostModel
+from lgcnet_tf.latency.network_pool import name_of
 from lgcnet_tf.latency.table import Calibration, LatencyTable
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.workloads import workloads
@@ -24,7 +24,7 @@ TAUS = (0.05, 0.1, 0.2, 0.4, 0.8)
 CONSTANT = 0.3
 """Prior of the constant: its deviation from 0 by a latency."""
 
-LEAST = 0.05
+MIN_FRACTION_OF_PRIOR = 0.05
 """No time may fall below so much of its prior."""
 
 STRATA = 8
@@ -101,7 +101,7 @@ def fit(found: Design, measured_us: np.ndarray, tau: float) -> Fit:
     Minimises Σ ((constant + n · t - y) / y)² / σ² over the networks, y measured,
     plus the prior's r ᵀ K⁻¹ r with t = scale · prior · (1 + r). K has τ² on its
     diagonal and half of that between workloads of one operation: what a runtime
-    does to an operation it does at every shape. No time falls below `LEAST`, and
+    does to an operation it does at every shape. No time falls below `MIN_FRACTION_OF_PRIOR`, and
     the constant not below 0.
 
     Args:
@@ -123,7 +123,7 @@ def fit(found: Design, measured_us: np.ndarray, tau: float) -> Fit:
     precision[:count, :count] = np.linalg.inv(_prior(found.kinds, tau))
     left = rows.T @ rows / SIGMA**2 + precision
     right = rows.T @ missing / SIGMA**2
-    floor = np.append(np.full(count, LEAST - 1.0), 0.0)
+    floor = np.append(np.full(count, MIN_FRACTION_OF_PRIOR - 1.0), 0.0)
     fixed = np.zeros(count + 1, bool)
     solution = floor.copy()
     while True:
@@ -186,7 +186,9 @@ def calibrate(
     )
 
 
-def choose(table: LatencyTable, pool: Sequence[Genotype], count: int) -> list[Genotype]:
+def d_optimal_subset(
+    table: LatencyTable, pool: Sequence[Genotype], count: int
+) -> list[Genotype]:
     """The networks that tell most about a table's times.
 
     Goes through the range of latencies in `STRATA` steps, over and over, and

@@ -18,7 +18,7 @@ from lgcnet_tf.latency import timing
 from lgcnet_tf.latency.device import machine, sessions, time_models
 from lgcnet_tf.latency.device_samples import Measured
 from lgcnet_tf.latency.measure import (
-    TOGETHER,
+    MAX_NETWORKS_IN_MEMORY,
     build_network,
     build_workload,
     reference_workload,
@@ -97,7 +97,7 @@ def write_folder(
         "repeats": repeats,
         "network_repeats": network_repeats,
         "warmup": warmup,
-        "together": TOGETHER,
+        "together": MAX_NETWORKS_IN_MEMORY,
         "empty": file("empty"),
         "reference": file("reference"),
         "operations": {w.key: file("operation_", i) for i, w in enumerate(operations)},

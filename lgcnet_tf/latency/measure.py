@@ -18,7 +18,7 @@ from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.skeleton import Size, Skeleton
 from lgcnet_tf.space.workloads import Workload, space_id, workloads
 
-TOGETHER = 64
+MAX_NETWORKS_IN_MEMORY = 64
 """Networks that are in memory, and measured in turns, at once."""
 
 Progress = Callable[[str, int, int], None]
@@ -158,8 +158,8 @@ def measure_networks(
     """
     store = store or SampleStore()
     pending = [n for n in genotypes if len(store.networks.get(n, ())) < repeats]
-    for first in range(0, len(pending), TOGETHER):
-        names = pending[first : first + TOGETHER]
+    for first in range(0, len(pending), MAX_NETWORKS_IN_MEMORY):
+        names = pending[first : first + MAX_NETWORKS_IN_MEMORY]
         runs = {}
         for name in names:
             layer = build_network(genotypes[name], input_size)

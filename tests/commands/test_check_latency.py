@@ -46,7 +46,7 @@ def table_path(tmp_path_factory):
         **SPACE, repeats=3, warmup=1, calibration_networks=8, output_dir=str(folder)
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command, "RESTLESS", 0.0)
+        patch.setattr(command, "DRIFT_WARNING", 0.0)
         results = measure_latency(options)
     assert results["calibration"]["networks"] == 8
     assert results["drift"] >= 1.0

@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 
 from lgcnet_tf.latency.agreement import agreement
-from lgcnet_tf.latency.calibrate import LEAST, calibrate, choose, design, fit
-from lgcnet_tf.latency.draw import draw_pool, name_of, spread_genotypes
+from lgcnet_tf.latency.calibrate import (
+    MIN_FRACTION_OF_PRIOR,
+    calibrate,
+    d_optimal_subset,
+    design,
+    fit,
+)
 from lgcnet_tf.latency.estimate import CostModel
+from lgcnet_tf.latency.network_pool import draw_pool, name_of, spread_genotypes
 from lgcnet_tf.latency.table import LatencyEntry, LatencyTable
 from lgcnet_tf.space.skeleton import Skeleton
 from lgcnet_tf.space.workloads import workloads
@@ -61,7 +67,7 @@ def predictions(table, genotypes):
 @pytest.mark.parametrize("seed", (1, 2))  # machines that the bare medians miss
 def test_what_a_runtime_does_to_networks_is_found(table, seed, derived_work):
     machine = Machine(table, derived_work, seed)
-    networks = choose(table, draw_pool(SPACE, 0, 300), 32)
+    networks = d_optimal_subset(table, draw_pool(SPACE, 0, 300), 32)
     taken = machine.measure(networks)
     calibrated = calibrate(table, networks, taken)
     seen = {name_of(genotype) for genotype in networks}
@@ -120,7 +126,7 @@ def test_times_stay_positive(table):
     generator = np.random.default_rng(0)
     noise = predictions(table, networks) * generator.uniform(0.3, 2.0, 24)
     fitted = fit(found, noise, 0.8)
-    low = LEAST * fitted.scale * found.prior_us
+    low = MIN_FRACTION_OF_PRIOR * fitted.scale * found.prior_us
     assert (fitted.times_us >= low * (1 - 1e-9)).all()
     assert (fitted.times_us <= low * 1.001).any()
     assert fitted.constant_us >= 0.0
@@ -137,7 +143,7 @@ def test_a_time_lost_in_the_noise_can_grow(table):
 
 def test_chosen_networks_are_spread_and_hold_every_work(table):
     pool = draw_pool(SPACE, 0, 300)
-    networks = choose(table, pool, 32)
+    networks = d_optimal_subset(table, pool, 32)
     assert len({name_of(g) for g in networks}) == 32
     latencies = predictions(table, networks)
     every = predictions(table, pool)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from lgcnet_tf.latency import measure
-from lgcnet_tf.latency.draw import draw_pool, name_of
 from lgcnet_tf.latency.estimate import CostModel
+from lgcnet_tf.latency.network_pool import draw_pool, name_of
 from lgcnet_tf.latency.runtimes import get_runtime
 from lgcnet_tf.latency.samples import SampleStore
 from lgcnet_tf.latency.table import LatencyTable, timed
@@ -145,7 +145,7 @@ def test_a_table_goes_on_after_the_last_whole_round(tiny):
 
 
 def test_networks_measured_before_are_not_measured_again(tiny, monkeypatch):
-    monkeypatch.setattr(measure, "TOGETHER", 2)
+    monkeypatch.setattr(measure, "MAX_NETWORKS_IN_MEMORY", 2)
     store, runtime = SampleStore(), CountingRuntime()
     networks = {name_of(genotype): genotype for genotype in draw_pool(tiny, 0, 5)}
     first = dict(list(networks.items())[:3])

@@ -75,7 +75,7 @@ def draw_pool(
     return pool
 
 
-def spread(latencies_us: np.ndarray, count: int) -> list[int]:
+def evenly_spaced(latencies_us: np.ndarray, count: int) -> list[int]:
     """Places of `count` latencies that lie about evenly between the extremes.
 
     Fastest first; of the pool's outermost 1 % only one may be among them.
@@ -101,4 +101,4 @@ def spread_genotypes(
     """`count` random networks, spread over the range of predicted latencies."""
     pool = draw_pool(costs.skeleton, seed, without=without)
     latencies = np.array([costs.predicted_latency(genotype) for genotype in pool])
-    return [pool[place] for place in spread(latencies, count)]
+    return [pool[place] for place in evenly_spaced(latencies, count)]

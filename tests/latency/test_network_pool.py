@@ -3,14 +3,14 @@ import collections
 import numpy as np
 import pytest
 
-from lgcnet_tf.latency.draw import (
+from lgcnet_tf.latency.estimate import CostModel
+from lgcnet_tf.latency.network_pool import (
     diverse_genotype,
     draw_pool,
+    evenly_spaced,
     name_of,
-    spread,
     spread_genotypes,
 )
-from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.space.genotype import Genotype, random_genotype, uniform
 from lgcnet_tf.space.skeleton import Skeleton
@@ -61,7 +61,7 @@ def test_a_small_space_has_no_more_than_it_has():
 @pytest.mark.parametrize("count", [1, 5, 40, 100, 1000])
 def test_spread_evenly(count):
     latencies = np.random.default_rng(0).normal(50.0, 5.0, 200)
-    chosen = spread(latencies, count)
+    chosen = evenly_spaced(latencies, count)
     assert len(set(chosen)) == len(chosen) == min(count, 200)
     found = latencies[chosen]
     assert (np.diff(found) >= 0).all()
