@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import importlib.util
 import pathlib
 import re
 import shutil
@@ -187,3 +188,25 @@ def test_bazel_reads_it(tmp_path):
         "test_architecture_search",
         "test_files",
     } < found
+
+
+def test_every_import_names_what_is_there():
+    """Imports inside functions too, which a module's own import does not try."""
+    missing = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.ImportFrom) or node.level:
+                continue
+            if not (node.module or "").startswith("lgcnet_tf"):
+                continue
+            try:
+                module = importlib.import_module(node.module)
+            except ImportError as error:
+                if (error.name or "").startswith("lgcnet_tf"):
+                    missing.append(f"{path}: {error}")
+                continue  # needs a package that is not installed
+            for name in (alias.name for alias in node.names):
+                inside = f"{node.module}.{name}"
+                if not hasattr(module, name) and not importlib.util.find_spec(inside):
+                    missing.append(f"{path}: {inside}")
+    assert not missing

@@ -130,7 +130,7 @@ def _sweep(options) -> Iterator[str]:
     from lgcnet_tf.commands.sweep import data_of, planned_trials
     from lgcnet_tf.latency.table import LatencyTable
     from lgcnet_tf.space.genotype import random_genotype
-    from lgcnet_tf.sweep.launch import room
+    from lgcnet_tf.sweep.launch import available_resources
 
     with tempfile.TemporaryDirectory(prefix="lgcnet_dry_run_") as folder:
         kept = dataclasses.replace(
@@ -140,7 +140,7 @@ def _sweep(options) -> Iterator[str]:
         first = trials[0]
         yield (
             f"would run {len(trials)} trials ({', '.join(STAGES)} of each, "
-            f"{_at_a_time(options, room(), len(trials))}) and write a table, the front and "
+            f"{_at_a_time(options, available_resources(), len(trials))}) and write a table, the front and "
             f"every trial's networks into {options.output_dir}"
         )
         search_flags, flags = first.flags("search"), first.flags("finetune")
@@ -159,7 +159,7 @@ def _sweep(options) -> Iterator[str]:
     each = searched.seconds() + trained.seconds()
     slots = 1
     if options.launcher == "processes":
-        slots = min(room().trials(options.parallel), len(trials))
+        slots = min(available_resources().trials(options.parallel), len(trials))
     yield from searched.lines
     for name, timed in (("search", searched), ("finetune", trained)):
         yield (

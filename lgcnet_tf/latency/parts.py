@@ -3,7 +3,7 @@
 import numpy as np
 
 from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.space.genotype import Genotype, choice_of
+from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.pruning import live_parts
 
 
@@ -25,7 +25,7 @@ def latency_by_part(costs: CostModel, genotype: Genotype) -> dict[str, float]:
         InputError: the genotype belongs to another skeleton.
     """
     total = costs.predicted_latency(genotype)
-    choice = choice_of(genotype)
+    choice = genotype.choice
     live = live_parts(costs.skeleton, choice)
     chosen = costs.costs[np.arange(len(choice)), choice] * live.edges
     edges, _ = costs.skeleton.split(chosen)
