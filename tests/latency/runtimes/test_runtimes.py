@@ -58,11 +58,8 @@ def deployed(small_skeleton, randomise):
 
 
 def small_network(small_skeleton, randomise, size):
-    skeleton = small_skeleton(
-        num_cells=2, reduction_cells=(1,), fusion="cas", fusion_taps=(0, 1)
-    )
-    genotype = random_genotype(skeleton, np.random.default_rng(4))
-    return randomise(Network(skeleton, size, genotype, "folded"))
+    genotype = random_genotype(small_skeleton(), np.random.default_rng(1))
+    return randomise(Network(genotype.skeleton, size, genotype, "folded"))
 
 
 @tensorflow_only
