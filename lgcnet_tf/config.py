@@ -23,6 +23,7 @@ def option(
     help: str,
     choices: tuple[str, ...] | Callable[[], tuple[str, ...]] = (),
     minimum: float | None = None,
+    maximum: float | None = None,
     above: float | None = None,
     alias: str = "",
     needed: str = "",
@@ -35,7 +36,7 @@ def option(
         help: what it means.
         choices: the values allowed, if they can be listed; a function that lists
             them where extensions may add some.
-        minimum: the smallest number allowed.
+        minimum, maximum: the smallest and the largest number allowed.
         above: numbers must be larger than this.
         alias: another name of the flag.
         needed: for an option that a command line must give, what to give.
@@ -45,6 +46,7 @@ def option(
         "help": help,
         "choices": choices,
         "minimum": minimum,
+        "maximum": maximum,
         "above": above,
         "alias": alias,
         "needed": needed,
@@ -161,6 +163,8 @@ class Options:
                     rule += hint()
             elif limits["minimum"] is not None and not value >= limits["minimum"]:
                 rule = f"at least {limits['minimum']}"
+            elif limits["maximum"] is not None and not value <= limits["maximum"]:
+                rule = f"at most {limits['maximum']}"
             elif limits["above"] is not None and not value > limits["above"]:
                 rule = f"above {limits['above']}"
             if rule:

@@ -113,7 +113,7 @@ class Architecture(keras.layers.Layer):
         normal = keras.initializers.RandomNormal(stddev=1e-3, seed=seed)
         self.alpha = self.add_weight(
             shape=mask.shape,
-            initializer=lambda shape, dtype=None: mask * normal(shape, dtype),
+            initializer=lambda shape, dtype: ops.multiply(normal(shape, dtype), mask),
             name="alpha",
         )
         self.latest = self.add_weight(

@@ -72,6 +72,10 @@ class PrecisionOptions(Options):
         return RepresentativeImages(method=self.calibration_method)
 
 
+MOST_THREADS = 1024
+"""More would only exhaust the system."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RuntimeOptions(PrecisionOptions):
     """What to run a network on, and how."""
@@ -82,7 +86,10 @@ class RuntimeOptions(PrecisionOptions):
         "tensorflow_graph", "What runs the network.", ALL_RUNTIMES.names
     )
     threads: int = option(
-        0, "CPU threads; 0 leaves the choice to the runtime.", minimum=0
+        0,
+        "CPU threads; 0 leaves the choice to the runtime.",
+        minimum=0,
+        maximum=MOST_THREADS,
     )
 
     def make_runtime(self, dataset: str = "", data_dir: str = "") -> "Runtime":

@@ -19,6 +19,7 @@ import sys
 import time
 
 PLAN, SAMPLES = "plan.json", "samples.json"
+MOST_THREADS = 1024  # more would only exhaust the system
 SAVE_EVERY_S = 5.0
 SAY_EVERY_S = 10.0
 
@@ -79,8 +80,8 @@ def parse(arguments):
         "--device", default="", help="its name in the table, in place of the CPU's."
     )
     options = parser.parse_args(arguments)
-    if options.threads < 0:
-        parser.error("--threads must be at least 0.")
+    if not 0 <= options.threads <= MOST_THREADS:
+        parser.error(f"--threads must be 0 to {MOST_THREADS}: {options.threads}")
     return options
 
 
