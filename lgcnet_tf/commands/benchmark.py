@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from lgcnet_tf.commands.finish import finish
 from lgcnet_tf.config import RunOptions, Size, option
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.options import BatchOptions
@@ -91,12 +92,13 @@ def benchmark(options: BenchmarkOptions) -> dict[str, Any]:
             }
         )
     show_table(*table_cells(rows))
-    return folder.finish(
+    return finish(
+        folder,
         {
             "models": rows,
             "device": runtime.device,
             "runtime": runtime.name,
-        }
+        },
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lgcnet_tf.commands.finish import finish
 from lgcnet_tf.commands.for_device import (
     DeviceOptions,
     runtime_problem,
@@ -184,7 +185,7 @@ def check_latency(options: CheckOptions) -> dict[str, Any]:
     _draw(results, folder / FIGURE)
     for line in summary_lines(results):
         print(line)
-    return folder.finish(results)
+    return finish(folder, results)
 
 
 def differences(table: LatencyTable, runtime: "Runtime | DeviceRuntime") -> list[str]:

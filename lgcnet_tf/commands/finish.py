@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from lgcnet_tf.errors import InputError
 from lgcnet_tf.run_folder import RunFolder
 
 
@@ -16,6 +15,6 @@ def finish(folder: RunFolder, results: dict[str, Any], made: Any = "") -> dict:
     done = folder.finish(results, made)
     try:
         write_report(folder.path)
-    except InputError as error:
-        folder.log.warning("no report: %s", error)
+    except Exception as error:  # of whatever lies in the folder
+        folder.log.warning("no report: %s: %s", type(error).__name__, error)
     return done

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lgcnet_tf.commands.defaults import TOY, of_data
+from lgcnet_tf.commands.finish import finish
 from lgcnet_tf.commands.for_device import (
     DeviceOptions,
     from_device,
@@ -187,7 +188,7 @@ def measure_latency(options: MeasureOptions) -> dict[str, Any]:
     if target := options.target_latency_ms:
         if not fastest <= target <= slowest:
             folder.log.warning("%.4g ms is out of reach. %s", target, TURN)
-    return folder.finish(results)
+    return finish(folder, results)
 
 
 def _estimated(

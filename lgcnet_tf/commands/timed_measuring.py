@@ -42,6 +42,21 @@ def measuring_lines(options: MeasureOptions) -> Iterator[str]:
         runtime = options.make_runtime()
     work = [*timed(skeleton, size), workloads(skeleton, size).argmax]
     some = work[:: -(-len(work) // TIMED)]
+    networks = options.calibration_networks
+    if options.samples:
+        yield (
+            f"would make latency_table.json in {options.output_dir} of what "
+            f"{options.samples} says"
+        )
+        yield "data: none is read; nothing is measured here: some seconds, some minutes of networks to draw"
+        return
+    if options.for_device:
+        yield (
+            f"would convert {len(work)} operations and {networks} networks for "
+            f"{runtime.name} ({runtime.precision}) and write {options.output_dir}/device"
+        )
+        yield "data: none is read; nothing is timed here; converting was not timed either"
+        return
     if options.quick:
         yield f"would estimate by a few whole networks and write results.json into {options.output_dir}"
         yield f"data: none is read; time: about {duration_text(QUICK_S)}, not timed here"

@@ -82,7 +82,12 @@ def time_steps(command: str, flags: Sequence[str]) -> TimedSteps:
         with open(said, "w") as out:
             begin = time.monotonic()
             process = subprocess.Popen(
-                [*stage_command(command), *flags, f"--output_dir={place}"],
+                [
+                    *stage_command(command),
+                    *flags,
+                    f"--output_dir={place}",
+                    "--tracker=none",
+                ],  # fmt: skip
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=out,

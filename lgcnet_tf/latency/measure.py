@@ -220,7 +220,7 @@ def measure_network(
 
 def build_network(genotype: Genotype, input_size: Size) -> keras.layers.Layer:
     """A network as it is deployed, argmax included; its weights are random."""
-    network = Network(genotype.skeleton, input_size, genotype, "folded")
+    network = Network(genotype.skeleton, input_size, genotype, "deploy")
     with_weights(network)
     return ClassMap(network)
 
@@ -235,7 +235,7 @@ def build_workload(workload: Workload) -> keras.layers.Layer:
         channels,
         workload.stride,
         (height, width),
-        normalization="folded",
+        normalization="deploy",
     )
     layer.build((1, *workload.input_shape))
     return with_weights(layer)

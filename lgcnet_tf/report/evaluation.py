@@ -1,5 +1,6 @@
 """What a report says of an evaluation: which classes, which images, which part."""
 
+import math
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -48,9 +49,9 @@ def classes_section(results: Mapping[str, Any]) -> list[str]:
     rows = []
     for name, value in class_rows(results):
         iou, other = ious[name], known.get(name)
-        bar = f'<i style="width:{100 * iou:.1f}%"></i>' if _is_number(iou) else ""
-        mark = f'<b style="left:{100 * other:.1f}%"></b>' if _is_number(other) else ""
-        said = f"{100 * other:.2f} %" if _is_number(other) else "-"
+        bar = f'<i style="width:{100 * iou:.1f}%"></i>' if is_number(iou) else ""
+        mark = f'<b style="left:{100 * other:.1f}%"></b>' if is_number(other) else ""
+        said = f"{100 * other:.2f} %" if is_number(other) else "-"
         rows.append(
             f'<tr><th scope="row">{text(name)}</th><td class="number">{text(value)}</td>'
             + (f'<td class="number">{said}</td>' if known else "")
@@ -66,8 +67,9 @@ def classes_section(results: Mapping[str, Any]) -> list[str]:
     return [section("IoU per class", found, note=note)]
 
 
-def _is_number(value):
-    return isinstance(value, int | float)
+def is_number(value: Any) -> bool:
+    """Whether it can be drawn: no None, no NaN."""
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _zoo_accuracy(results) -> tuple[str, Mapping[str, float | None]]:
@@ -259,7 +261,7 @@ def parts_section(results: Mapping[str, Any]) -> list[str]:
         note += f" ({by['device']}, {by['runtime']}, {by['precision']})"
     note += f" {total:.3f} ms in all"
     measured = results.get("latency_ms")
-    if _is_number(measured):
+    if is_number(measured):
         note += f"; the whole network was measured at {measured:.3f} ms"
         if "runtime" in results:
             note += f" by {results['runtime']}, {results['precision']}"

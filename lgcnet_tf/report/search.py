@@ -11,6 +11,7 @@ from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.report.cells import Drawing, draw_cells, draw_fusion, legend_of
 from lgcnet_tf.report.charts import Point, curves, front, panels
 from lgcnet_tf.report.course import course_of
+from lgcnet_tf.report.evaluation import is_number
 from lgcnet_tf.report.html import details, figure, section, table
 from lgcnet_tf.space.choices import changes, margins
 from lgcnet_tf.space.genotype import Genotype
@@ -36,7 +37,9 @@ def visited_section(history: Epochs) -> list[str]:
                 strength=0.3 + 0.7 * number / len(history),
             )
             for number, entry in enumerate(history, start=1)
-            if {"epoch", "derived_latency_ms", key} <= entry.keys()
+            if "epoch" in entry
+            and is_number(entry.get("derived_latency_ms"))
+            and is_number(entry.get(key))
         ]
         if points:
             drawn.append(front(title, points, "predicted latency (ms)", higher))

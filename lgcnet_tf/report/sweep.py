@@ -37,7 +37,7 @@ def sweep_sections(results: Mapping[str, Any]) -> list[str]:
             key=row["trial"],
         )
         for row in rows
-        if row["miou"] is not None
+        if row["miou"] is not None and row["measured_ms"] is not None
     ]
     if points:
         note = "A ring marks the networks that no other one beats in both figures."

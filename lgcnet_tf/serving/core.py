@@ -68,7 +68,11 @@ class Core:
             for model in models:
                 model.refresh()
                 model.check_served()
+            before = self._models.values()
             self._models = {model.name: model for model in models}
+            for model in before:
+                if all(model is not kept for kept in models):
+                    model.give_back()
 
     def refresh(self) -> None:
         """Looks for new versions of every model; blocks while it loads."""

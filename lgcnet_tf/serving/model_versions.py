@@ -125,6 +125,15 @@ class ModelVersions:
         _LOG.info("%s version %d is served", self.name, version)
         return True
 
+    def give_back(self) -> None:
+        """Gives the memory of all versions back when their last requests have ended.
+
+        For a model that is no longer served.
+        """
+        for state in self._states.values():
+            if state.servable is not None:
+                give_back_after(state.servable)
+
     def _unload(self, version: int) -> None:
         # Requests under way hold what they run on, and the last one ends it.
         unloading = VersionState(UNLOADING)

@@ -23,6 +23,7 @@ from lgcnet_tf.serving.status import exhausted, invalid, one_line
 # What is parsed takes up to 100 bytes a bracket and 40 a comma.
 _MAX_BRACKETS, _MAX_COMMAS = 2**20, 2**22
 _B64 = "b64"
+_MAX_SIDES = 32
 _PIECE = 2**14  # numbers, which take about a millisecond
 
 
@@ -182,16 +183,20 @@ def _tensor(name: str, column: Any, dtype: tf.DType) -> tensor_pb2.TensorProto:
 
 def _array(value: Any) -> np.ndarray:
     """As `np.array`, made of pieces."""
-    size, first = 1, value
+    size, first, sides = 1, value, 0
     while isinstance(first, list):
-        size *= len(first)
+        size, sides = size * len(first), sides + 1
         first = first[0] if first else None
+    if sides > _MAX_SIDES:
+        raise ValueError("too many lists in lists")
     if size <= _PIECE:
         return np.array(value)
-    if isinstance(value[0], list):
+    row = size // len(value)
+    if row > _PIECE:
         return np.stack([_array(one) for one in value])
-    starts = range(0, len(value), _PIECE)
-    return np.concatenate([np.array(value[i : i + _PIECE]) for i in starts])
+    rows = _PIECE // row
+    starts = range(0, len(value), rows)
+    return np.concatenate([np.array(value[i : i + rows]) for i in starts])
 
 
 def _gather_texts(name: str, value: Any, texts: list[bytes]) -> list[int]:

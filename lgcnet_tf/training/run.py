@@ -15,7 +15,7 @@ from lgcnet_tf.data.labelled_images import LabelledImages
 from lgcnet_tf.model.diagram import diagram
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.model.precision import precision
-from lgcnet_tf.run_folder import Inputs, RunFolder, refuse_finished
+from lgcnet_tf.run_folder import RESULTS, Inputs, RunFolder, refuse_finished
 from lgcnet_tf.training.best import BestWeights
 from lgcnet_tf.training.callbacks import Measure
 from lgcnet_tf.training.crop_schedule import CropSchedule
@@ -27,7 +27,7 @@ from lgcnet_tf.training.options import StepOptions
 from lgcnet_tf.training.settings import NO_TRACKER
 from lgcnet_tf.training.start_lines import data_line, device_line, network_line
 from lgcnet_tf.training.strategy import make_strategy
-from lgcnet_tf.training.trackers import Tracker, check_tracker, open_tracker
+from lgcnet_tf.training.trackers import Forgiving, check_tracker, open_tracker
 from lgcnet_tf.training.workers import (
     Worker,
     finish_together,
@@ -95,7 +95,7 @@ class TrainingRun:
         self.strategy = strategy
         self.worker = worker
         self.when_trained = lambda: None
-        self._tracker: Tracker | None = None
+        self._tracker: Forgiving | None = None
 
     @functools.cached_property
     def data(self) -> TrainingData:
@@ -128,14 +128,15 @@ class TrainingRun:
         self.folder = RunFolder(options, self.command, worker.index, inputs)
         if options.tracker != NO_TRACKER and worker.chief:
             settings = dataclasses.asdict(options)
-            self._tracker = open_tracker(options.tracker, self.folder.path, settings)
+            tracker = open_tracker(options.tracker, self.folder.path, settings)
+            self._tracker = Forgiving(tracker, self.folder.log)
             self.folder.add_sink(self._tracker)
         return self.folder
 
     def close(self) -> None:
         """Lets other processes have the folder, however the run ended."""
         if self._tracker:
-            self._tracker.close()
+            self._tracker.close((self.folder / RESULTS).exists())
         if hasattr(self, "folder"):
             self.folder.release()
 

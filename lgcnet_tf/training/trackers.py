@@ -6,6 +6,7 @@ they keep what they get is for their own settings (`WANDB_MODE`, `WANDB_PROJECT`
 """
 
 import io
+import logging
 import math
 import pathlib
 import re
@@ -40,7 +41,41 @@ class Tracker(Protocol):
 
     def images(self, step: int, pictures: Pictures) -> None: ...
 
-    def close(self) -> None: ...
+    def close(self, finished: bool) -> None: ...
+
+
+class Forgiving:
+    """A tracker whose failures end no run: after the first it gets nothing more.
+
+    Args:
+        tracker: gets all until then.
+        log: is told of the failure.
+    """
+
+    def __init__(self, tracker: Tracker, log: logging.Logger):
+        self._tracker, self._log, self._failed = tracker, log, False
+
+    def scalars(self, step: int, figures: Mapping[str, Any]) -> None:
+        self._try(self._tracker.scalars, step, figures)
+
+    def images(self, step: int, pictures: Pictures) -> None:
+        self._try(self._tracker.images, step, pictures)
+
+    def close(self, finished: bool) -> None:
+        """Ends the tracker's run, as finished or as broken off."""
+        self._try(self._tracker.close, finished)
+
+    def _try(self, function, *arguments):
+        if self._failed:
+            return
+        try:
+            function(*arguments)
+        except Exception as error:  # of a service that is not ours
+            self._failed = True
+            reason = (str(error).splitlines() or [""])[0]
+            self._log.warning(
+                "the tracker gets nothing more: %s: %s", type(error).__name__, reason
+            )
 
 
 class WandbTracker:
@@ -67,8 +102,8 @@ class WandbTracker:
         shown = {n: self._wandb.Image(_array(p)) for n, p in pictures.items()}
         self._run.log(shown, step=step)
 
-    def close(self):
-        self._run.finish()
+    def close(self, finished):
+        self._run.finish(exit_code=0 if finished else 1)
 
 
 class MlflowTracker:
@@ -97,8 +132,8 @@ class MlflowTracker:
     def _name(tag):
         return re.sub(r"[^\w.\- :/]", "_", tag)
 
-    def close(self):
-        self._mlflow.end_run()
+    def close(self, finished):
+        self._mlflow.end_run("FINISHED" if finished else "KILLED")
 
 
 KINDS = {"wandb": WandbTracker, "mlflow": MlflowTracker}

@@ -1,6 +1,7 @@
 """Trackers: all that the events get, in MLflow's own store where it is installed."""
 
 import dataclasses
+import logging
 import sys
 import types
 
@@ -14,7 +15,7 @@ from lgcnet_tf.files import read_json
 from lgcnet_tf.training import trackers
 from lgcnet_tf.training.run import training_run
 from lgcnet_tf.training.settings import NO_TRACKER, TRACKERS
-from lgcnet_tf.training.trackers import KINDS, open_tracker
+from lgcnet_tf.training.trackers import KINDS, Forgiving, open_tracker
 
 PICTURE = np.full((4, 6, 3), 7, np.uint8)
 
@@ -35,8 +36,8 @@ class Recorder:
     def images(self, step, pictures):
         self.pictures |= {(name, step): array for name, array in pictures.items()}
 
-    def close(self):
-        self.opened.append("closed")
+    def close(self, finished):
+        self.opened.append("finished" if finished else "broken off")
 
 
 def test_they_have_names():
@@ -72,7 +73,7 @@ def test_a_run_gives_what_the_events_get(
         part(stop=1)
     history = part(stop=None)
     assert Recorder.opened == [
-        ("mine", 2, None), "closed", ("mine", 2, "first"), "closed",
+        ("mine", 2, None), "broken off", ("mine", 2, "first"), "finished",
     ]  # fmt: skip
     events = EventAccumulator(str(tmp_path / "mine" / "events")).Reload()
     scalars = {
@@ -123,7 +124,7 @@ def test_mlflow_keeps_the_figures(tmp_path, monkeypatch):
         named = {"val_iou/car (parked)": 0.5, "note": "x"}
         tracker.scalars(step, {"loss": 1.0 / step} | named)
         tracker.images(step, {"predictions": PICTURE})
-        tracker.close()
+        tracker.close(True)
     run_id = read_json(tmp_path / "tracker.json")["run_id"]
     client = mlflow.MlflowClient()
     found = client.get_metric_history(run_id, "loss")
@@ -149,3 +150,22 @@ def test_refuses(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="--tracker must be one of none, wandb"):
         options.check()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_tracker_that_fails_ends_no_run(caplog):
+    calls = []
+
+    class Broken:
+        def scalars(self, step, figures):
+            calls.append(step)
+            raise ConnectionError("no route\nto host")
+
+        def close(self, finished):
+            calls.append(finished)
+
+    tracker = Forgiving(Broken(), logging.getLogger("lgcnet_tf"))
+    for step in (1, 2):
+        tracker.scalars(step, {"loss": 0.5})
+    tracker.close(True)
+    assert calls == [1]
+    assert "gets nothing more: ConnectionError: no route" in caplog.text
