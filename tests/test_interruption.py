@@ -101,13 +101,11 @@ def test_a_main_thread_in_native_code(kind, work):
     assert process.stdout.readline() == "ready\n"
     time.sleep(0.5)  # now it is in C
     process.send_signal(signal.SIGTERM)
-    started = time.monotonic()
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0
     if kind == "deferred":
         assert (out, err) == ("finished\n", "")
     else:
-        assert time.monotonic() - started < 15
         assert out == ""
         assert "nothing new to save; the same command goes on" in err
         assert len(err.splitlines()) == 1
