@@ -90,7 +90,12 @@ def entry_point(name: str) -> Callable[[], None]:
     """The `main` of the command `name` of the table."""
 
     def main() -> None:
-        run_command(command(name))
+        try:
+            run_command(command(name))
+            sys.stdout.flush()
+        except BrokenPipeError:  # who reads has gone, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
 
     return main
 

@@ -1,4 +1,4 @@
-"""Has a server segment image files."""
+"""Segments image files."""
 
 from lgcnet_tf.bin.common import entry_point
 

@@ -157,7 +157,7 @@ COMMANDS = (
         "predict",
         "PredictOptions",
         "predict",
-        "Has a server segment image files, videos or a camera's pictures.",
+        "Segments image files, videos or a camera's pictures, with a model or a server.",
         "--server=127.0.0.1:8500 street.jpg",
         ("lgcnet_tf.serving.client", "lgcnet_tf.serving.predict_files"),
         backends=False,

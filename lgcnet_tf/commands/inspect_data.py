@@ -18,11 +18,12 @@ from lgcnet_tf.data.inspection import (
 from lgcnet_tf.data.load import open_divided
 from lgcnet_tf.data.samples import Samples
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.files import atomic_write
+from lgcnet_tf.files import atomic_write, write_json
 from lgcnet_tf.run_folder import RunFolder
 from lgcnet_tf.terminal import Bar, show_table
 
 SHEET = "contact_sheet_{}.png"
+PROBLEMS = "problems.json"
 MUCH_VOID = 0.5
 _SHOWN = 20
 _SIZES = 5
@@ -49,7 +50,8 @@ def inspect_data(options: InspectOptions) -> dict[str, Any]:
     """Reads all samples; prints what there is and draws a contact sheet for each split.
 
     Returns:
-        What `results.json` holds.
+        What `results.json` holds; with problems `problems.json`, as then the look is
+        not finished.
 
     Raises:
         InputError: bad options or data; or samples that cannot be read, after all
@@ -82,32 +84,33 @@ def inspect_data(options: InspectOptions) -> dict[str, Any]:
         folder.log.error("%s", line)
     for line in warnings:
         folder.log.warning("%s", line)
-    results = folder.finish(
-        {
-            "dataset": opened.info.name,
-            "classes": opened.info.to_dict(),
-            "splits": {split: _figures(found) for split, found in contents.items()},
-            "near_equal": {
-                split: {
-                    "to": TRAIN,
-                    "threshold": options.near_equal,
-                    "count": len(pairs),
-                    "examples": [list(pair) for pair in pairs[:_SHOWN]],
-                }
-                for split, pairs in near.items()
-            },
-            "warnings": warnings,
-            "problems": problems,
-            "contact_sheets": sheets,
-        }
-    )
-    if problems:
+    results = {
+        "dataset": opened.info.name,
+        "classes": opened.info.to_dict(),
+        "splits": {split: _figures(found) for split, found in contents.items()},
+        "near_equal": {
+            split: {
+                "to": TRAIN,
+                "threshold": options.near_equal,
+                "count": len(pairs),
+                "examples": [list(pair) for pair in pairs[:_SHOWN]],
+            }
+            for split, pairs in near.items()
+        },
+        "warnings": warnings,
+        "problems": problems,
+        "contact_sheets": sheets,
+    }
+    if problems:  # not finished: the same command looks again
+        write_json(folder / PROBLEMS, results)
         total = sum(len(found.names) for found in contents.values()) + len(problems)
         raise InputError(
             f"{len(problems)} of {total} samples cannot be read; the first: "
-            f"{problems[0]} Mend or remove them and look again."
+            f"{problems[0]} Mend them (or the class file) or remove them, and give "
+            f"the same command again; all are in {folder / PROBLEMS}."
         )
-    return results
+    (folder / PROBLEMS).unlink(missing_ok=True)  # of a look before
+    return folder.finish(results)
 
 
 def report_lines(contents: Mapping[str, SplitContent]) -> list[str]:

@@ -102,7 +102,7 @@ def test_samples_that_cannot_be_read_are_all_named_and_fail(inspect, tmp_path):
     (root / "images/val/b_001.png").write_bytes(b"no picture")
     with pytest.raises(InputError, match="2 of 6 samples cannot be read; the first: "):
         inspect(root)
-    found = json.loads((tmp_path / "out" / "results.json").read_text())
+    found = json.loads((tmp_path / "out" / "problems.json").read_text())
     assert found["splits"]["train"]["images"] == 3
     assert found["splits"]["val"]["unreadable"] == 1
     assert "a_000.png: value 9 of no class" in found["problems"][0]

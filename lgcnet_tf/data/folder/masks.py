@@ -105,7 +105,8 @@ class MaskDecoder:
         if not self.classes.colored:
             raise InputError(
                 f"{where}: a colour mask, but {self.classes.path.name} does not give "
-                "every class a colour."
+                "every class a colour, as in "
+                '{"classes": [{"name": "floor", "color": [128, 64, 128]}]}.'
             )
         if self._by_color is None:
             table = np.full(1 << 24, _UNKNOWN, np.uint8)
