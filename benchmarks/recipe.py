@@ -40,7 +40,7 @@ EACH_SEED = {
 """Changes that are made with every seed."""
 ONE_SEED = {
     "median frequency": "--class_weights=median_frequency",
-    "no weights, hardest 30 %": "--class_weights=none --hardest=0.3",
+    "no weights but hardest 30 %": "--class_weights=none --hardest=0.3",
     "Lovász": "--lovasz_weight=0.5",
     "Dice": "--dice_weight=0.5",
     "AdamW": "--optimizer=adamw --l2=0.01",
@@ -121,7 +121,6 @@ def genotype_of(options, folder):
 
 def main(options):
     """Trains what is missing; the figures."""
-    folder = begin(options, "runs/recipe").resolve()
     seeds = [int(seed) for seed in options.seeds.split(",")]
     changes = {"the recipe": "", **EACH_SEED, **ONE_SEED}
     wanted = [name for name in options.only.split(",") if name]
@@ -129,6 +128,7 @@ def main(options):
         raise SystemExit(
             f"--only: no change {sorted(unknown)[0]!r}; {', '.join(changes)}"
         )
+    folder = begin(options, "runs/recipe").resolve()
     miou = {}
     for name, change in changes.items():
         if wanted and name not in wanted and name != "the recipe":

@@ -14,7 +14,7 @@ from lgcnet_tf.commands.search import SearchOptions
 from lgcnet_tf.files import read_json
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.run_folder import ALPHAS, GENOTYPE, LATENCY_TABLE, MODEL
-from lgcnet_tf.space.choices import probabilities_in
+from lgcnet_tf.space.choices import read_probabilities
 from lgcnet_tf.space.genotype import Genotype
 
 if TYPE_CHECKING:
@@ -91,8 +91,7 @@ def search(
 def _search_result(folder: pathlib.Path, results: dict[str, Any]) -> SearchResult:
     genotype, probabilities = Genotype.load(folder / GENOTYPE), None
     if (folder / ALPHAS).is_file():
-        with np.load(folder / ALPHAS) as arrays:
-            probabilities = probabilities_in(arrays, genotype.skeleton)
+        probabilities = read_probabilities(folder / ALPHAS, genotype.skeleton)
     trained = (folder / _HISTORY).is_file()
     return SearchResult(
         genotype,

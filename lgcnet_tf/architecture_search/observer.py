@@ -3,7 +3,6 @@
 import collections
 import functools
 import pathlib
-import zipfile
 from typing import Any
 
 import keras
@@ -13,6 +12,7 @@ from lgcnet_tf.architecture_search.architecture import Architecture
 from lgcnet_tf.architecture_search.search_model import SearchModel
 from lgcnet_tf.architecture_search.verdict import verdict
 from lgcnet_tf.data import Samples
+from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.evaluate import mask_function
 from lgcnet_tf.figures import (
     alpha_heatmap,
@@ -27,7 +27,7 @@ from lgcnet_tf.space import Genotype, Skeleton
 from lgcnet_tf.space.choices import (
     PROBABILITIES,
     last_change,
-    probabilities_in,
+    read_probabilities,
     searched_edges,
     sureness,
 )
@@ -61,9 +61,8 @@ class AlphasHistory:
         self.epochs: list[np.ndarray] = []
         if path.exists():
             try:
-                with np.load(path) as data:
-                    self.epochs = [*probabilities_in(data, skeleton)]
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+                self.epochs = [*read_probabilities(path, skeleton, epochs=True)]
+            except InputError:
                 return  # its epochs are no longer known
 
     def put(self, epoch: int, probabilities: np.ndarray) -> None:

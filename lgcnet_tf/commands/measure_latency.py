@@ -86,7 +86,7 @@ class MeasureOptions(SpaceOptions, BatchOptions, DeviceOptions):
         if self.elsewhere and (problem := runtime_problem(self.runtime)):
             yield problem
         if self.samples and self.threads:
-            yield "--samples say how many threads they were taken with: no --threads."
+            yield "--samples name the threads they were taken with; leave out --threads."
 
 
 def measure_latency(options: MeasureOptions) -> dict[str, Any]:

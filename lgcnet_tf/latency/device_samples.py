@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import os
+import statistics
 from collections.abc import Collection
 from typing import Any
 
@@ -11,6 +12,9 @@ from lgcnet_tf.files import read_json
 from lgcnet_tf.latency.samples import SampleStore
 from lgcnet_tf.space.skeleton import Size, Skeleton
 from lgcnet_tf.space.workloads import space_id
+
+LONGEST_US = 1e9
+"""A longer time, of a quarter of an hour, was not measured."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,20 +117,34 @@ def read_samples(
         there = f"{len(store.networks)} of {network_count} networks"
         raise _incomplete(path, there)
     for key, times in (*store.networks.items(), ("the reference", store.reference)):
-        if not times or not min(times) > 0:
-            raise InputError(f"{path}: has times of {key!r} that are not above 0.")
+        if not times or not 0 < min(times) <= max(times) < LONGEST_US:
+            raise InputError(
+                f"{path}: has times of {key!r} that are not above 0 and below "
+                f"{LONGEST_US:.0e} µs."
+            )
+    medians = [statistics.median(times) for times in store.operations.values()]
+    if max(medians) > LONGEST_US or sum(m <= 0 for m in medians) > len(medians) / 4:
+        raise InputError(
+            f"{path}: has operations that take no time or for ever; time them again."
+        )
     try:
         runtime = DeviceRuntime(
             name=measured.runtime,
             version=str(facts["runtime_version"]),
             device=str(facts["device"]),
             precision=measured.precision,
-            threads=int(facts["threads"]),
+            threads=_threads(facts["threads"]),
             date=str(facts["date"]),
         )
     except (KeyError, TypeError, ValueError):
         raise InputError(f"{path}: does not say what it was taken on.") from None
     return runtime, store
+
+
+def _threads(value):
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{value!r} threads")
+    return value
 
 
 def _incomplete(path, there):

@@ -71,10 +71,16 @@ class SampleStore:
     def _read(self, found: Any) -> None:
         try:
             for group in GROUPS:
-                kept = {key: [float(t) for t in v] for key, v in found[group].items()}
+                kept = {key: [*map(_time, v)] for key, v in found[group].items()}
                 setattr(self, group, kept)
-            self.reference = [float(t) for t in found["reference"]]
+            self.reference = [*map(_time, found["reference"])]
         except (TypeError, KeyError, ValueError, AttributeError):
             raise InputError(
                 f"{self.path}: no file of samples; remove it to measure anew."
             ) from None
+
+
+def _time(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{value!r} is no time.")
+    return float(value)

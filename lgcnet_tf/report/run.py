@@ -1,10 +1,12 @@
 """Everything a run folder has to show."""
 
+import contextlib
 import dataclasses
 import functools
 import os
 import pathlib
 import zipfile
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -35,7 +37,7 @@ from lgcnet_tf.report.search import cells_section, choice_section, visited_secti
 from lgcnet_tf.report.summary import headline
 from lgcnet_tf.report.sweep import sweep_sections
 from lgcnet_tf.report.training import training_sections
-from lgcnet_tf.space.choices import changes, choice_lines, margins, probabilities_in
+from lgcnet_tf.space.choices import changes, choice_lines, margins, read_probabilities
 from lgcnet_tf.space.genotype import Genotype
 
 REPORT = "report.html"
@@ -108,8 +110,8 @@ def read_run(run_dir: str | os.PathLike) -> RunFiles:
         results=_json(folder / "results.json", dict),
         genotype=genotype,
         history=_json(folder / "history.json", list),
-        alphas=_probabilities(folder / "alphas.npz", genotype),
-        alphas_history=_probabilities(folder / "alphas_history.npz", genotype),
+        alphas=_probabilities(folder / "alphas.npz", genotype, False),
+        alphas_history=_probabilities(folder / "alphas_history.npz", genotype, True),
         table=_table(folder),
         accuracy=_json(folder / "accuracy.json", dict),
         examples=read_named(folder / "examples"),
@@ -126,10 +128,34 @@ def write_report(run_dir: str | os.PathLike) -> pathlib.Path:
     Raises:
         InputError: the folder is absent, or a file in it is damaged.
     """
-    found = read_run(run_dir)
-    return write_page(
-        pathlib.Path(run_dir) / REPORT, f"Run {found.name}", report_sections(found)
-    )
+    with _naming(run_dir):
+        found = read_run(run_dir)
+        return write_page(
+            pathlib.Path(run_dir) / REPORT, f"Run {found.name}", report_sections(found)
+        )
+
+
+@contextlib.contextmanager
+def _naming(run_dir: str | os.PathLike) -> Iterator[None]:
+    """Has files whose contents do not fit together end in one line."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:
+        reason = (str(error).splitlines() or [""])[0]
+        raise InputError(
+            f"{run_dir}: cannot be drawn, a file in it was changed or is damaged "
+            f"({type(error).__name__}: {reason}); remove or repair it."
+        ) from None
+    except OSError as error:
+        raise InputError(f"{run_dir}: cannot be drawn: {error}.") from None
 
 
 def report_sections(found: RunFiles) -> list[str]:
@@ -180,7 +206,11 @@ def plot_run(run_dir: str | os.PathLike) -> list[pathlib.Path]:
         InputError: the folder is absent or has nothing to plot, or a file in
             it is damaged.
     """
-    folder = pathlib.Path(run_dir)
+    with _naming(run_dir):
+        return _plot(pathlib.Path(run_dir))
+
+
+def _plot(folder: pathlib.Path) -> list[pathlib.Path]:
     found = read_run(folder)
     genotype, results = found.genotype, found.results or {}
     figures = {
@@ -250,15 +280,15 @@ def _json(path: pathlib.Path, kind: type):
     return value
 
 
-def _probabilities(path: pathlib.Path, genotype: Genotype | None):
+def _probabilities(path: pathlib.Path, genotype: Genotype | None, epochs: bool):
     """None too without a genotype, which says which edges there are."""
     if not path.exists():
         return None
-    try:
-        with np.load(path) as arrays:
-            return genotype and probabilities_in(arrays, genotype.skeleton)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: no archive of alphas ({error}).") from None
+    if genotype is None:
+        if not zipfile.is_zipfile(path):
+            raise InputError(f"{path}: no archive of alphas.")
+        return None
+    return read_probabilities(path, genotype.skeleton, epochs)
 
 
 def _draw_examples(job, path: pathlib.Path) -> pathlib.Path:

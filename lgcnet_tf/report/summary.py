@@ -1,5 +1,6 @@
 """The closing table of a run, in plain text."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -93,7 +94,7 @@ def _number(value: Any) -> float | None:
         value = value.get("median")
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value)
+    return float(value) if math.isfinite(value) else None
 
 
 def _scaled(value, factor, form, unit):

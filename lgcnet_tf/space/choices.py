@@ -4,11 +4,14 @@ Probabilities are softmax(α'), (..., E, C) by `Skeleton.edges`, 0 for what an e
 not; NaN stands for an epoch that is not known.
 """
 
+import os
+import zipfile
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from lgcnet_tf.errors import InputError
 from lgcnet_tf.space.skeleton import Edge, Skeleton
 
 LEAST_SURE = 5
@@ -30,39 +33,65 @@ def _places(skeleton):
     ]
 
 
-def probabilities_in(
-    arrays: Mapping[str, np.ndarray], skeleton: Skeleton
+def read_probabilities(
+    path: str | os.PathLike, skeleton: Skeleton, epochs: bool = False
 ) -> np.ndarray:
-    """The probabilities of an archive.
+    """The probabilities of an archive: (E, C), or (epochs, E, C).
 
     Args:
-        arrays: `probabilities`; or what earlier releases wrote, `cells` (..., K, 5, 8)
-            and of the fusion cell the edges that keep their map's size, `keep`, and
-            those that double it, `up`.
+        path: it has `probabilities`; or what earlier releases wrote, `cells`
+            (..., K, 5, 8) and of the fusion cell the edges that keep their map's size,
+            `keep`, and those that double it, `up`.
+        skeleton: of the search.
+        epochs: the archive has them for each epoch.
 
     Raises:
-        KeyError: an array is missing.
-        ValueError: an array is of another search space.
+        InputError: it is damaged, or of another search space; names it.
     """
-    mask = skeleton.candidate_mask
-    if PROBABILITIES in arrays:
-        found = np.asarray(arrays[PROBABILITIES])
-        if found.shape[-2:] != mask.shape:
-            raise ValueError(
-                f"(edges, operations) {found.shape[-2:]}, not {mask.shape}"
-            )
-        return found
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            if PROBABILITIES in arrays:
+                found = arrays[PROBABILITIES]
+            else:
+                found = _of_groups(arrays, skeleton)
+    except (
+        OSError, ValueError, KeyError, EOFError, TypeError, IndexError,
+        AttributeError, zipfile.BadZipFile,
+    ) as error:  # fmt: skip
+        raise InputError(f"{path}: no archive of alphas ({error}).") from None
+    wanted = skeleton.candidate_mask.shape
+    if (
+        found.dtype.kind != "f"
+        or found.shape[-2:] != wanted
+        or (found.ndim != 2 + epochs)
+    ):
+        raise InputError(
+            f"{path}: no archive of alphas of this search space: has {found.dtype.name} "
+            f"{found.shape}, not (edges, operations) {wanted}"
+            f"{' of each epoch' if epochs else ''}."
+        )
+    if (found < 0).any() or (found > 1.001).any():
+        raise InputError(f"{path}: no archive of alphas: values are no probabilities.")
+    return found
+
+
+def _of_groups(arrays, skeleton):
     cells = np.asarray(arrays["cells"])
-    found = np.zeros((*cells.shape[:-3], *mask.shape), cells.dtype)
+    groups = {"cells": cells.reshape(*cells.shape[:-3], -1, cells.shape[-1])}
+    if skeleton.fusion_cell:
+        groups |= {name: arrays[name] for name in ("keep", "up") if name in arrays}
+    found = np.zeros((*cells.shape[:-3], *skeleton.candidate_mask.shape), cells.dtype)
     taken = dict.fromkeys(("cells", "keep", "up"), 0)
-    flat = cells.reshape(*cells.shape[:-3], -1, cells.shape[-1])
     for place, edge in enumerate(skeleton.edges):
         name = "cells"
         if edge.cell is None:
             name = "up" if skeleton.fusion_cell.edges[edge.place].up else "keep"
-        values = flat if name == "cells" else np.asarray(arrays[name])
-        found[..., place, : len(edge.candidates)] = values[..., taken[name], :]
+        values = groups[name][..., taken[name], :]
+        found[..., place, : len(edge.candidates)] = values
         taken[name] += 1
+    for name, group in groups.items():
+        if group.shape[-2] != taken[name]:
+            raise ValueError(f"{name} of {group.shape[-2]} edges, not {taken[name]}")
     return found
 
 

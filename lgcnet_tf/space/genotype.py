@@ -147,7 +147,18 @@ class Genotype:
             choice: (E,) ints, places among the candidates of `Skeleton.edges`.
             **others: `provenance` and `classes`.
         """
-        names = [e.candidates[i] for e, i in zip(skeleton.edges, choice, strict=True)]
+        choice = np.asarray(choice)
+        counts = skeleton.candidate_mask.sum(-1)
+        if (
+            choice.shape != counts.shape
+            or choice.dtype.kind not in "iu"
+            or ((choice < 0) | (choice >= counts)).any()
+        ):
+            raise InputError(
+                f"genotype: a choice is {len(counts)} whole numbers, each a place among "
+                "its edge's candidates, from 0."
+            )
+        names = [e.candidates[i] for e, i in zip(skeleton.edges, choice)]
         count = len(CELL_EDGE_NAMES)
         cells = [
             tuple(names[first : first + count])

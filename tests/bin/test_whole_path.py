@@ -230,7 +230,7 @@ def test_flagfile_of_a_run_repeats_it(path, tmp_path):
         (export, ExportOptions, {"output_dir": "{path}/export"}, "finished run"),
         (export, ExportOptions, {"dataset": "camvid"}, "11 classes"),
         (export, ExportOptions, {"model": "{path}/search/genotype.json"}, "no weights"),
-        (serve, ServeOptions, {"model": "{path}/latency"}, "{path}/latency"),
+        (serve, ServeOptions, {"model": "{path}/latency", "port": 0}, "{path}/latency"),
         (
             predict,
             PredictOptions,

@@ -167,7 +167,7 @@ def test_samples_without_the_networks(samples, tmp_path):
         ({"for_device": True, "runtime": "tensorflow_graph"}, "not for tensorflow_graph"),
         ({"for_device": True, "quick": True}, "--quick estimates on this device"),
         ({"for_device": True, "samples": "s.json"}, "give one of both"),
-        ({"samples": "s.json", "threads": 2}, "no --threads"),
+        ({"samples": "s.json", "threads": 2}, "leave out --threads"),
     ],
 )  # fmt: skip
 def test_options_that_do_not_go_together(changes, words):

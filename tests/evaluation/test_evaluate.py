@@ -85,7 +85,7 @@ def test_json_has_null_for_absent_classes(capsys):
     assert found["per_class_iou"]["road"] == 1.0
     assert found["per_class_iou"]["car"] is None
     assert list(found["per_class_iou"]) == list(INFO.class_names)
-    assert "mIoU %: 100.0" in capsys.readouterr().out
+    assert "mIoU 100.00 %" in capsys.readouterr().err
 
 
 def test_bad_input_is_one_clear_line():

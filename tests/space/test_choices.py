@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
+from lgcnet_tf.errors import InputError
 from lgcnet_tf.space import CELL_OPERATIONS, Skeleton
 from lgcnet_tf.space.choices import (
     changes,
     choice_lines,
     last_change,
     margins,
-    probabilities_in,
+    read_probabilities,
     searched_edges,
     sureness,
 )
@@ -74,7 +75,7 @@ def test_epochs_that_are_not_known(skeleton):
     np.testing.assert_array_equal(changes(epochs, skeleton), [np.nan] * 4 + [0, 0])
 
 
-def test_the_fusion_cell_belongs_to_it(small_skeleton):
+def test_the_fusion_cell_belongs_to_it(small_skeleton, tmp_path):
     skeleton = small_skeleton()
     keep, up = skeleton.fusion_cell.keep_edges, skeleton.fusion_cell.up_edges
     ups = np.zeros((6, len(up)), int)
@@ -84,28 +85,41 @@ def test_the_fusion_cell_belongs_to_it(small_skeleton):
         "keep": sure_of(np.zeros((6, len(keep)), int), 10),
         "up": sure_of(ups, 2),
     }
-    epochs = probabilities_in(older, skeleton)
+    np.savez(tmp_path / "older.npz", **older)
+    epochs = read_probabilities(tmp_path / "older.npz", skeleton, epochs=True)
     np.testing.assert_allclose(epochs.sum(-1), 1.0)
     edge = {"edge": f"fusion {up[2].name}", "from": "deconv_3x3", "to": "bilinear"}
     assert last_change(epochs, skeleton) == {"epoch": 4, "edges": [edge]}
     assert margins(epochs, skeleton).shape == (6, 5 * 5 + len(keep) + len(up))
 
 
-def test_archives_of_both_forms(small_skeleton):
-    skeleton = small_skeleton()
+def test_archives_of_both_forms(small_skeleton, tmp_path):
+    skeleton, path = small_skeleton(), tmp_path / "alphas.npz"
+
+    def read(**arrays):
+        np.savez(path, **arrays)
+        return read_probabilities(path, skeleton)
+
     p = np.random.default_rng(0).uniform(size=skeleton.candidate_mask.shape)
     p *= skeleton.candidate_mask
-    assert probabilities_in({"probabilities": p}, skeleton) is p
+    np.testing.assert_array_equal(read(probabilities=p), p)
     fusion, table = p[skeleton.cell_edges :], skeleton.fusion_cell
     up = np.array([edge.up for edge in table.edges])
     older = {"cells": p[: skeleton.cell_edges, :8].reshape(-1, 5, 8)}
     older |= {"keep": fusion[~up], "up": fusion[up, :2]}
-    np.testing.assert_array_equal(probabilities_in(older, skeleton), p)
-    with pytest.raises(ValueError, match="edges"):
-        probabilities_in({"probabilities": p[1:]}, skeleton)
-    del older["up"]
-    with pytest.raises(KeyError, match="up"):
-        probabilities_in(older, skeleton)
+    np.testing.assert_array_equal(read(**older), p)
+    for wrong in (
+        {"probabilities": p[1:]},
+        {"probabilities": p[None]},
+        {"probabilities": p - 0.5},
+        {"probabilities": p.astype(str)},
+        {"cells": older["cells"]},
+        older | {"cells": np.concatenate([older["cells"]] * 2)},
+        older | {"cells": older["cells"][1:]},
+        {},
+    ):
+        with pytest.raises(InputError, match="alphas.npz: no archive of alphas"):
+            read(**wrong)
 
 
 def test_cells_that_nothing_reads_do_not_count(small_skeleton):
