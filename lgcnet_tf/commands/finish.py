@@ -5,16 +5,18 @@ from typing import Any
 from lgcnet_tf.run_folder import RunFolder
 
 
-def finish(folder: RunFolder, results: dict[str, Any], made: Any = "") -> dict:
+def finish(
+    folder: RunFolder, results: dict[str, Any], made: Any = "", draw: bool = False
+) -> dict:
     """`RunFolder.finish`, and `report.html` with all that the folder holds.
 
-    A report that cannot be written takes nothing from a run that has finished.
+    With `draw` the folder gets the figures of `lgcnet-plot` too. A report that cannot be written takes nothing from a run that has finished.
     """
-    from lgcnet_tf.report.run import write_report
+    from lgcnet_tf.report.run import plot_run, write_report
 
     done = folder.finish(results, made)
     try:
-        write_report(folder.path)
+        plot_run(folder.path) if draw else write_report(folder.path)
     except Exception as error:  # of whatever lies in the folder
         folder.log.warning("no report: %s: %s", type(error).__name__, error)
     return done

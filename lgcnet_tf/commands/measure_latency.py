@@ -188,7 +188,7 @@ def measure_latency(options: MeasureOptions) -> dict[str, Any]:
     if target := options.target_latency_ms:
         if not fastest <= target <= slowest:
             folder.log.warning("%.4g ms is out of reach. %s", target, TURN)
-    return finish(folder, results)
+    return finish(folder, results, draw=True)
 
 
 def _estimated(

@@ -51,7 +51,8 @@ def write_report(root: pathlib.Path) -> pathlib.Path:
         from lgcnet_tf.report.summary import headline
 
     if (root / LATENCY).is_dir():  # the table is a picture alone
-        plot_run(root / LATENCY)
+        if not (root / LATENCY / REPORT).exists():
+            plot_run(root / LATENCY)
     sections = [section("Results", cards(headline(results_of_stages(root))))]
     for stage in (EVALUATE, FINETUNE, SEARCH, LATENCY):
         if (root / stage).is_dir():
