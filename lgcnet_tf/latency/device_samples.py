@@ -123,7 +123,8 @@ def read_samples(
                 f"{LONGEST_US:.0e} µs."
             )
     medians = [statistics.median(times) for times in store.operations.values()]
-    if max(medians) > LONGEST_US or sum(m <= 0 for m in medians) > len(medians) / 4:
+    nothing = sum(median <= 0 for median in medians)
+    if max(medians, default=0) > LONGEST_US or nothing > len(medians) / 4:
         raise InputError(
             f"{path}: has operations that take no time or for ever; time them again."
         )

@@ -11,6 +11,7 @@ import time
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from lgcnet_tf.commands.finetune import FinetuneOptions
 from lgcnet_tf.errors import InputError
@@ -48,6 +49,8 @@ def run(small_samples, tmp_path_factory):
     root = tmp_path_factory.mktemp("resume")
 
     def run(name, **hooks):
+        # A test before may have asked for it in this process, but not in those below.
+        tf.config.experimental.enable_op_determinism()
         keras.utils.set_random_seed(0)
         model = keras.Sequential(
             [
