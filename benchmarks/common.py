@@ -1,5 +1,6 @@
 """What the benchmarks share."""
 
+import argparse
 import itertools
 import json
 import pathlib
@@ -67,6 +68,36 @@ def step(folder, command, *flags):
         if not (folder / RESULTS).exists():  # it was asked to stop
             raise SystemExit("stopped; the same command goes on.")
     return read_json(folder / RESULTS)
+
+
+TOY_DATA = {
+    "dataset": "toy_streets", "split": "train", "left_out": "", "validation_split": "val",
+    "input_size": "32x64", "crop_size": "32x64",
+}  # fmt: skip
+"""What `--quick` has of the options of `data_parser`."""
+
+
+def data_parser(description, quick):
+    """A parser with the options that say what is trained on and measured.
+
+    Args:
+        description: the benchmark's docstring.
+        quick: what its `--quick` means.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--quick", action="store_true", help=quick)
+    add("--output_dir", default="")
+    add("--data_dir", default="", help="folder of CamVid")
+    add("--dataset", default="camvid")
+    add("--split", default="train,val")
+    add("--left_out", default="0006R0", help="the drive that is measured on")
+    add("--validation_split", default="", help="measured on where nothing is left out")
+    add("--input_size", default="360x480")
+    add("--crop_size", default="240x320")
+    return parser
 
 
 def data_flags(options):

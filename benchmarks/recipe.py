@@ -16,14 +16,13 @@ line printed is JSON: for each change its `miou` and `gain`, a list of one numbe
 seed.
 """
 
-import argparse
 import json
 import pathlib
 import shlex
 import statistics
 import sys
 
-from common import begin, data_flags, end, step
+from common import TOY_DATA, begin, data_flags, data_parser, end, step
 
 ROOT = pathlib.Path(__file__).parents[1]
 RECIPE = (
@@ -54,28 +53,16 @@ ONE_SEED = {
     "auxiliary heads": "--auxiliary_weight=0.4",
 }
 TOY = {
-    "dataset": "toy_streets", "split": "train", "left_out": "", "validation_split": "val",
-    "input_size": "32x64", "crop_size": "32x64", "epochs": 2, "every": 1, "last": 1, "seeds": "0,1",
+    **TOY_DATA, "epochs": 2, "every": 1, "last": 1, "seeds": "0,1",
     "model": "", "only": "SGD,batch 16",
 }  # fmt: skip
 
 
 def parse_arguments(arguments=None):
     """The options; `--quick` changes the defaults of those not given."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = data_parser(__doc__, "toy streets, a tiny network, two changes")
     add = parser.add_argument
-    add("--quick", action="store_true", help="toy streets, a tiny network, two changes")
-    add("--output_dir", default="")
-    add("--data_dir", default="", help="folder of CamVid")
-    add("--dataset", default="camvid")
-    add("--split", default="train,val")
-    add("--left_out", default="0006R0", help="the drive that is measured on")
-    add("--validation_split", default="", help="measured on where nothing is left out")
     add("--model", default="lgcnet_camvid", help="genotype, trained from scratch")
-    add("--input_size", default="360x480")
-    add("--crop_size", default="240x320")
     add("--epochs", type=int, default=43, help="43 of CamVid's are 7,000 whole images")
     add("--every", type=int, default=4, help="epochs from one measurement to the next")
     add("--last", type=int, default=3, help="so many measurements at the end count")

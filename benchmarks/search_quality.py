@@ -21,19 +21,17 @@ many of the cells' and fusion cell's edges the first two seeds choose alike;
 images that each trained network saw; `command`.
 """
 
-import argparse
 import json
 import pathlib
 import shlex
 import sys
 
 import numpy as np
-from common import begin, data_flags, end, step
+from common import TOY_DATA, begin, data_flags, data_parser, end, step
 
 ROOT = pathlib.Path(__file__).parents[1]
 TOY = {
-    "dataset": "toy_streets", "split": "train", "left_out": "", "validation_split": "val",
-    "input_size": "32x64", "crop_size": "32x64", "target_latency_ms": 0.0,
+    **TOY_DATA, "target_latency_ms": 0.0,
     "search_flags": "--num_cells=2 --reduction_cells=1 --fusion=none "
     "--initial_channels=2 --batch_size=32",
     "finetune_flags": "--batch_size=32 --lr=0.05",
@@ -45,19 +43,8 @@ TOY = {
 
 def parse_arguments(arguments=None):
     """The options; `--quick` changes the defaults of those not given."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = data_parser(__doc__, "toy streets, a tiny space, few epochs")
     add = parser.add_argument
-    add("--quick", action="store_true", help="toy streets, a tiny space, few epochs")
-    add("--output_dir", default="")
-    add("--data_dir", default="", help="folder of CamVid")
-    add("--dataset", default="camvid")
-    add("--split", default="train,val")
-    add("--left_out", default="0006R0", help="the drive that is measured on")
-    add("--validation_split", default="", help="measured on where nothing is left out")
-    add("--input_size", default="360x480")
-    add("--crop_size", default="240x320")
     add("--latency_table", default="", help="of the space; else measured now")
     add("--target_latency_ms", type=float, default=0.0, help="of the searches")
     add("--seeds", default="0,1")

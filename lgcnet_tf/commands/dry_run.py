@@ -65,7 +65,7 @@ def _time_lines(timed: TimedSteps, options) -> Iterator[str]:
         yield f"time: {duration_text(timed.seconds())}: it was done before a step was timed"
         return
     steps = (timed.epochs - done) * timed.steps
-    seconds, checks = timed.seconds(done), _validation_s(timed, options)
+    seconds, checks = timed.seconds(done), _validation_s(timed, options, done)
     more = f" and {duration_text(checks)} of validations" if checks else ""
     yield (
         f"time: about {duration_text(seconds + checks)}: {duration_text(timed.start_s)} "
@@ -75,8 +75,8 @@ def _time_lines(timed: TimedSteps, options) -> Iterator[str]:
     )
 
 
-def _validation_s(timed: TimedSteps, options) -> float:
-    """Seconds of all validations, by their pixels at a part of a step's time for one."""
+def _validation_s(timed: TimedSteps, options, done: int) -> float:
+    """Seconds of the validations after `done` epochs, by their pixels at a part of a step's time for one."""
     size = getattr(options, "input_size", None) or getattr(options, "crop_size", None)
     every = getattr(options, "validate_every", 0)
     found = [n for line in timed.lines for n in _VALIDATED.findall(line)]
@@ -85,7 +85,7 @@ def _validation_s(timed: TimedSteps, options) -> float:
     crop = options.crop_size
     images = sum(int(number.replace(",", "")) for number in found)
     pixel_s = timed.step_s / (timed.batch_size * crop[0] * crop[1])
-    times = -(-timed.epochs // every)
+    times = -(-timed.epochs // every) - done // every  # the last epoch has one
     return FORWARD * pixel_s * images * size[0] * size[1] * times
 
 

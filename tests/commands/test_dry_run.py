@@ -169,3 +169,17 @@ def test_steps_that_are_told_are_read():
     lines = ["data: x", "a step takes 0.25 s: about 2 min left"]
     assert timed_steps._step_of(lines) == 0.25 and timed_steps._step_of([]) is None
     assert TIMED.seconds() == 10 + 160 and TIMED.seconds(epochs_done=4) == 10 + 32
+
+
+@pytest.mark.parametrize(
+    "done, validations", [(0, 4), (5, 3), (9, 3), (10, 2), (15, 1)]
+)
+def test_a_resumed_run_has_the_validations_that_are_left(done, validations):
+    said = ("left_out_miou on split val: 1,000 images",)
+    timed = TimedSteps(said, 1.0, 2.0, None, 18, 7, 4, None)
+    options = FinetuneOptions(
+        input_size=(20, 40), crop_size=(10, 20), validate_every=5, epochs=18
+    )
+    each = command.FORWARD * 2.0 / (4 * 10 * 20) * 1000 * 20 * 40
+    found = command._validation_s(timed, options, done)
+    assert found == pytest.approx(validations * each)
