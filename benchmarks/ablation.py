@@ -133,8 +133,8 @@ def main(options: argparse.Namespace) -> dict[str, Any]:
     from lgcnet_tf.commands.progress_bars import ProgressBars
     from lgcnet_tf.commands.sweep import PARETO
     from lgcnet_tf.figures.pareto import accuracy_latency
-    from lgcnet_tf.latency.runtimes import get_runtime
     from lgcnet_tf.run_folder import MODEL
+    from lgcnet_tf.runtimes import get_runtime
     from lgcnet_tf.sweep.measure import measure_models
     from lgcnet_tf.sweep.table import summarize
 

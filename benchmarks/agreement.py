@@ -292,7 +292,7 @@ def compare_masks(options, folder):
     """Returns float32's and int8's mIoU by runtime, the disagreement, what is wrong."""
     from lgcnet_tf.data import load_samples
     from lgcnet_tf.evaluation.models import load_model
-    from lgcnet_tf.latency.settings import RUNTIMES
+    from lgcnet_tf.runtimes.settings import RUNTIMES
 
     name, dataset, data_dir, size = trained_model(options, folder)
     model = load_model(name, size)

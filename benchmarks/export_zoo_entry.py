@@ -101,7 +101,7 @@ def latency_ratios(models, repeats):
 
     from lgcnet_tf.evaluation.models import load_model
     from lgcnet_tf.latency.measure import samples
-    from lgcnet_tf.latency.runtimes import get_runtime
+    from lgcnet_tf.runtimes import get_runtime
 
     runtime = get_runtime("onnxruntime", THREADS)
     reference = load_model(str(REFERENCE))

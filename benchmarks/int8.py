@@ -23,8 +23,8 @@ def compare(name, network, val, images, repeats):
 
     from lgcnet_tf.evaluation.evaluate import evaluate
     from lgcnet_tf.latency.measure import samples
-    from lgcnet_tf.latency.runtimes import get_runtime
     from lgcnet_tf.model.class_map import ClassMap
+    from lgcnet_tf.runtimes import get_runtime
 
     shape = (1, *network.input_size, 3)
     compiled, size, miou = {}, {}, {}
@@ -75,12 +75,12 @@ def main():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
     from lgcnet_tf.data import Samples, load_samples
-    from lgcnet_tf.latency.runtimes.representative import (
+    from lgcnet_tf.model.deploy import deploy
+    from lgcnet_tf.model.zoo import load_network
+    from lgcnet_tf.runtimes.representative import (
         RepresentativeImages,
         images_of_training_split,
     )
-    from lgcnet_tf.model.deploy import deploy
-    from lgcnet_tf.model.zoo import load_network
 
     network = deploy(load_network(arguments.model))
     val = load_samples(arguments.dataset, "val", arguments.data_dir or None)

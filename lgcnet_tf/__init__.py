@@ -25,12 +25,12 @@ if typing.TYPE_CHECKING:
     from lgcnet_tf.data.registry import register_dataset
     from lgcnet_tf.errors import InputError
     from lgcnet_tf.guidance.settings import register_communication
-    from lgcnet_tf.latency.runtimes.base import Runtime
-    from lgcnet_tf.latency.settings import register_runtime
     from lgcnet_tf.latency.table import LatencyTable
     from lgcnet_tf.model.deploy import deploy
     from lgcnet_tf.model.network import Network
     from lgcnet_tf.model.units import Unit
+    from lgcnet_tf.runtimes.base import Runtime
+    from lgcnet_tf.runtimes.settings import register_runtime
     from lgcnet_tf.serving.client import Client
     from lgcnet_tf.serving.server import Server
     from lgcnet_tf.space.fusion import (
@@ -61,7 +61,7 @@ _MODULES = {
     "LatencyTable": "latency.table",
     "Network": "model.network",
     "Operation": "space.operations",
-    "Runtime": "latency.runtimes.base",
+    "Runtime": "runtimes.base",
     "SearchResult": "api.training",
     "Server": "serving.server",
     "Skeleton": "space.skeleton",
@@ -79,7 +79,7 @@ _MODULES = {
     "register_fusion": "space.fusion",
     "register_head": "space.fusion",
     "register_operation": "space.operations",
-    "register_runtime": "latency.settings",
+    "register_runtime": "runtimes.settings",
     "search": "api.training",
 }
 _HEAVY = ("Client", "Network", "Runtime", "Server", "Unit", "deploy")

@@ -28,7 +28,7 @@ LONGEST = (
     "training/test_recipe.py",
     "examples/test_quickstart.py",
     "commands/test_sweep.py",
-    "latency/runtimes/test_runtimes.py",
+    "runtimes/test_runtimes.py",
     "model/test_jax.py",
     "commands/test_search.py",
     "commands/test_pretrain.py",
@@ -156,7 +156,7 @@ def _a_busy_machine_ends_no_test():
 def _what_a_module_registers_ends_with_it():
     from lgcnet_tf.data import registry
     from lgcnet_tf.guidance.settings import MODULES
-    from lgcnet_tf.latency.settings import ALL_RUNTIMES
+    from lgcnet_tf.runtimes.settings import ALL_RUNTIMES
     from lgcnet_tf.space.fusion import FUSION_CELLS, FUSION_HEADS
     from lgcnet_tf.space.operations import KINDS, OPERATIONS
 

@@ -31,6 +31,7 @@ ORDER = (
     "space",
     "model",
     "convert",
+    "runtimes",
     "guidance",
     "latency",
     "evaluation",

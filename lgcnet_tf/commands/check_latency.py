@@ -20,15 +20,15 @@ from lgcnet_tf.latency.options import runtime_inputs
 from lgcnet_tf.latency.samples import SAMPLES, SampleStore
 from lgcnet_tf.latency.settings import NETWORK_REPEATS, WARMUP
 from lgcnet_tf.latency.table import LatencyTable
-from lgcnet_tf.latency.timing import levelled_medians, relative_spread
 from lgcnet_tf.run_folder import Inputs, RunFolder, input_file
+from lgcnet_tf.runtimes.device.timing import levelled_medians, relative_spread
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.workloads import workloads
 
 if TYPE_CHECKING:
     from lgcnet_tf.latency.device_samples import DeviceRuntime, Measured
     from lgcnet_tf.latency.estimate import CostModel
-    from lgcnet_tf.latency.runtimes import Runtime
+    from lgcnet_tf.runtimes import Runtime
 
 FIGURE = "predicted_measured.png"
 ANCHORS = 6
@@ -239,8 +239,8 @@ def _verdict(results: dict[str, Any]) -> str:
 
 
 def _runtime_of(table: LatencyTable) -> "Runtime":
-    from lgcnet_tf.latency.runtimes import get_runtime
-    from lgcnet_tf.latency.runtimes.base import available_cpus
+    from lgcnet_tf.runtimes import get_runtime
+    from lgcnet_tf.runtimes.base import available_cpus
 
     threads = None if table.threads == available_cpus() else table.threads
     return get_runtime(table.runtime, threads, table.precision)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lgcnet_tf.config import RunOptions, option
-from lgcnet_tf.latency.device.sessions import SESSIONS
 from lgcnet_tf.latency.samples import SAMPLES
 from lgcnet_tf.latency.settings import NETWORK_REPEATS
 from lgcnet_tf.run_folder import Inputs, RunFolder, input_file
+from lgcnet_tf.runtimes.device.sessions import SESSIONS
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.skeleton import Skeleton
 from lgcnet_tf.space.workloads import Workload

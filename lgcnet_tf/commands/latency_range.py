@@ -21,7 +21,7 @@ from lgcnet_tf.space.genotype import Genotype, fusion_candidates, uniform
 from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES, Skeleton
 
 if TYPE_CHECKING:
-    from lgcnet_tf.latency.runtimes import Runtime
+    from lgcnet_tf.runtimes import Runtime
 
 TURN = (
     "Give another target; or measure another space: a smaller --input_size or "

@@ -28,14 +28,14 @@ from lgcnet_tf.latency.options import BatchOptions, runtime_inputs
 from lgcnet_tf.latency.samples import SAMPLES, SampleStore
 from lgcnet_tf.latency.settings import REPEATS, WARMUP
 from lgcnet_tf.latency.table import LatencyTable
-from lgcnet_tf.latency.timing import levelled_medians
 from lgcnet_tf.run_folder import LATENCY_TABLE, RunFolder
+from lgcnet_tf.runtimes.device.timing import levelled_medians
 from lgcnet_tf.space.options import SpaceOptions
 from lgcnet_tf.space.skeleton import Skeleton
 
 if TYPE_CHECKING:
     from lgcnet_tf.latency.device_samples import DeviceRuntime
-    from lgcnet_tf.latency.runtimes import Runtime
+    from lgcnet_tf.runtimes import Runtime
 
 FEWEST_NETWORKS = 8
 

@@ -10,7 +10,7 @@ import numpy as np
 from lgcnet_tf.convert.onnx import graph_size
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import read_json
-from lgcnet_tf.latency.runtimes import Compiled, Runtime, get_runtime
+from lgcnet_tf.runtimes import Compiled, Runtime, get_runtime
 
 NATIVE = {
     ".pb": "tensorflow_graph",

@@ -21,11 +21,11 @@ from lgcnet_tf.evaluation.model_files import (
     saved_model_folder,
 )
 from lgcnet_tf.files import fingerprint, read_json
-from lgcnet_tf.latency.runtimes import Compiled, Runtime
 from lgcnet_tf.model.class_map import ClassMap
 from lgcnet_tf.model.deploy import deploy
 from lgcnet_tf.model.zoo import has_weights, load_network, model_path
 from lgcnet_tf.run_folder import Inputs
+from lgcnet_tf.runtimes import Compiled, Runtime
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.skeleton import Size
 

@@ -14,8 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from lgcnet_tf.files import atomic_write, read_json, write_json
-from lgcnet_tf.latency import timing
-from lgcnet_tf.latency.device import machine, sessions, time_models
 from lgcnet_tf.latency.device_samples import Measured
 from lgcnet_tf.latency.measure import (
     MAX_NETWORKS_IN_MEMORY,
@@ -23,9 +21,10 @@ from lgcnet_tf.latency.measure import (
     build_workload,
     reference_workload,
 )
-from lgcnet_tf.latency.runtimes import get_runtime
-from lgcnet_tf.latency.runtimes.base import EMPTY_SHAPE, Runtime
 from lgcnet_tf.latency.table import LatencyEntry, LatencyTable
+from lgcnet_tf.runtimes import get_runtime
+from lgcnet_tf.runtimes.base import EMPTY_SHAPE, Runtime
+from lgcnet_tf.runtimes.device import machine, sessions, time_models, timing
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.skeleton import Skeleton
 from lgcnet_tf.space.workloads import Workload

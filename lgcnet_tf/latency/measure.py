@@ -6,14 +6,14 @@ from collections.abc import Callable, Hashable, Mapping
 import keras
 import numpy as np
 
-from lgcnet_tf.latency.runtimes import Runtime
 from lgcnet_tf.latency.samples import SampleStore
 from lgcnet_tf.latency.settings import NETWORK_REPEATS, REPEATS, WARMUP
 from lgcnet_tf.latency.table import LatencyEntry, LatencyTable, timed
-from lgcnet_tf.latency.timing import MIN_TIME_US, ChainedTurns, Reference, Turns
 from lgcnet_tf.model.class_map import ClassMap
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.model.operations import build_operation
+from lgcnet_tf.runtimes import Runtime
+from lgcnet_tf.runtimes.device.timing import MIN_TIME_US, ChainedTurns, Reference, Turns
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.skeleton import Size, Skeleton
 from lgcnet_tf.space.workloads import Workload, space_id, workloads

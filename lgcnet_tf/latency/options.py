@@ -8,12 +8,12 @@ from lgcnet_tf.config import Options, option
 from lgcnet_tf.convert.settings import CALIBRATION_METHODS, PRECISIONS
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import fingerprint
-from lgcnet_tf.latency.settings import ALL_RUNTIMES
 from lgcnet_tf.run_folder import Inputs
+from lgcnet_tf.runtimes.settings import ALL_RUNTIMES
 
 if TYPE_CHECKING:  # these are heavy, options are not
-    from lgcnet_tf.latency.runtimes import Runtime
-    from lgcnet_tf.latency.runtimes.representative import RepresentativeImages
+    from lgcnet_tf.runtimes import Runtime
+    from lgcnet_tf.runtimes.representative import RepresentativeImages
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class PrecisionOptions(Options):
         Raises:
             InputError: options without int8 that do nothing, or no images.
         """
-        from lgcnet_tf.latency.runtimes.representative import (
+        from lgcnet_tf.runtimes.representative import (
             RepresentativeImages,
             images_of_folder,
             images_of_training_split,
@@ -101,7 +101,7 @@ class RuntimeOptions(PrecisionOptions):
         Raises:
             InputError: it cannot run here, or not so; no images.
         """
-        from lgcnet_tf.latency.runtimes import get_runtime
+        from lgcnet_tf.runtimes import get_runtime
 
         images = self.representative_images(dataset, data_dir)
         return get_runtime(self.runtime, self.threads or None, self.precision, images)
@@ -110,7 +110,7 @@ class RuntimeOptions(PrecisionOptions):
         """Fingerprints of the pictures for `int8`."""
         if not self.calibration_images:
             return {}
-        from lgcnet_tf.latency.runtimes.representative import files_of_folder
+        from lgcnet_tf.runtimes.representative import files_of_folder
 
         files = files_of_folder(self.calibration_images)
         return {"--calibration_images": {f.name: fingerprint(f) for f in files}}

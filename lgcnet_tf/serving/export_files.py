@@ -17,8 +17,8 @@ from lgcnet_tf.data.geometry import DEFAULT_FIT, check_fit
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.model_files import card_path, is_card
 from lgcnet_tf.files import atomic_write, write_json
-from lgcnet_tf.latency.runtimes import Runtime, get_runtime
 from lgcnet_tf.model.class_map import ClassMap
+from lgcnet_tf.runtimes import Runtime, get_runtime
 from lgcnet_tf.serving.export import info_values
 from lgcnet_tf.serving.settings import TENSORRT
 
@@ -100,7 +100,7 @@ def export_file(
         _write(path, content)
     else:
         openvino = import_package("openvino", "--format=openvino")
-        from lgcnet_tf.latency.device.sessions import openvino_core
+        from lgcnet_tf.runtimes.device.sessions import openvino_core
 
         model = openvino_core().read_model(content)
         path.parent.mkdir(parents=True, exist_ok=True)

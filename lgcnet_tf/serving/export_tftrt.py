@@ -20,7 +20,7 @@ from lgcnet_tf.data import DatasetInfo
 from lgcnet_tf.data.geometry import DEFAULT_FIT
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write, write_json
-from lgcnet_tf.latency.runtimes.representative import RepresentativeImages
+from lgcnet_tf.runtimes.representative import RepresentativeImages
 from lgcnet_tf.serving.export import export_saved_model
 
 SCRIPT, MODEL = "convert.py", "saved_model"

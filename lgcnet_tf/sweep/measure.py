@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from lgcnet_tf.evaluation.models import load_model
 from lgcnet_tf.latency.measure import Progress, measure
-from lgcnet_tf.latency.runtimes import Runtime
 from lgcnet_tf.latency.settings import REPEATS
+from lgcnet_tf.runtimes import Runtime
 
 
 def measure_models(

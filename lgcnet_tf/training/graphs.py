@@ -4,7 +4,7 @@ import ctypes
 
 import keras
 
-from lgcnet_tf.latency.runtimes.base import available_cpus
+from lgcnet_tf.runtimes.base import available_cpus
 
 _WITHOUT = (
     "function_optimization",

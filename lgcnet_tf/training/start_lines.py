@@ -9,7 +9,7 @@ import keras
 from lgcnet_tf.config import Size, format_size
 from lgcnet_tf.data import Samples
 from lgcnet_tf.data.labelled_images import LabelledImages
-from lgcnet_tf.latency.runtimes.base import cpu_description
+from lgcnet_tf.runtimes.base import cpu_description
 from lgcnet_tf.training.workers import Worker
 
 SHOWN_CLASSES = 8

@@ -71,8 +71,8 @@ def test_gpu_script_searches_and_trains_on_a_bare_machine(tmp_path):
 
 def test_masks_and_times_of_a_network(small_skeleton, images):
     from lgcnet_tf.evaluation.evaluate import mask_function
-    from lgcnet_tf.latency.runtimes import get_runtime
     from lgcnet_tf.model.network import Network
+    from lgcnet_tf.runtimes import get_runtime
     from lgcnet_tf.space import random_genotype
 
     skeleton = small_skeleton()

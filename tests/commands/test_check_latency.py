@@ -20,9 +20,9 @@ from lgcnet_tf.commands.progress_bars import ProgressBars
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.agreement import agreement
 from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.latency.runtimes import get_runtime
 from lgcnet_tf.latency.table import LatencyTable
-from lgcnet_tf.latency.timing import levelled_medians
+from lgcnet_tf.runtimes import get_runtime
+from lgcnet_tf.runtimes.device.timing import levelled_medians
 from lgcnet_tf.space import uniform
 
 SPACE = {

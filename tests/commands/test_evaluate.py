@@ -20,11 +20,11 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.evaluate import predict_samples
 from lgcnet_tf.evaluation.model_files import card_path
 from lgcnet_tf.evaluation.models import load_model
-from lgcnet_tf.latency.runtimes import get_runtime
-from lgcnet_tf.latency.runtimes.representative import images_of_training_split
 from lgcnet_tf.model.class_map import ClassMap
 from lgcnet_tf.model.deploy import deploy
 from lgcnet_tf.model.zoo import load_genotype, load_network
+from lgcnet_tf.runtimes import get_runtime
+from lgcnet_tf.runtimes.representative import images_of_training_split
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="needs Keras on TensorFlow"

@@ -22,7 +22,7 @@ import numpy as np
 from lgcnet_tf.data import load_samples
 from lgcnet_tf.evaluation.evaluate import evaluate, mask_function
 from lgcnet_tf.commands.evaluate import EvaluateOptions, evaluate_model
-from lgcnet_tf.latency.runtimes import get_runtime
+from lgcnet_tf.runtimes import get_runtime
 from lgcnet_tf.model.deploy import deploy
 from lgcnet_tf.model.class_map import ClassMap
 from lgcnet_tf.model.network import Network

@@ -7,7 +7,7 @@ import pytest
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.model_files import kind_of, runtime_for
 from lgcnet_tf.evaluation.models import load_model
-from lgcnet_tf.latency.runtimes import get_runtime
+from lgcnet_tf.runtimes import get_runtime
 
 FORMATS = ("saved_model", "onnx", "openvino", "litert")
 

@@ -4,7 +4,7 @@ import pytest
 
 from lgcnet_tf.evaluation.models import Prepared, load_model
 from lgcnet_tf.evaluation.peak_memory import peak_memory
-from lgcnet_tf.latency.runtimes import get_runtime
+from lgcnet_tf.runtimes import get_runtime
 
 
 def test_more_images_take_more(trained):

@@ -7,8 +7,7 @@ import sys
 
 import pytest
 
-from lgcnet_tf.latency import timing
-from lgcnet_tf.latency.device import machine, sessions, time_models
+from lgcnet_tf.runtimes.device import machine, sessions, time_models, timing
 
 MODULES = (time_models, timing, sessions, machine)
 BESIDE = {"machine", "sessions", "timing"}

@@ -7,10 +7,10 @@ import pytest
 from lgcnet_tf.latency import measure
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.latency.network_pool import draw_pool, name_of
-from lgcnet_tf.latency.runtimes import get_runtime
 from lgcnet_tf.latency.samples import SampleStore
 from lgcnet_tf.latency.table import LatencyTable, timed
 from lgcnet_tf.model.network import Network
+from lgcnet_tf.runtimes import get_runtime
 from lgcnet_tf.space.genotype import uniform
 from lgcnet_tf.space.skeleton import Skeleton
 from lgcnet_tf.space.workloads import workloads

@@ -8,7 +8,7 @@ from lgcnet_tf.commands.measure_latency import MeasureOptions
 from lgcnet_tf.commands.sweep import SweepOptions
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.options import RuntimeOptions
-from lgcnet_tf.latency.runtimes.representative import MOST_IMAGES, images_of_folder
+from lgcnet_tf.runtimes.representative import MOST_IMAGES, images_of_folder
 
 
 def test_commands_share_them():

@@ -11,15 +11,15 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.evaluate import mask_function
 from lgcnet_tf.evaluation.model_files import card_path
 from lgcnet_tf.evaluation.models import load_model
-from lgcnet_tf.latency.runtimes import get_runtime
-from lgcnet_tf.latency.runtimes.representative import (
-    RepresentativeImages,
-    images_of_training_split,
-)
 from lgcnet_tf.model.class_map import ClassMap
 from lgcnet_tf.model.deploy import deploy
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.model.zoo import load_network
+from lgcnet_tf.runtimes import get_runtime
+from lgcnet_tf.runtimes.representative import (
+    RepresentativeImages,
+    images_of_training_split,
+)
 from lgcnet_tf.serving.export_files import export_file
 from lgcnet_tf.serving.settings import FORMATS
 from lgcnet_tf.space.genotype import random_genotype

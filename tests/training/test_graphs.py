@@ -8,7 +8,7 @@ import sys
 import pytest
 import tensorflow as tf
 
-from lgcnet_tf.latency.runtimes.base import available_cpus
+from lgcnet_tf.runtimes.base import available_cpus
 from lgcnet_tf.training.graphs import forget_kernels, prepare_graphs
 
 SCRIPT = """

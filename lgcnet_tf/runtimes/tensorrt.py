@@ -7,14 +7,14 @@ import numpy as np
 
 from lgcnet_tf.convert.packages import import_package
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.latency.runtimes.base import (
+from lgcnet_tf.runtimes.base import (
     Compiled,
     Runtime,
     described,
     random_input,
     static_shape,
 )
-from lgcnet_tf.latency.runtimes.onnx_graph import from_graph, onnx_of, to_graph
+from lgcnet_tf.runtimes.onnx_graph import from_graph, onnx_of, to_graph
 
 _USER = "runtime tensorrt"
 

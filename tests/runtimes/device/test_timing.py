@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from lgcnet_tf.latency import timing
-from lgcnet_tf.latency.timing import (
+from lgcnet_tf.runtimes.device import timing
+from lgcnet_tf.runtimes.device.timing import (
     Reference,
     Turns,
     levelled_medians,

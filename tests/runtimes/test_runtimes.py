@@ -9,14 +9,14 @@ import pytest
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.measure import samples
-from lgcnet_tf.latency.runtimes import get_runtime
-from lgcnet_tf.latency.runtimes.base import static_shape
-from lgcnet_tf.latency.settings import RUNTIMES
 from lgcnet_tf.model.class_map import ClassMap
 from lgcnet_tf.model.network import Network
+from lgcnet_tf.runtimes import get_runtime
+from lgcnet_tf.runtimes.base import static_shape
+from lgcnet_tf.runtimes.settings import RUNTIMES
 from lgcnet_tf.space.genotype import random_genotype
 
-PACKAGE = "lgcnet_tf.latency.runtimes"
+PACKAGE = "lgcnet_tf.runtimes"
 PLAIN = ("tensorflow_graph", "tensorflow_xla", "keras_backend", "tftrt")
 HERE = [name for name in RUNTIMES if name not in ("tftrt", "tensorrt")]
 """Those that a machine without a GPU can run."""
@@ -184,7 +184,7 @@ def test_tensorrt_without_a_gpu(monkeypatch):
 
 @tensorflow_only
 def test_tftrt_refuses_where_tensorflow_lacks_it():
-    from lgcnet_tf.latency.runtimes import tftrt
+    from lgcnet_tf.runtimes import tftrt
 
     if tftrt._has_tensorrt():
         pytest.skip("this TensorFlow has TF-TRT")
@@ -234,7 +234,7 @@ def test_threads_of_a_fresh_process():
     pytest.importorskip("tensorflow")
     code = (
         "import tensorflow as tf\n"
-        "from lgcnet_tf.latency.runtimes import get_runtime\n"
+        "from lgcnet_tf.runtimes import get_runtime\n"
         "assert get_runtime('tensorflow_graph', threads=1).threads == 1\n"
         "assert tf.config.threading.get_intra_op_parallelism_threads() == 1\n"
     )
@@ -243,7 +243,7 @@ def test_threads_of_a_fresh_process():
 
 SIGNAL_AFTER_OPENVINO = """
 import gc, signal
-from lgcnet_tf.latency.runtimes import get_runtime
+from lgcnet_tf.runtimes import get_runtime
 
 first = get_runtime("openvino")
 second = get_runtime("openvino")
@@ -272,7 +272,7 @@ def test_jax_runs_and_waits():
     pytest.importorskip("jax")
     code = (
         "import keras\n"
-        "from lgcnet_tf.latency.runtimes import get_runtime\n"
+        "from lgcnet_tf.runtimes import get_runtime\n"
         "runtime = get_runtime('keras_backend')\n"
         "assert 'jax' in runtime.version\n"
         "layer = keras.layers.Conv2D(4, 3)\n"

@@ -12,13 +12,13 @@ import numpy as np
 
 from lgcnet_tf.convert.settings import CALIBRATION_METHODS
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.latency.device.machine import available_cpus, cpu_description
-from lgcnet_tf.latency.device.sessions import random_input
-from lgcnet_tf.latency.runtimes.representative import (
+from lgcnet_tf.runtimes.device.machine import available_cpus, cpu_description
+from lgcnet_tf.runtimes.device.sessions import random_input
+from lgcnet_tf.runtimes.device.timing import empty_call_us, repeated
+from lgcnet_tf.runtimes.representative import (
     RANDOM_BATCHES,
     RepresentativeImages,
 )
-from lgcnet_tf.latency.timing import empty_call_us, repeated
 
 EMPTY_SHAPE = (1, 1, 1, 1)
 """Of the map with which a call has nothing to compute."""

@@ -7,13 +7,13 @@ import numpy as np
 
 from lgcnet_tf.convert.quiet import quiet
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.latency.device.sessions import LiteRTSessions
-from lgcnet_tf.latency.runtimes.base import (
+from lgcnet_tf.runtimes.base import (
     Compiled,
     Runtime,
     described,
     static_shape,
 )
+from lgcnet_tf.runtimes.device.sessions import LiteRTSessions
 
 
 class LiteRT(Runtime):

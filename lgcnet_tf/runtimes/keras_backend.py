@@ -8,7 +8,7 @@ import numpy as np
 from lgcnet_tf.convert.precision import computing_in
 from lgcnet_tf.convert.settings import FLOATS
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.latency.runtimes.base import Compiled, Runtime, random_input
+from lgcnet_tf.runtimes.base import Compiled, Runtime, random_input
 
 
 class KerasBackend(Runtime):

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from lgcnet_tf.convert.graph import INPUT, OUTPUT, frozen, layer_function
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.latency.runtimes.base import (
+from lgcnet_tf.runtimes.base import (
     Compiled,
     Runtime,
     random_input,

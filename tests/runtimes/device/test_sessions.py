@@ -4,10 +4,10 @@ import keras
 import pytest
 
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.latency.device.sessions import SESSIONS
 from lgcnet_tf.latency.device_samples import Measured
 from lgcnet_tf.latency.for_device import converter_for
-from lgcnet_tf.latency.runtimes import get_runtime
+from lgcnet_tf.runtimes import get_runtime
+from lgcnet_tf.runtimes.device.sessions import SESSIONS
 
 
 @pytest.mark.skipif(

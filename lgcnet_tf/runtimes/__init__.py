@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from lgcnet_tf.convert.packages import import_package
-from lgcnet_tf.latency.runtimes.base import Compiled, Runtime
-from lgcnet_tf.latency.settings import ALL_RUNTIMES
+from lgcnet_tf.runtimes.base import Compiled, Runtime
+from lgcnet_tf.runtimes.settings import ALL_RUNTIMES
 
 
 def get_runtime(

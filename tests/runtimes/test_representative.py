@@ -6,7 +6,7 @@ from lgcnet_tf.data import load_samples
 from lgcnet_tf.data.fit import pieces_of
 from lgcnet_tf.data.geometry import FITS
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.latency.runtimes.representative import (
+from lgcnet_tf.runtimes.representative import (
     MOST_IMAGES,
     RepresentativeImages,
     images_of_folder,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.latency.runtimes.tensorrt import build_plan
+from lgcnet_tf.runtimes.tensorrt import build_plan
 
 trt = pytest.importorskip("tensorrt_rtx")
 pytest.importorskip("tf2onnx")

@@ -3,7 +3,7 @@
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 
-from lgcnet_tf.latency.runtimes.tensorflow_graph import TensorFlowGraph
+from lgcnet_tf.runtimes.tensorflow_graph import TensorFlowGraph
 
 
 class TensorFlowXLA(TensorFlowGraph):

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from lgcnet_tf.latency.runtimes.base import Runtime
+from lgcnet_tf.runtimes.base import Runtime
 
 
 def onnx_of(

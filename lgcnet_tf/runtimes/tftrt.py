@@ -9,7 +9,7 @@ import tensorflow as tf
 from lgcnet_tf.convert.dilated import native_dilation
 from lgcnet_tf.convert.graph import layer_function
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.latency.runtimes.tensorflow_graph import TensorFlowGraph
+from lgcnet_tf.runtimes.tensorflow_graph import TensorFlowGraph
 
 _MODES = {"float32": "FP32", "float16": "FP16", "int8": "INT8"}
 

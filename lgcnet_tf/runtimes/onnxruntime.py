@@ -6,14 +6,14 @@ import numpy as np
 import onnxruntime
 
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.latency.device.sessions import ONNX_TYPES, OnnxRuntimeSessions
-from lgcnet_tf.latency.runtimes.base import (
+from lgcnet_tf.runtimes.base import (
     Compiled,
     Runtime,
     described,
     static_shape,
 )
-from lgcnet_tf.latency.runtimes.onnx_graph import from_graph, onnx_of, to_graph
+from lgcnet_tf.runtimes.device.sessions import ONNX_TYPES, OnnxRuntimeSessions
+from lgcnet_tf.runtimes.onnx_graph import from_graph, onnx_of, to_graph
 
 
 class OnnxRuntime(Runtime):
