@@ -306,7 +306,7 @@ def compare_masks(options, folder):
         Image.fromarray(train[int(index)].image).save(calibration / f"{index:05}.png")
     miou, first, disagreement, wrong = {"float32": {}, "int8": {}}, None, 0.0, []
     for precision in miou:
-        for each in RUNTIMES:
+        for each in (spec.name for spec in RUNTIMES):
             used = runtime(each, precision, calibration)
             if used is None:
                 continue

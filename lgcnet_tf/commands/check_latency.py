@@ -28,7 +28,7 @@ from lgcnet_tf.space.workloads import workloads
 if TYPE_CHECKING:
     from lgcnet_tf.latency.device_samples import DeviceRuntime, Measured
     from lgcnet_tf.latency.estimate import CostModel
-    from lgcnet_tf.runtimes import Runtime
+    from lgcnet_tf.runtimes.base import Runtime
 
 FIGURE = "predicted_measured.png"
 ANCHORS = 6

@@ -17,11 +17,12 @@ import numpy as np
 from lgcnet_tf.config import Size, format_size
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.table import LatencyTable
+from lgcnet_tf.space.cells import CELL_EDGE_NAMES
 from lgcnet_tf.space.genotype import Genotype, fusion_candidates, uniform
-from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES, Skeleton
+from lgcnet_tf.space.skeleton import Skeleton
 
 if TYPE_CHECKING:
-    from lgcnet_tf.runtimes import Runtime
+    from lgcnet_tf.runtimes.base import Runtime
 
 TURN = (
     "Give another target; or measure another space: a smaller --input_size or "

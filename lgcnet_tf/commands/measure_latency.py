@@ -35,7 +35,7 @@ from lgcnet_tf.space.skeleton import Skeleton
 
 if TYPE_CHECKING:
     from lgcnet_tf.latency.device_samples import DeviceRuntime
-    from lgcnet_tf.runtimes import Runtime
+    from lgcnet_tf.runtimes.base import Runtime
 
 FEWEST_NETWORKS = 8
 

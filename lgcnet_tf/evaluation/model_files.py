@@ -10,15 +10,9 @@ import numpy as np
 from lgcnet_tf.convert.onnx import graph_size
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import read_json
-from lgcnet_tf.runtimes import Compiled, Runtime, get_runtime
-
-NATIVE = {
-    ".pb": "tensorflow_graph",
-    ".onnx": "onnxruntime",
-    ".xml": "openvino",
-    ".tflite": "litert",
-}
-"""Runtimes of the kinds of files; `.pb` is a SavedModel."""
+from lgcnet_tf.runtimes import get_runtime
+from lgcnet_tf.runtimes.base import Compiled, Runtime
+from lgcnet_tf.runtimes.settings import READERS
 
 _PATTERN = "[\\"
 
@@ -57,7 +51,7 @@ def check_loadable(folder: str | os.PathLike) -> None:
 
 
 def kind_of(model: str) -> str | None:
-    """The key of `NATIVE` that a model's file has; None for networks of ours.
+    """The key of `READERS` that a model's file has; None for networks of ours.
 
     Raises:
         InputError: as `saved_model_folder`, or there is no such file.
@@ -65,7 +59,7 @@ def kind_of(model: str) -> str | None:
     if saved_model_folder(model):
         return ".pb"
     path = pathlib.Path(model)
-    if path.suffix not in NATIVE or path.suffix == ".pb":
+    if path.suffix not in READERS or path.suffix == ".pb":
         return None
     if not path.is_file():
         raise InputError(f"{model}: no such file.")
@@ -89,7 +83,7 @@ def runtime_for(model: str, runtime: Runtime) -> Runtime:
         )
     if kind in runtime.suffixes:
         return runtime
-    return get_runtime(NATIVE[kind], runtime.threads_asked)
+    return get_runtime(READERS[kind], runtime.threads_asked)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +111,7 @@ def read_model_file(path: str) -> ModelFile:
         InputError: it is damaged, or takes no images of a fixed size.
     """
     kind = pathlib.Path(path).suffix
-    compiled = get_runtime(NATIVE[kind]).load(path)
+    compiled = get_runtime(READERS[kind]).load(path)
     shape = compiled.input_shape
     if len(shape) != 4 or 3 not in (shape[1], shape[3]):
         raise InputError(f"{path}: takes no RGB images: its input is {shape}.")
@@ -173,7 +167,7 @@ def read_card(path: str | os.PathLike) -> dict[str, Any]:
         return {}
     others = [
         other.name
-        for other in (path.with_suffix(suffix) for suffix in NATIVE)
+        for other in (path.with_suffix(suffix) for suffix in READERS)
         if other != path and other.is_file() and not card_path(other).is_file()
     ]
     if others:

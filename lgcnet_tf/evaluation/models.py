@@ -25,7 +25,7 @@ from lgcnet_tf.model.class_map import ClassMap
 from lgcnet_tf.model.deploy import deploy
 from lgcnet_tf.model.zoo import has_weights, load_network, model_path
 from lgcnet_tf.run_folder import Inputs
-from lgcnet_tf.runtimes import Compiled, Runtime
+from lgcnet_tf.runtimes.base import Compiled, Runtime
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.skeleton import Size
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.models import Prepared, load_model
-from lgcnet_tf.runtimes import Runtime, get_runtime
+from lgcnet_tf.runtimes import get_runtime
+from lgcnet_tf.runtimes.base import Runtime
 
 RUNS = 3
 _TIMEOUT_S = 600

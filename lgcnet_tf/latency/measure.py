@@ -12,7 +12,7 @@ from lgcnet_tf.latency.table import LatencyEntry, LatencyTable, timed
 from lgcnet_tf.model.class_map import ClassMap
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.model.operations import build_operation
-from lgcnet_tf.runtimes import Runtime
+from lgcnet_tf.runtimes.base import Runtime
 from lgcnet_tf.runtimes.device.timing import MIN_TIME_US, ChainedTurns, Reference, Turns
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.skeleton import Size, Skeleton

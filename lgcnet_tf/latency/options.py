@@ -12,7 +12,7 @@ from lgcnet_tf.run_folder import Inputs
 from lgcnet_tf.runtimes.settings import ALL_RUNTIMES
 
 if TYPE_CHECKING:  # these are heavy, options are not
-    from lgcnet_tf.runtimes import Runtime
+    from lgcnet_tf.runtimes.base import Runtime
     from lgcnet_tf.runtimes.representative import RepresentativeImages
 
 

@@ -1,12 +1,20 @@
-"""What runs a network on a device: one module for each, chosen by name."""
+"""What runs a network on a device: one module for each, chosen by name.
+
+Nothing heavy is imported with it.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from lgcnet_tf.convert.packages import import_package
-from lgcnet_tf.runtimes.base import Compiled, Runtime
-from lgcnet_tf.runtimes.settings import ALL_RUNTIMES
+from lgcnet_tf.runtimes.settings import ALL_RUNTIMES, RuntimeSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from lgcnet_tf.runtimes.base import Runtime
 
 
 def get_runtime(
@@ -28,8 +36,8 @@ def get_runtime(
         InputError: there is no such runtime, it cannot run here, or not with
             these threads or in this precision.
     """
-    found = ALL_RUNTIMES.find(name)
-    if not isinstance(found, str):
-        return found(threads, precision, images)
-    module = import_package(f"{__name__}.{name}", f"runtime {name}")
-    return getattr(module, found)(threads, precision, images)
+    make = ALL_RUNTIMES.find(name)
+    if isinstance(make, RuntimeSpec):
+        module = import_package(f"{__name__}.{name}", f"runtime {name}")
+        make = getattr(module, make.class_name)
+    return make(threads, precision, images)

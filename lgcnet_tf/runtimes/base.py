@@ -19,6 +19,7 @@ from lgcnet_tf.runtimes.representative import (
     RANDOM_BATCHES,
     RepresentativeImages,
 )
+from lgcnet_tf.runtimes.settings import ALL_RUNTIMES, RuntimeSpec
 
 EMPTY_SHAPE = (1, 1, 1, 1)
 """Of the map with which a call has nothing to compute."""
@@ -66,7 +67,6 @@ class Runtime(abc.ABC):
         precision: number format in which it computes.
         precisions: those it can compute in.
         calibration_methods: ways in which it can take the ranges of `int8`.
-        suffixes: of the model files that `load` reads; `.pb` is a SavedModel.
 
     Raises:
         InputError: it cannot run here, or not so.
@@ -79,7 +79,6 @@ class Runtime(abc.ABC):
     threads_asked: int | None
     precisions: tuple[str, ...] = ("float32",)
     calibration_methods: tuple[str, ...] = CALIBRATION_METHODS
-    suffixes: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -162,6 +161,12 @@ class Runtime(abc.ABC):
         It is the time of a call that has nothing to compute, measured once.
         """
         return empty_call_us(self.compile(keras.layers.ReLU(), EMPTY_SHAPE).run)
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Of the model files that `load` reads, as its `RuntimeSpec` says."""
+        spec = ALL_RUNTIMES.get(self.name)
+        return spec.reads if isinstance(spec, RuntimeSpec) else ()
 
     @property
     def calibration(self) -> str | None:

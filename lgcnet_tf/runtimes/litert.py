@@ -29,7 +29,6 @@ class LiteRT(Runtime):
     version = importlib.metadata.version("ai-edge-litert")
     precisions = LiteRTSessions.precisions
     calibration_methods = ("minmax",)  # its converter has no other
-    suffixes = (".tflite",)
 
     def __init__(self, threads=None, precision="float32", images=()):
         super().__init__(threads, precision, images)

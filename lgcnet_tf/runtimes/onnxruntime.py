@@ -27,7 +27,6 @@ class OnnxRuntime(Runtime):
     name = "onnxruntime"
     version = onnxruntime.__version__
     precisions = OnnxRuntimeSessions.precisions
-    suffixes = (".onnx",)
 
     def __init__(self, threads=None, precision="float32", images=()):
         super().__init__(threads, precision, images)

@@ -27,7 +27,6 @@ class OpenVINO(Runtime):
 
     name = "openvino"
     version = openvino.__version__
-    suffixes = (".xml", ".onnx")
 
     def __init__(self, threads=None, precision="float32", images=()):
         self.precisions = OpenVINOSessions(1).precisions

@@ -1,24 +1,56 @@
 """Which runtimes there are; nothing heavy is imported with it."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 from lgcnet_tf.extensions import Registry
 
-RUNTIMES = {
-    "tensorflow_graph": "TensorFlowGraph",
-    "tensorflow_xla": "TensorFlowXLA",
-    "keras_backend": "KerasBackend",
-    "tftrt": "TensorFlowTensorRT",
-    "onnxruntime": "OnnxRuntime",
-    "tensorrt": "TensorRT",
-    "openvino": "OpenVINO",
-    "litert": "LiteRT",
-}
-"""Modules of `lgcnet_tf.runtimes` with the class in each, by name."""
 
-ALL_RUNTIMES: Registry[str | Callable[..., Any]] = Registry("runtime", RUNTIMES)
+@dataclasses.dataclass(frozen=True)
+class RuntimeSpec:
+    """What is known of a runtime of the package before its library is imported.
+
+    Attributes:
+        name: as the option `runtime` takes it, and of its module in this room.
+        class_name: of the class in that module.
+        reads: suffixes of the model files that it reads, its own kind first; `.pb`
+            is a SavedModel.
+        format: what an export calls the files that are made for it; None where there
+            are none.
+        file: name of such a file.
+    """
+
+    name: str
+    class_name: str
+    reads: tuple[str, ...] = ()
+    format: str | None = None
+    file: str = ""
+
+
+RUNTIMES = (
+    RuntimeSpec("tensorflow_graph", "TensorFlowGraph", (".pb",)),
+    RuntimeSpec("tensorflow_xla", "TensorFlowXLA", (".pb",)),
+    RuntimeSpec("keras_backend", "KerasBackend"),
+    RuntimeSpec("tftrt", "TensorFlowTensorRT"),  # a SavedModel would run as it is
+    RuntimeSpec("onnxruntime", "OnnxRuntime", (".onnx",), "onnx", "model.onnx"),
+    RuntimeSpec("tensorrt", "TensorRT", (".onnx",), "tensorrt", "model.engine"),
+    RuntimeSpec("openvino", "OpenVINO", (".xml", ".onnx"), "openvino", "model.xml"),
+    RuntimeSpec("litert", "LiteRT", (".tflite",), "litert", "model.tflite"),
+)
+"""Those of the package."""
+
+ALL_RUNTIMES: Registry[RuntimeSpec | Callable[..., Any]] = Registry(
+    "runtime", {spec.name: spec for spec in RUNTIMES}
+)
 """Those, and the classes of added ones."""
+
+FILE_FORMATS = {spec.format: spec for spec in RUNTIMES if spec.format}
+"""The runtime of each kind of files of other libraries."""
+
+
+READERS = {spec.reads[0]: spec.name for spec in reversed(RUNTIMES) if spec.reads}
+"""The first runtime that reads a kind of model files, by their suffix."""
 
 
 def register_runtime(name: str, runtime: Callable[..., Any]) -> None:

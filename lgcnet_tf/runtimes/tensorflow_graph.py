@@ -32,7 +32,6 @@ class TensorFlowGraph(Runtime):
     name = "tensorflow_graph"
     version = tf.__version__
     precisions = ("float32", "float16", "bfloat16")
-    suffixes = (".pb",)
     call_overhead_us = 0.0  # loops are in the graph
     jit_compile = False
 

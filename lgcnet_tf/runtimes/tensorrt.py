@@ -36,7 +36,6 @@ class TensorRT(Runtime):
 
     name = "tensorrt"
     precisions = ("float32", "float16", "int8")
-    suffixes = (".onnx",)
 
     def __init__(self, threads=None, precision="float32", images=()):
         super().__init__(threads, precision, images)

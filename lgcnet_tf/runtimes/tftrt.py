@@ -31,7 +31,6 @@ class TensorFlowTensorRT(TensorFlowGraph):
 
     name = "tftrt"
     precisions = tuple(_MODES)
-    suffixes = ()  # a SavedModel would run as it is
 
     def __init__(self, threads=None, precision="float32", images=()):
         if not _has_tensorrt():

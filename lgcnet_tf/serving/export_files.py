@@ -18,18 +18,11 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.model_files import card_path, is_card
 from lgcnet_tf.files import atomic_write, write_json
 from lgcnet_tf.model.class_map import ClassMap
-from lgcnet_tf.runtimes import Runtime, get_runtime
+from lgcnet_tf.runtimes import get_runtime
+from lgcnet_tf.runtimes.base import Runtime
+from lgcnet_tf.runtimes.settings import FILE_FORMATS
 from lgcnet_tf.serving.export import info_values
 from lgcnet_tf.serving.settings import TENSORRT
-
-_RUNTIMES = {
-    "onnx": "onnxruntime", "openvino": "openvino", "litert": "litert",
-    TENSORRT: "tensorrt",
-}  # fmt: skip
-_NAMES = {
-    "onnx": "model.onnx", "openvino": "model.xml", "litert": "model.tflite",
-    TENSORRT: "model.engine",
-}  # fmt: skip
 
 
 def export_file(
@@ -70,7 +63,7 @@ def export_file(
             missing, or the format has no such precision.
     """
     check_fit(fit)
-    path = pathlib.Path(output_dir, _NAMES[format])
+    path = pathlib.Path(output_dir, FILE_FORMATS[format].file)
     card = card_path(path)
     weights = [path.with_suffix(".bin")] if format == "openvino" else []
     for one in (path, *weights, card):
@@ -128,7 +121,7 @@ def runtime_of(
             f"--format=openvino: {precision} is a setting of the runtime, not of the "
             f"file; evaluate the .keras file with --runtime=openvino --precision={precision}."
         )
-    return get_runtime(_RUNTIMES[format], None, precision, images)
+    return get_runtime(FILE_FORMATS[format].name, None, precision, images)
 
 
 def _write(path, content):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from lgcnet_tf.evaluation.models import load_model
 from lgcnet_tf.latency.measure import Progress, measure
 from lgcnet_tf.latency.settings import REPEATS
-from lgcnet_tf.runtimes import Runtime
+from lgcnet_tf.runtimes.base import Runtime
 
 
 def measure_models(

@@ -18,7 +18,8 @@ from lgcnet_tf.space.genotype import random_genotype
 
 PACKAGE = "lgcnet_tf.runtimes"
 PLAIN = ("tensorflow_graph", "tensorflow_xla", "keras_backend", "tftrt")
-HERE = [name for name in RUNTIMES if name not in ("tftrt", "tensorrt")]
+NAMES = [spec.name for spec in RUNTIMES]
+HERE = [name for name in NAMES if name not in ("tftrt", "tensorrt")]
 """Those that a machine without a GPU can run."""
 
 PACKAGES = {
@@ -153,7 +154,7 @@ def test_refuses_other_precisions(name, precision):
         get_runtime(name, precision=precision)
 
 
-@pytest.mark.parametrize("name", [n for n in RUNTIMES if n not in PLAIN])
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in PLAIN])
 def test_a_missing_package_is_named(name, monkeypatch):
     """Without the extra packages: one sentence that says how to get them."""
     module = PACKAGES[name]
