@@ -8,8 +8,9 @@ import keras
 from keras import layers, ops
 
 from lgcnet_tf.model.plain_layers import AdaptiveAveragePool
+from lgcnet_tf.space.cells import CELL_EDGES
 from lgcnet_tf.space.operations import CELL_OPERATIONS
-from lgcnet_tf.space.skeleton import CELL_EDGES, size_at
+from lgcnet_tf.space.skeleton import size_at
 
 _DILATIONS = {"sep_conv_3x3": 1} | {f"dil_sep_conv_3x3_d{d}": d for d in (2, 4, 8, 12)}
 _BINS = {f"global_pool_{b}x{b}": b for b in (1, 2, 5)}

@@ -11,8 +11,9 @@ from lgcnet_tf.architecture_search.settings import SAMPLINGS
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.guidance.communication import Communication
 from lgcnet_tf.guidance.settings import GAMMA, WIDTH
+from lgcnet_tf.space.cells import CELL_EDGES
 from lgcnet_tf.space.genotype import Genotype
-from lgcnet_tf.space.skeleton import CELL_EDGES, Skeleton
+from lgcnet_tf.space.skeleton import Skeleton
 
 ABSENT = -1e9
 """α' of what an edge has not: so little that its softmax is 0."""

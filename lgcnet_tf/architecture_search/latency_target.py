@@ -17,8 +17,8 @@ import numpy as np
 from lgcnet_tf.architecture_search.search_model import SearchModel
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel
+from lgcnet_tf.space.cells import CELL_EDGES
 from lgcnet_tf.space.pruning import fusion_liveness, live_parts
-from lgcnet_tf.space.skeleton import CELL_EDGES
 
 TOLERANCE = 0.05
 """How far from the target the derived network's prediction may lie."""

@@ -12,8 +12,8 @@ import numpy as np
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.figures import style
 from lgcnet_tf.latency.table import LatencyTable
+from lgcnet_tf.space.cells import CELL_EDGE_NAMES
 from lgcnet_tf.space.operations import CELL_OPERATIONS
-from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES
 
 PANELS = {
     "Loss": ("loss", "cross_entropy", "latency_loss", "val_loss"),

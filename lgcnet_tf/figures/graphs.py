@@ -12,10 +12,10 @@ import numpy as np
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.figures import style
 from lgcnet_tf.figures.fusion_layouts import layout_of
+from lgcnet_tf.space.cells import CELL_EDGES, CellSpec
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.operations import operation as named
 from lgcnet_tf.space.pruning import CellLiveness, liveness
-from lgcnet_tf.space.skeleton import CELL_EDGES, CellSpec
 
 _CELL_NODES = {
     "s0": (0.0, 1.0),

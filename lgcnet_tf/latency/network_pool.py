@@ -7,8 +7,9 @@ from collections.abc import Collection
 import numpy as np
 
 from lgcnet_tf.latency.estimate import CostModel
+from lgcnet_tf.space.cells import CELL_EDGES
 from lgcnet_tf.space.genotype import Genotype, fusion_candidates
-from lgcnet_tf.space.skeleton import CELL_EDGES, Skeleton
+from lgcnet_tf.space.skeleton import Skeleton
 
 POOL = 1200
 CONCENTRATION = 0.4

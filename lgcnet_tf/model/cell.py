@@ -6,14 +6,10 @@ from lgcnet_tf.model.form import Form
 from lgcnet_tf.model.operations import build_operation
 from lgcnet_tf.model.sampling import select_candidate
 from lgcnet_tf.model.units import Composite, Unit, build_for
+from lgcnet_tf.space.cells import CELL_EDGE_NAMES, CELL_EDGES, CellSpec
 from lgcnet_tf.space.operations import operation
 from lgcnet_tf.space.pruning import CellLiveness
-from lgcnet_tf.space.skeleton import (
-    CELL_EDGE_NAMES,
-    CELL_EDGES,
-    CellSpec,
-    size_at,
-)
+from lgcnet_tf.space.skeleton import size_at
 
 
 class MixedOp(Composite):

@@ -8,7 +8,7 @@ from lgcnet_tf.model.classifier import ImageClassifier
 from lgcnet_tf.model.fusion import FusionCell
 from lgcnet_tf.model.heads import FusionHead
 from lgcnet_tf.model.network import CLASSIFIER, Network
-from lgcnet_tf.space.skeleton import CELL_EDGES
+from lgcnet_tf.space.cells import CELL_EDGES
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,10 +17,11 @@ from lgcnet_tf.model.plain_layers import LogitsResize
 from lgcnet_tf.model.remat import recomputed
 from lgcnet_tf.model.tracing import SharedTraces
 from lgcnet_tf.model.units import Unit, build_for, sublayers, use_of
+from lgcnet_tf.space.cells import CELL_EDGES
 from lgcnet_tf.space.genotype import Genotype, fusion_candidates
 from lgcnet_tf.space.operations import check_known
 from lgcnet_tf.space.pruning import liveness
-from lgcnet_tf.space.skeleton import CELL_EDGES, Size, Skeleton
+from lgcnet_tf.space.skeleton import Size, Skeleton
 
 CLASSIFIER = "classifier"
 """Name of the layer, where the fusion does not classify."""

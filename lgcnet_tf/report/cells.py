@@ -12,10 +12,11 @@ import numpy as np
 from lgcnet_tf.figures import style
 from lgcnet_tf.figures.fusion_layouts import layout_of
 from lgcnet_tf.report.html import text
+from lgcnet_tf.space.cells import CELL_EDGES, NODES, CellSpec, Edge
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.operations import operation as named
 from lgcnet_tf.space.pruning import live_parts, liveness_of
-from lgcnet_tf.space.skeleton import CELL_EDGES, NODES, CellSpec, Edge, Skeleton
+from lgcnet_tf.space.skeleton import Skeleton
 
 _PLACES = {
     "s0": (24.0, 66.0), "s1": (82.0, 66.0), "n0": (176.0, 20.0),

@@ -13,9 +13,10 @@ from lgcnet_tf.report.charts import Point, curves, front, panels
 from lgcnet_tf.report.course import course_of
 from lgcnet_tf.report.evaluation import is_number
 from lgcnet_tf.report.html import details, figure, section, table
+from lgcnet_tf.space.cells import CELL_EDGE_NAMES
 from lgcnet_tf.space.choices import changes, margins
 from lgcnet_tf.space.genotype import Genotype
-from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES, Skeleton
+from lgcnet_tf.space.skeleton import Skeleton
 
 Epochs = Sequence[Mapping[str, Any]]
 

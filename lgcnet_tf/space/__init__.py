@@ -1,5 +1,6 @@
 """What can be chosen: operations, skeleton, fusion cell, genotype."""
 
+from lgcnet_tf.space.cells import CELL_EDGE_NAMES, CELL_EDGES, CellSpec
 from lgcnet_tf.space.fusion import (
     CAS,
     DENSE,
@@ -15,5 +16,5 @@ from lgcnet_tf.space.operations import (
     FUSION_OPERATIONS,
     UP_OPERATIONS,
 )
-from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES, CELL_EDGES, CellSpec, Skeleton
+from lgcnet_tf.space.skeleton import Skeleton
 from lgcnet_tf.space.workloads import Workload, Workloads, space_id, workloads

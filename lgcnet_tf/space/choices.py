@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.space.skeleton import Edge, Skeleton
+from lgcnet_tf.space.cells import Edge
+from lgcnet_tf.space.skeleton import Skeleton
 
 LEAST_SURE = 5
 

@@ -14,8 +14,9 @@ from lgcnet_tf.data.info import DatasetInfo
 from lgcnet_tf.data.registry import dataset_info, dataset_names
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import read_json, write_json
+from lgcnet_tf.space.cells import CELL_EDGE_NAMES
 from lgcnet_tf.space.pruning import live_parts
-from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES, Skeleton
+from lgcnet_tf.space.skeleton import Skeleton
 from lgcnet_tf.space.trained_on import TRAINED_ON
 
 FORMAT_VERSION = 2

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lgcnet_tf.space.cells import CELL_EDGES, NODES
 from lgcnet_tf.space.operations import operation
-from lgcnet_tf.space.skeleton import CELL_EDGES, NODES, Skeleton
+from lgcnet_tf.space.skeleton import Skeleton
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,9 +7,10 @@ import json
 
 import numpy as np
 
+from lgcnet_tf.space.cells import CELL_EDGES
 from lgcnet_tf.space.operations import operation
 from lgcnet_tf.space.pruning import live_parts
-from lgcnet_tf.space.skeleton import CELL_EDGES, Size, Skeleton, size_at
+from lgcnet_tf.space.skeleton import Size, Skeleton, size_at
 
 FIXED_OPERATIONS = (
     "stem_conv_3x3",

@@ -16,9 +16,9 @@ from lgcnet_tf.data import dataset_info
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.space import Skeleton
+from lgcnet_tf.space.cells import CELL_EDGES
 from lgcnet_tf.space.genotype import Genotype, uniform
 from lgcnet_tf.space.operations import CELL_OPERATIONS
-from lgcnet_tf.space.skeleton import CELL_EDGES
 
 SIZE = (32, 64)
 

@@ -11,10 +11,11 @@ from lgcnet_tf.latency.estimate import CostModel, LatencyLoss, one_hot_weights
 from lgcnet_tf.latency.table import Calibration, LatencyEntry
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.model.units import Unit
+from lgcnet_tf.space.cells import CELL_EDGE_NAMES
 from lgcnet_tf.space.fusion import DENSE
 from lgcnet_tf.space.genotype import random_genotype, uniform
 from lgcnet_tf.space.operations import CELL_OPERATIONS, FUSION_OPERATIONS
-from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES, Skeleton
+from lgcnet_tf.space.skeleton import Skeleton
 from lgcnet_tf.space.workloads import workloads
 
 PAPER = Skeleton()

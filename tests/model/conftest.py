@@ -7,8 +7,8 @@ import pytest
 
 from lgcnet_tf.model import network as network_module
 from lgcnet_tf.model.cell import Cell
+from lgcnet_tf.space.cells import CELL_EDGE_NAMES, NODES
 from lgcnet_tf.space.pruning import liveness
-from lgcnet_tf.space.skeleton import CELL_EDGE_NAMES, NODES
 
 
 def same_padding(size, kernel, stride, dilation=1):
