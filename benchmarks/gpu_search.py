@@ -20,7 +20,7 @@ def search(experiment):
     import torch
 
     from lgcnet_tf.architecture_search.architecture import Architecture
-    from lgcnet_tf.architecture_search.derive import derive_for_target
+    from lgcnet_tf.architecture_search.derive import derive
     from lgcnet_tf.architecture_search.joint_optimizer import JointOptimizer
     from lgcnet_tf.architecture_search.latency_target import (
         LatencyTarget,
@@ -128,10 +128,10 @@ def search(experiment):
     experiment.timings["search_step_ms"] = round(
         1000 * (time.monotonic() - begin) / (number + 1), 3
     )
-    genotype = architecture.derive()
+    derived = derive(architecture, costs, target_us if target else None)
+    genotype = derived.genotype
     if target:
-        genotype, changed = derive_for_target(architecture, costs, target_us)
-        experiment.timings["edges_changed_for_target"] = changed
+        experiment.timings["edges_changed_for_target"] = derived.edges_changed
     provenance = {
         "dataset": options.dataset,
         "input_size": list(table.input_size),

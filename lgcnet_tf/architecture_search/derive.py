@@ -1,8 +1,9 @@
-"""Deriving a network whose predicted latency has to meet a target.
+"""Deriving a network: the argmax of α', or what is close to it and is a network.
 
-An edge is a large quantum of latency, so that the argmax of α' may miss the
-target by more than is allowed, however well λ was steered. Then the edges about
-which the search is least sure give way.
+The argmax may let nothing through, where `none` is the largest on too many edges. And
+an edge is a large quantum of latency, so that the argmax may miss a target by more than
+is allowed, however well λ was steered. In both cases the edges about which the search
+is least sure give way.
 """
 
 import dataclasses
@@ -33,7 +34,7 @@ class _Change:
 
 
 class TargetedDerivation:
-    """The argmax of α', or what is close to it and meets the target.
+    """What is close to the argmax of α' and meets the target.
 
     Args:
         cost_model: predicts.
@@ -70,15 +71,14 @@ class TargetedDerivation:
             of the tolerance if no single change came nearer from where it stands
             and no two were enough.
         """
-        argmax = choice = alpha.argmax(-1)
         log_p = _log_softmax(alpha)
+        choice = _with_a_path(self.cost_model.skeleton, self.alike, log_p)
         while self._misses(choice, [()])[0] > self.allowed_us:
             made = self._next(choice, list(self._changes(choice, log_p)))
             if not made:
                 break
-            choice = self._applied(choice, made)
-        first = [edges[0] for edges in self.alike]
-        return choice, int((choice != argmax)[first].sum())
+            choice = _applied(choice, made)
+        return choice, _count_changes(choice, log_p, self.alike)
 
     def _next(self, choice, changes):
         """The changes to make now, none if no change comes nearer."""
@@ -118,15 +118,9 @@ class TargetedDerivation:
                     loss = log_p[edges[0], chosen] - log_p[edges[0], operation]
                     yield _Change(edges, operation, float(loss))
 
-    def _applied(self, choice, changes):
-        found = choice.copy()
-        for change in changes:
-            found[[*change.edges]] = change.operation
-        return found
-
     def _misses(self, choice, combinations):
         """µs from the target after each of the combinations; inf without a path."""
-        choices = np.stack([self._applied(choice, each) for each in combinations])
+        choices = np.stack([_applied(choice, each) for each in combinations])
         latency = self.cost_model.predicted_latencies(choices)
         live = live_parts(self.cost_model.skeleton, choices)
         return np.where(live.has_path, np.abs(latency - self.target_us), np.inf)
@@ -145,16 +139,81 @@ def _alike(skeleton: Skeleton, kinds: Sequence[int]) -> list[tuple[int, ...]]:
     return [tuple(groups[key]) for key in sorted(groups)]
 
 
-def derive_for_target(
-    architecture: Architecture, cost_model: CostModel, target_us: float
-) -> tuple[Genotype, int]:
-    """A search's network for its target, and how many edges were changed for it."""
+@dataclasses.dataclass(frozen=True)
+class Derived:
+    """A search's network.
+
+    Attributes:
+        genotype: of the argmax of α', but for the edges changed.
+        edges_changed: on how many edges it is not the argmax; where cells are shared, an
+            edge of all cells of a kind counts once.
+        has_path: whether the argmax by itself lets anything through.
+    """
+
+    genotype: Genotype
+    edges_changed: int
+    has_path: bool
+
+
+def derive(
+    architecture: Architecture, cost_model: CostModel, target_us: float | None = None
+) -> Derived:
+    """Derives a search's network, which always lets something through.
+
+    Args:
+        architecture: has α'.
+        cost_model: predicts.
+        target_us: the prediction wanted; None for any.
+    """
+    skeleton, kinds = architecture.skeleton, architecture.communication.kinds
     alpha = ops.convert_to_numpy(architecture.updated())
-    derivation = TargetedDerivation(
-        cost_model, architecture.communication.kinds, target_us
-    )
-    choice, changed = derivation(alpha)
-    return Genotype.at(architecture.skeleton, choice), changed
+    if target_us:
+        choice, changed = TargetedDerivation(cost_model, kinds, target_us)(alpha)
+    else:
+        log_p, alike = _log_softmax(alpha), _alike(skeleton, kinds)
+        choice = _with_a_path(skeleton, alike, log_p)
+        changed = _count_changes(choice, log_p, alike)
+    has_path = bool(live_parts(skeleton, alpha.argmax(-1)).has_path)
+    return Derived(Genotype.at(skeleton, choice), changed, has_path)
+
+
+def _with_a_path(skeleton, alike, log_p):
+    """The argmax where that lets anything through, else with few edges changed.
+
+    Edges without anything get what carries and is most probable there, surest last,
+    until there is a path; then those go back that it does not need.
+    """
+    choice = log_p.argmax(-1)
+    if live_parts(skeleton, choice).has_path:
+        return choice
+    changes = []
+    for edges in alike:
+        row, carries = log_p[edges[0]], skeleton.cell_carries
+        if edges[0] >= skeleton.cell_edges or carries[row.argmax()]:
+            continue  # the fusion cell's candidates all carry
+        best = int(np.where(carries, row[: len(carries)], -np.inf).argmax())
+        changes.append(_Change(edges, best, float(row.max() - row[best])))
+    changes.sort(key=lambda change: change.loss)
+    tried = [_applied(choice, changes[: n + 1]) for n in range(len(changes))]
+    opened = live_parts(skeleton, np.stack(tried)).has_path
+    needed = changes[: int(opened.argmax()) + 1]
+    for change in reversed(needed[:-1]):
+        rest = [other for other in needed if other is not change]
+        if live_parts(skeleton, _applied(choice, rest)).has_path:
+            needed = rest
+    return _applied(choice, needed)
+
+
+def _applied(choice, changes):
+    changed = choice.copy()
+    for change in changes:
+        changed[[*change.edges]] = change.operation
+    return changed
+
+
+def _count_changes(choice, log_p, alike):
+    first = [edges[0] for edges in alike]
+    return int((choice != log_p.argmax(-1))[first].sum())
 
 
 def _least(figures, where):

@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,13 +31,15 @@ from lgcnet_tf.run_folder import (
     input_file,
     refuse_finished,
 )
-from lgcnet_tf.space import Genotype
 from lgcnet_tf.space.choices import PROBABILITIES
 from lgcnet_tf.space.genotype import operation_counts
 from lgcnet_tf.space.options import SpaceOptions
 from lgcnet_tf.space.trained_on import SEARCHED_ON
 from lgcnet_tf.training.inputs import training_inputs
 from lgcnet_tf.training.options import TrainingOptions
+
+if TYPE_CHECKING:
+    from lgcnet_tf.architecture_search.derive import Derived
 
 STRATEGIES = ("differentiable", "random")
 
@@ -217,8 +219,8 @@ def _differentiable_search(options: SearchOptions) -> dict[str, Any]:
         history = run.fit(model, samples, callbacks=callbacks, measures=[observer])
         if not run.worker.chief:
             return history[-1]
-        genotype, edges_changed = _derive(model, options, table, cost_model)
-        genotype = dataclasses.replace(genotype, classes=samples.info)
+        derived = _derive(model, options, table, cost_model)
+        genotype = dataclasses.replace(derived.genotype, classes=samples.info)
         genotype.provenance[SEARCHED_ON] = [run.data.record()]
         genotype.provenance["dataset"] = samples.info.name
         if target_us:
@@ -226,9 +228,16 @@ def _differentiable_search(options: SearchOptions) -> dict[str, Any]:
                 "target %.4g ms: predicted %.4g ms, edges changed for it: %d",
                 options.target_latency_ms,
                 genotype.provenance["predicted_latency_ms"],
-                edges_changed,
+                derived.edges_changed,
             )
-        network = Network.derived(genotype, options.crop_size)  # refuses an empty one
+        if not derived.has_path:
+            folder.log.warning(
+                "the largest α' let nothing through: operations other than none were "
+                "taken on %d edges where the search was least sure; leave none out of "
+                "the candidates or search for longer",
+                derived.edges_changed,
+            )
+        network = Network.derived(genotype, options.crop_size)
         genotype.save(folder / GENOTYPE)
         with atomic_write(folder / ALPHAS) as temporary:
             np.savez(temporary, **{PROBABILITIES: model.architecture.probabilities()})
@@ -236,7 +245,14 @@ def _differentiable_search(options: SearchOptions) -> dict[str, Any]:
             folder,
             {
                 "predicted_latency_ms": genotype.provenance["predicted_latency_ms"],
-                **({"edges_changed_for_target": edges_changed} if target_us else {}),
+                **(
+                    {"edges_changed_for_target": derived.edges_changed}
+                    if target_us
+                    else {}
+                ),
+                **(
+                    {} if derived.has_path else {"edges_changed": derived.edges_changed}
+                ),
                 "operations": operation_counts(genotype),
                 "params": network.count_params(),
                 "epochs": len(history),
@@ -255,15 +271,12 @@ def _keep_table(options: SearchOptions, folder: RunFolder) -> None:
             temporary.write_bytes(pathlib.Path(options.latency_table).read_bytes())
 
 
-def _derive(model, options, table, cost_model) -> tuple[Genotype, int]:
-    from lgcnet_tf.architecture_search.derive import derive_for_target
+def _derive(model, options, table, cost_model) -> "Derived":
+    from lgcnet_tf.architecture_search.derive import derive
 
-    genotype, edges_changed = model.architecture.derive(), 0
-    if options.target_latency_ms:
-        genotype, edges_changed = derive_for_target(
-            model.architecture, cost_model, 1000.0 * options.target_latency_ms
-        )
-    predicted_ms = cost_model.predicted_latency(genotype) / 1000.0
+    target_us = 1000.0 * options.target_latency_ms
+    derived = derive(model.architecture, cost_model, target_us or None)
+    predicted_ms = cost_model.predicted_latency(derived.genotype) / 1000.0
     provenance = {
         "dataset": options.dataset,
         "input_size": list(options.input_size),
@@ -278,7 +291,8 @@ def _derive(model, options, table, cost_model) -> tuple[Genotype, int]:
         provenance["latency_batch_size"] = table.batch_size
     if options.target_latency_ms:
         provenance["target_latency_ms"] = options.target_latency_ms
-    return dataclasses.replace(genotype, provenance=provenance), edges_changed
+    genotype = dataclasses.replace(derived.genotype, provenance=provenance)
+    return dataclasses.replace(derived, genotype=genotype)
 
 
 def _random_search(options: SearchOptions) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """Deriving a network near a target from given α'."""
 
+import types
+
 import numpy as np
 import pytest
 
-from lgcnet_tf.architecture_search.derive import TargetedDerivation
+from lgcnet_tf.architecture_search.derive import TargetedDerivation, derive
 from lgcnet_tf.architecture_search.latency_target import latency_range
 from lgcnet_tf.guidance.communication import cell_kinds
 from lgcnet_tf.latency.estimate import CostModel
@@ -130,3 +132,42 @@ def test_out_of_reach_comes_as_near_as_it_can(costs):
     before = argmax_latency(costs, alpha)
     choice, _ = TargetedDerivation(costs, range(14), 1e9)(alpha)
     assert predicted(costs, choice) > 1.2 * before
+
+
+@pytest.mark.parametrize("kinds", [range(14), (0, 1, *(0,) * 6, 1, *(0,) * 5)])
+def test_without_a_target_what_lets_nothing_through_is_mended_with_few_edges(
+    costs, kinds
+):
+    alpha = make_alpha(costs, 5, kinds)
+    none = CELL_OPERATIONS.index("none")
+    alpha[:10, none] = 9.0  # the cells that read the stem
+    if len(set(kinds)) == 2:
+        alpha[[i for i in range(70) if kinds[i // 5] == 0], none] = 9.0
+    derived = derive(stub(alpha, kinds), costs)
+    assert not derived.has_path and derived.genotype.has_path
+    changed = derived.genotype.choice != alpha.argmax(-1)
+    first = [list(kinds).index(kind) * 5 for kind in sorted(set(kinds))]
+    assert derived.edges_changed == sum(changed[f : f + 5].sum() for f in first)
+    for edge in np.flatnonzero(changed):  # each is the best that carries, and is needed
+        assert alpha[edge].argmax() == none
+        best = np.argsort(alpha[edge])[-2]
+        assert derived.genotype.choice[edge] == best
+        back = derived.genotype.choice.copy()
+        alike = [5 * c + edge % 5 for c in range(14) if kinds[c] == kinds[edge // 5]]
+        back[alike] = none
+        assert not Genotype.at(PAPER, back).has_path
+
+
+def test_without_a_target_the_argmax_is_the_network(costs):
+    alpha = make_alpha(costs, 0)
+    derived = derive(stub(alpha, range(14)), costs)
+    assert derived.has_path and not derived.edges_changed
+    np.testing.assert_array_equal(derived.genotype.choice, alpha.argmax(-1))
+
+
+def stub(alpha, kinds):
+    """What `derive` reads of an `Architecture`."""
+    communication = types.SimpleNamespace(kinds=kinds)
+    return types.SimpleNamespace(
+        skeleton=PAPER, communication=communication, updated=lambda: alpha
+    )
