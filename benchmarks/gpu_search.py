@@ -33,7 +33,7 @@ def search(experiment):
     from lgcnet_tf.errors import InputError
     from lgcnet_tf.files import atomic_write
     from lgcnet_tf.guidance.communication import Communication, cell_kinds
-    from lgcnet_tf.guidance.settings import WIDTH
+    from lgcnet_tf.guidance.settings import WIDTH, guidance_rate
     from lgcnet_tf.latency.estimate import CostModel, LatencyLoss
     from lgcnet_tf.latency.settings import LATENCY_WEIGHT
     from lgcnet_tf.latency.table import LatencyTable
@@ -71,11 +71,12 @@ def search(experiment):
     loss = LatencyLoss(LATENCY_WEIGHT, target_us=target_us or None)
     model = SearchModel(network, architecture, costs, loss)
     weights = SGD(0.025, momentum=0.9, l2=1e-3)
+    modules_lr = guidance_rate(1e-3, WIDTH, skeleton.num_cells)
     optimizer = JointOptimizer(
         weights,
         {
             Architecture.SCOPE: Adam(1e-3, beta_1=0.5, l2=1e-4),
-            Communication.SCOPE: Adam(1e-3 / WIDTH, beta_1=0.5, l2=1e-4),
+            Communication.SCOPE: Adam(modules_lr, beta_1=0.5, l2=1e-4),
         },
     )
     model.compile(optimizer, CrossEntropy(experiment.info.void_label))

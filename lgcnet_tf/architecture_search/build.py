@@ -7,6 +7,7 @@ from lgcnet_tf.architecture_search.architecture import Architecture
 from lgcnet_tf.architecture_search.joint_optimizer import JointOptimizer
 from lgcnet_tf.architecture_search.search_model import SearchModel
 from lgcnet_tf.guidance.communication import Communication
+from lgcnet_tf.guidance.settings import guidance_rate
 from lgcnet_tf.latency.estimate import CostModel, LatencyLoss
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.model.precision import precision
@@ -72,7 +73,10 @@ def build_search_model(
         {
             Architecture.SCOPE: architecture_adam(options.alpha_lr),
             Communication.SCOPE: architecture_adam(
-                options.guidance_lr or options.alpha_lr / options.ggm_width
+                options.guidance_lr
+                or guidance_rate(
+                    options.alpha_lr, options.ggm_width, skeleton.num_cells
+                )
             ),
         },
     )

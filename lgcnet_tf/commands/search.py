@@ -106,7 +106,9 @@ class SearchOptions(SpaceOptions, TrainingOptions):
     weight_l2: float = option(1e-3, "L2 of the weights, coupled.", topic="Training")
     alpha_lr: float = option(1e-3, "Rate of the architecture's Adam.", above=0)
     guidance_lr: float = option(
-        0.0, "Rate of the modules between cells; 0 for alpha_lr / ggm_width.", minimum=0
+        0.0,
+        "Rate of the modules between cells; 0 for alpha_lr / (ggm_width · modules).",
+        minimum=0,
     )
     alpha_l2: float = option(1e-4, "L2 of the architecture, coupled.")
     temperature: float = option(

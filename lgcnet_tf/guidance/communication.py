@@ -28,12 +28,9 @@ class Communication(keras.layers.Layer):
     The previous cell's logits enter as already updated, so that a message can
     travel the whole network. It exists in search only.
 
-    A message is a sum over `width` hidden units, and each of Adam's steps moves
-    every weight of a module by the rate, whatever its gradient. At α's own rate
-    the messages therefore outrun α by orders of magnitude: within two hundred
-    steps they decide every edge with certainty, and all edges of a cell alike.
-    So the modules have an optimiser of their own, by default at α's rate divided
-    by `width` (the rule of maximal update parametrisation for Adam).
+    At α's own rate the messages outrun α by orders of magnitude: within two hundred
+    steps they decide every edge with certainty, and all edges of a cell alike. So the
+    modules have an optimiser of their own, by default at `guidance_rate`.
 
     Args:
         mode: one of `MODULES`.

@@ -23,6 +23,17 @@ GAMMA = 0.5
 """γ of the paper."""
 
 
+def guidance_rate(alpha_lr: float, width: int, num_cells: int) -> float:
+    """The modules' usual rate: α's, divided by d and by how many stand in a row.
+
+    A message is a sum over d hidden units, and each of Adam's steps moves every weight
+    by the rate, whatever its gradient: hence d (the rule of maximal update
+    parametrisation for Adam). Each module passes on what it received, so what one step
+    moves grows with their number: hence that.
+    """
+    return alpha_lr / (width * max(1, num_cells - 1))
+
+
 def register_communication(name: str, module: Callable[..., Any]) -> None:
     """Adds a way in which adjacent cells communicate, which `communication` then takes.
 

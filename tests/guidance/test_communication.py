@@ -1,8 +1,10 @@
+import keras
 import numpy as np
 import pytest
 from keras import ops
 
 from lgcnet_tf.guidance.communication import Communication
+from lgcnet_tf.guidance.settings import WIDTH, guidance_rate
 
 SHAPE = (14, 5, 8)
 REDUCTIONS = [k in (1, 8) for k in range(14)]
@@ -146,3 +148,34 @@ def test_shared_cells_are_of_two_kinds(alpha):
 def test_unknown_mode():
     with pytest.raises(ValueError, match="telepathy"):
         Communication("telepathy", REDUCTIONS)
+
+
+@pytest.mark.parametrize("cells", [4, 8])
+def test_at_the_usual_rate_messages_do_not_outrun_alpha(cells):
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(0)
+    communication = Communication("ggm", [False] * cells)
+    communication.build((cells, 5, 8))
+    start = 1e-3 * np.random.default_rng(0).normal(size=(cells, 5, 8))
+    alpha = keras.Variable(start.astype("float32"))
+    weights = communication.trainable_variables
+    rates = 0.01, guidance_rate(0.01, WIDTH, cells)
+    adams = [keras.optimizers.Adam(rate, beta_1=0.5, beta_2=0.999) for rate in rates]
+    for adam, variables in zip(adams, ([alpha], weights)):
+        adam.build(variables)
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            loss = -ops.sum(ops.log_softmax(communication(alpha))[..., 0])
+        own, *others = tape.gradient(loss, [alpha.value, *(w.value for w in weights)])
+        adams[0].apply([own], [alpha])
+        adams[1].apply(others, weights)
+
+    for _ in range(100):  # every edge wants the same
+        step()
+    alpha = ops.convert_to_numpy(alpha)
+    messages = ops.convert_to_numpy(communication(alpha)) - alpha
+    spread = messages[1:].std((1, 2)) / alpha[1:].std((1, 2))
+    assert spread.min() > 0.2 and spread.max() < 3.0  # of the last as of the first
