@@ -7,6 +7,14 @@ class InputError(ValueError):
     """Bad input: one line that says what is wrong, where, and what is right.
 
     The binaries print its text alone, without a traceback, and exit with 1.
+
+    Example:
+        >>> import lgcnet_tf as lt
+        >>> try:
+        ...     lt.Skeleton(num_cells=0)
+        ... except lt.InputError as error:
+        ...     print(error)
+        skeleton: num_cells must be a whole number of at least 1. Received: 0
     """
 
 

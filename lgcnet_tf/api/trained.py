@@ -31,6 +31,12 @@ class Evaluation:
         predicted_latency_ms: by the table, if there is one.
         results: all figures of the run, as in its `results.json`.
         folder: the run's, with some images, labels and predictions.
+
+    Example:
+        With `found` of `evaluate`:
+
+        >>> found.results["runtime"], len(found.per_class_iou)
+        ('tensorflow_graph', 8)
     """
 
     miou: float | None

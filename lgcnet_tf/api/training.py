@@ -35,6 +35,15 @@ class SearchResult:
         history: figures of each epoch; empty for a random search.
         results: all figures of the run, as in its `results.json`.
         folder: the run's, for `initial_model` of a finetuning and for pictures.
+
+    Example:
+        With `result` of `search`:
+
+        >>> best = result.probabilities.argmax(-1)
+        >>> bool((best == result.genotype.choice).mean() > 0.5)
+        True
+        >>> round(result.history[0]["derived_latency_ms"] / result.predicted_latency_ms)
+        1
     """
 
     genotype: Genotype

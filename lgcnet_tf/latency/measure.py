@@ -220,7 +220,7 @@ def measure_network(
 
 def build_network(genotype: Genotype, input_size: Size) -> keras.layers.Layer:
     """A network as it is deployed, argmax included; its weights are random."""
-    network = Network(genotype.skeleton, input_size, genotype, "deploy")
+    network = Network.derived(genotype, input_size, normalization="deploy")
     with_weights(network)
     return ClassMap(network)
 

@@ -78,6 +78,20 @@ class Unit(keras.layers.Layer):
     Call arguments:
         x: (batch, height, width, channels).
         weight: scalar that multiplies the result, Z of Eq. 3.
+
+    Example:
+        A unit of one's own says what its linear map is:
+
+        >>> import keras, lgcnet_tf as lt
+        >>> class Pointwise(lt.Unit):
+        ...     def build_linear(self, input_shape):
+        ...         self.conv = keras.layers.Conv2D(self.channels, 1, use_bias=False)
+        ...         self.conv.build(input_shape)
+        ...         return self.conv.compute_output_shape(input_shape)
+        ...     def linear(self, x):
+        ...         return self.conv(x)
+        >>> Pointwise(4)(keras.ops.ones((1, 2, 3, 8))).shape
+        TensorShape([1, 2, 3, 4])
     """
 
     def __init__(

@@ -53,7 +53,7 @@ def load_network(model: str | os.PathLike, input_size: Size | None = None) -> Ne
         size = input_size or genotype.provenance.get("input_size")
         if not size:
             raise InputError(f"{path}: give --input_size; the genotype names none.")
-        return Network(genotype.skeleton, tuple(size), genotype)
+        return Network.derived(genotype, tuple(size))
     network = _load_saved(path)
     if isinstance(network, ImageClassifier):
         raise InputError(

@@ -70,6 +70,14 @@ class Runtime(abc.ABC):
 
     Raises:
         InputError: it cannot run here, or not so.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> from lgcnet_tf.runtimes import get_runtime
+        >>> runtime = get_runtime("tensorflow_graph")
+        >>> compiled = runtime.compile(keras.layers.ReLU(), (1, 2, 2, 3))
+        >>> compiled.predict(-np.ones((1, 2, 2, 3), "float32")).max()
+        np.float32(0.0)
     """
 
     name: str

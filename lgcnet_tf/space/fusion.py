@@ -28,16 +28,38 @@ FUSIONS = ("dense", "none", "aspp", "ppm", "cas")
 
 @dataclasses.dataclass(frozen=True)
 class FusionNode:
-    """A feature map: `level` is the tap whose size it has, 0 the finest."""
+    """A feature map of a fusion cell.
+
+    Attributes:
+        name: of the figure: `P4`.
+        level: the tap whose size it has, 0 the finest.
+        project: whether its concatenated inputs go through a 1x1 convolution.
+
+    Example:
+        >>> import lgcnet_tf as lt
+        >>> lt.FusionNode("Q8", level=1, project=True)
+        FusionNode(name='Q8', level=1, project=True)
+    """
 
     name: str
     level: int
-    project: bool = False  # concatenated inputs go through a 1x1 conv
+    project: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class FusionEdge:
-    """A directed edge; `up` edges go from one level to the next finer one."""
+    """A searched edge of a fusion cell.
+
+    Attributes:
+        source, target: names of nodes.
+        up: whether it goes to the next finer level, and doubles its map.
+
+    Example:
+        >>> import lgcnet_tf as lt
+        >>> edge = lt.FusionEdge("P8", "Q4", up=True)
+        >>> edge.name, edge.candidates
+        ('P8->Q4', ('deconv_3x3', 'bilinear'))
+    """
 
     source: str
     target: str
@@ -68,6 +90,19 @@ class FusionTable:
 
     Raises:
         InputError: nodes and edges do not fit together.
+
+    Example:
+        >>> import lgcnet_tf as lt
+        >>> table = lt.FusionTable(
+        ...     title="two levels",
+        ...     inputs=("P4", "P8"),
+        ...     nodes=(lt.FusionNode("P4", 0), lt.FusionNode("P8", 1),
+        ...            lt.FusionNode("Q4", 0)),
+        ...     edges=(lt.FusionEdge("P4", "Q4", up=False),
+        ...            lt.FusionEdge("P8", "Q4", up=True)),
+        ...     outputs=("Q4",))
+        >>> [edge.name for edge in table.edges_into("Q4")]
+        ['P4->Q4', 'P8->Q4']
     """
 
     title: str
@@ -179,6 +214,13 @@ class FusionHead:
 
     Raises:
         InputError: no branches, two that are the same, or no such share.
+
+    Example:
+        >>> import lgcnet_tf as lt
+        >>> head = lt.FusionHead(
+        ...     branches=("skip_connect", "sep_conv_3x3"), project="conv_3x3", share=2)
+        >>> head.branch_channels(48)
+        24
     """
 
     branches: tuple[str, ...]

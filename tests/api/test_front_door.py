@@ -17,17 +17,15 @@ import pytest
 import lgcnet_tf as lt
 
 ROOT = pathlib.Path(__file__).parents[2]
-RETURNED = {"Evaluation", "InputError", "SearchResult"}
-"""What the functions return and raise."""
-EXTENDING = {"FusionEdge", "FusionHead", "FusionNode", "FusionTable", "Runtime", "Unit"}
-"""Shown in docs/extending.md and the examples of the functions that take them."""
 PATH = (
     "list_models", "load", "load_dataset", "register_dataset", "Skeleton", "Genotype",
     "Network", "deploy",
-    "measure_latency", "LatencyTable", "search", "finetune", "evaluate", "export",
-    "Server", "Client",
-    "Operation", "register_operation", "register_fusion", "register_head",
-    "register_runtime", "register_communication",
+    "measure_latency", "LatencyTable", "search", "SearchResult", "finetune", "evaluate",
+    "Evaluation", "export", "Server", "Client", "InputError",
+    "Operation", "Unit", "register_operation",
+    "FusionNode", "FusionEdge", "FusionTable", "register_fusion",
+    "FusionHead", "register_head",
+    "Runtime", "register_runtime", "register_communication",
 )  # fmt: skip
 """The order in which the examples build on one another."""
 
@@ -69,14 +67,14 @@ def examples(tmp_path_factory):
 
 def test_names_are_all_shown():
     public = set(lt.__all__) - {"__version__"}
-    assert public == set(PATH) | RETURNED | EXTENDING
+    assert public == set(PATH)
     assert set(lt.__all__) <= set(dir(lt))
 
 
 @pytest.mark.parametrize("name", PATH)
 def test_example(name, examples):
     failed, attempted, said = examples(name)
-    assert attempted > 1 and not failed, said
+    assert attempted and not failed, said
 
 
 def test_no_module_bears_a_public_name():
