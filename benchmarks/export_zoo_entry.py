@@ -20,7 +20,6 @@ import dataclasses
 import json
 import os
 import pathlib
-import shutil
 
 REFERENCE = pathlib.Path(__file__).parent / "reference_genotype.json"
 THREADS = 2
@@ -240,7 +239,8 @@ def export(arguments):
         epoch["epoch"] = number
     write_json(folder / "finetune_history.json", history)
     for number, run in enumerate(runs, start=1):
-        shutil.copy(run / "flags.txt", folder / f"finetune_{number}_flags.txt")
+        flags = "\n".join(("# lgcnet-finetune", *own_flags(run / "flags.txt"), ""))
+        (folder / f"finetune_{number}_flags.txt").write_text(flags)
     return {
         "entry": str(folder),
         "left_out_miou": left_out and left_out.miou,
