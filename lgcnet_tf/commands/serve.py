@@ -4,14 +4,13 @@ import contextlib
 import dataclasses
 import os
 import pathlib
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator
 
 from lgcnet_tf.commands.defaults import ZOO
 from lgcnet_tf.config import option
-from lgcnet_tf.interruption import SIGNALS, Interrupted
+from lgcnet_tf.interruption import Interrupted, Interruption
 from lgcnet_tf.run_folder import GENOTYPE
 from lgcnet_tf.serving.limits import Limits
 from lgcnet_tf.serving.security import Tls, exposure, read_token
@@ -96,34 +95,14 @@ def serve(options: ServeOptions) -> None:
         InputError: no model there, or a port is in use.
     """
     options.check()
-    signals: list[int] = []
+    stop = Interruption()
     try:
-        with _raising(signals), contextlib.ExitStack() as end:
+        with stop.installed(), stop.raising(), contextlib.ExitStack() as end:
             _serve(options, end)
-    except Interrupted as stopped:
-        print(f"lgcnet-serve: {stopped}", file=sys.stderr, flush=True)
-        sys.exit(130 if signals[0] == signal.SIGINT else 0)
-
-
-@contextlib.contextmanager
-def _raising(signals: list[int]) -> Iterator[None]:
-    """Has SIGTERM and SIGINT raise `Interrupted`; the server takes them from here.
-
-    Args:
-        signals: gets the numbers of those that come.
-    """
-
-    def stop(number, frame):
-        signals.append(number)
-        if len(signals) == 1:  # one more does not stop the removal
-            raise Interrupted("stopped before it served anything.")
-
-    before = {number: signal.signal(number, stop) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    except Interrupted:
+        print("lgcnet-serve: stopped.", file=sys.stderr, flush=True)
+        sys.stdout.flush()
+        os._exit(stop.status)  # what still computes is given up
 
 
 def _zoo_name(options: ServeOptions) -> str:
