@@ -71,7 +71,8 @@ class PredictionFolder:
             self._lock = Lock(self.path)
         except OSError as error:
             raise InputError(
-                f"{self.path}: cannot write there: {error.strerror}."
+                f"{self.path}: cannot write there: {error.strerror}; name another "
+                "--output_dir."
             ) from None
 
     def finish(self, summary: dict[str, Any]) -> dict[str, Any]:
