@@ -32,7 +32,7 @@ from lgcnet_tf.run_folder import (
     refuse_finished,
 )
 from lgcnet_tf.space import Genotype
-from lgcnet_tf.space.choices import PROBABILITIES
+from lgcnet_tf.space.choices import PROBABILITIES, searched_edges
 from lgcnet_tf.space.genotype import operation_counts
 from lgcnet_tf.space.options import SpaceOptions
 from lgcnet_tf.space.trained_on import SEARCHED_ON
@@ -175,6 +175,7 @@ def _differentiable_search(options: SearchOptions) -> dict[str, Any]:
         check_reachable,
     )
     from lgcnet_tf.architecture_search.observer import Observer
+    from lgcnet_tf.architecture_search.verdict import verdict
     from lgcnet_tf.guidance.communication import cell_kinds
     from lgcnet_tf.latency.estimate import CostModel
     from lgcnet_tf.model.network import Network
@@ -232,6 +233,8 @@ def _differentiable_search(options: SearchOptions) -> dict[str, Any]:
         genotype.save(folder / GENOTYPE)
         with atomic_write(folder / ALPHAS) as temporary:
             np.savez(temporary, **{PROBABILITIES: model.architecture.probabilities()})
+        found = observer.conclusion()
+        edges = len(searched_edges(skeleton))
         return finish(
             folder,
             {
@@ -240,7 +243,8 @@ def _differentiable_search(options: SearchOptions) -> dict[str, Any]:
                 "operations": operation_counts(genotype),
                 "params": network.count_params(),
                 "epochs": len(history),
-                **observer.conclusion(),
+                **found,
+                "verdict": verdict(found, edges, options.epochs),
                 "last_epoch": history[-1],
             },
             folder / GENOTYPE,

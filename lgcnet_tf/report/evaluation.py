@@ -248,18 +248,18 @@ def parts_section(results: Mapping[str, Any]) -> list[str]:
     parts = results.get("latency_by_part_ms")
     if not parts:
         return []
-    total, most = sum(parts.values()), max(parts.values()) or 1.0
+    total = sum(parts.values()) or 1.0
     rows = "".join(
         f'<tr><th scope="row">{text(name)}</th><td class="number">{value:.3f} ms</td>'
         f'<td class="number">{value / total:.1%}</td><td class="bar"><div>'
-        f'<i style="width:{100 * value / most:.1f}%"></i></div></td></tr>'
+        f'<i style="width:{100 * value / total:.1f}%"></i></div></td></tr>'
         for name, value in parts.items()
     )
     by = results.get("predicted_by") or {}
     note = "By the latency table"
     if "device" in by:
         note += f" ({by['device']}, {by['runtime']}, {by['precision']})"
-    note += f" {total:.3f} ms in all"
+    note += f" {total:.3f} ms in all, which a bar of the full width stands for"
     measured = results.get("latency_ms")
     if is_number(measured):
         note += f"; the whole network was measured at {measured:.3f} ms"

@@ -173,6 +173,8 @@ def report_sections(found: RunFiles) -> list[str]:
         sections.append(section("Results", cards(headline(results)), note=note))
     if lines := choice_lines(results):
         content = "".join(f'<p class="line">{text(line)}</p>' for line in lines)
+        if "verdict" in results:
+            content = f'<p class="line"><b>{text(results["verdict"])}</b></p>{content}'
         sections.append(section("Choice", content))
     sections += sweep_sections(results)
     sections += visited_section(history)
