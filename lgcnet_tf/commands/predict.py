@@ -150,7 +150,7 @@ def _segment(
     ours: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Segments all sources and tells of each; what failed is in "failed"."""
-    from lgcnet_tf.serving.backend import BadPicture, served_info
+    from lgcnet_tf.serving.backend import BadPicture, served_info, warm_up
     from lgcnet_tf.serving.predict_files import predict_files
     from lgcnet_tf.serving.video import predict_video
 
@@ -158,6 +158,7 @@ def _segment(
         print(message, file=sys.stderr, flush=True)
 
     info = served_info(backend, dataset)
+    warm_up(backend)
     images, videos = sources
     summary: dict[str, Any] = {"files": [], "failed": []}
     if images:

@@ -4,6 +4,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -50,7 +51,12 @@ class Sky:
 
     target = model_name = "sky"
 
+    def __init__(self, slow_s=0.0):
+        self.slow_s = slow_s
+
     def predict_encoded(self, encoded):
+        time.sleep(self.slow_s)
+        self.slow_s = 0.0
         return [np.full((2, 4), 2, np.uint8) for _ in encoded]
 
     def gives_own_sizes(self):
@@ -99,6 +105,12 @@ def test_further_calls_add_to_the_folder(asked, tmp_path):
         results["class_percentages"][dataset_info("toy_streets").class_names[2]] == 100
     )
     assert "--images=a.png,b.png" in (tmp_path / "out/flags.txt").read_text()
+
+
+def test_no_picture_has_the_time_of_what_is_done_once(asked, monkeypatch):
+    monkeypatch.setattr(command, "_backend", lambda options: Sky(slow_s=1.0))
+    times = asked("a.png", "b.png", output_dir="")["latency_ms"]
+    assert times["max"] < 1000.0
 
 
 def test_only_the_same_files_pictures_are_replaced(asked, tmp_path):
