@@ -14,8 +14,12 @@ def finish(
 
     With `draw` the folder gets the figures of `lgcnet-plot` too. A report that cannot be written takes nothing from a run that has finished.
     """
-    from lgcnet_tf.report.run import REPORT, plot_run, write_report
-
+    try:
+        from lgcnet_tf.report.run import REPORT, plot_run, write_report
+    except ModuleNotFoundError as error:  # a look at data needs no Keras, its page does
+        done = folder.finish(results, made)
+        folder.log.warning("no report: %s is not installed.", error.name)
+        return done
     done = folder.finish(results, made or folder / REPORT)
     try:
         plot_run(folder.path) if draw else write_report(folder.path)
