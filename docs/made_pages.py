@@ -29,6 +29,16 @@ TEXTS = {
 
 TUTORIALS = ("own_data", "sweep", "serving", "several_devices", "search_toy_streets")
 
+OF_REPOSITORY = {
+    "reproduction.md": "benchmarks/README.md",
+    **TEXTS,
+    **{f"tutorials/{name}.md": f"examples/{name}.py" for name in TUTORIALS},
+    "commands.md": "lgcnet_tf/bin/table.py",
+    "api.md": "lgcnet_tf/__init__.py",
+}
+"""What the pages of `docs/` link to in place of made pages: a reader of the repository
+has files alone."""
+
 FOUND = """# Reproduction: what we found
 
 What this project measured, each figure with the command that gives it and with what
@@ -60,6 +70,18 @@ def on_files(files: "Files", config) -> "Files":
     for path in (ROOT / "lgcnet_tf/zoo/lgcnet_camvid").glob("*.png"):
         files.append(File.generated(config, path.name, content=path.read_bytes()))
     return files
+
+
+def on_page_markdown(markdown: str, page, **_) -> str:
+    """MkDocs' hook: has links of the pages that lie in `docs/` lead to made pages."""
+    return to_pages(markdown) if page.file.abs_src_path else markdown
+
+
+def to_pages(text: str) -> str:
+    """A text of `docs/`, with links to pages where it has those to files above it."""
+    for page, path in OF_REPOSITORY.items():
+        text = re.sub(rf"\]\(\.\./{re.escape(path)}([)#])", rf"]({page}\1", text)
+    return text
 
 
 def pages() -> dict[str, str]:

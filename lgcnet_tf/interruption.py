@@ -4,6 +4,7 @@ A binary installs the handlers; whoever trains says at each moment whether a
 signal may end the process at once or has to wait for a step and its saving.
 """
 
+import _thread
 import contextlib
 import os
 import signal
@@ -38,6 +39,7 @@ class Interruption:
     def __init__(self):
         self.signal: int | None = None
         self._mode = _AT_ONCE
+        self._lost = False
 
     @property
     def requested(self) -> bool:
@@ -84,7 +86,11 @@ class Interruption:
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
-        """Handles the signals in the block; only in the main thread."""
+        """Handles the signals in the block; only in the main thread.
+
+        What is raised while Python collects garbage goes no further than there: it is
+        not printed then, but raised again a moment later.
+        """
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
         before = {number: signal.signal(number, self._handle) for number in SIGNALS}
@@ -94,9 +100,19 @@ class Interruption:
         ended = threading.Event()
         watch = threading.Thread(target=self._watch, args=(reader, ended), daemon=True)
         watch.start()
+        shown = sys.unraisablehook
+
+        def hook(failed):
+            if isinstance(failed.exc_value, Interrupted):
+                self._lost = True
+            else:
+                shown(failed)
+
+        sys.unraisablehook = hook
         try:
             yield
         finally:
+            sys.unraisablehook = shown
             for number, handler in before.items():
                 signal.signal(number, handler)
             signal.set_wakeup_fd(wakeup)
@@ -122,6 +138,9 @@ class Interruption:
         while waited < PATIENCE_S:
             if ended.wait(0.1):
                 return
+            if self._lost:
+                self._lost, self.signal = False, None
+                _thread.interrupt_main(next(n for n in numbers if n in SIGNALS))
             waited = waited + 0.1 if self._mode == _AT_ONCE else 0.0
         program = os.path.basename(sys.argv[0]).removesuffix(".py")
         os.write(2, f"{program}: {NOTHING_NEW}\n".encode())

@@ -34,6 +34,18 @@ def test_ends_at_once_at_first(interruption, number, status):
     assert interruption.status == status
 
 
+def test_a_signal_while_garbage_is_collected_is_heard(interruption, capfd):
+    class Dropped:
+        def __del__(self):
+            send()
+
+    with pytest.raises(Interrupted):
+        Dropped()
+        for _ in range(6000):  # until it is raised again
+            time.sleep(0.01)
+    assert "Exception ignored" not in capfd.readouterr().err
+
+
 def test_waits_where_it_is_deferred(interruption):
     interruption.defer()
     send()

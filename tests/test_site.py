@@ -59,10 +59,38 @@ def test_the_menu_has_every_page(made):
 def test_links_lead_to_pages(made):
     """MkDocs checks them all; this one is there without MkDocs."""
     pages = made.pages() | {
-        path.name: path.read_text() for path in (ROOT / "docs").glob("*.md")
+        path.name: made.to_pages(path.read_text())
+        for path in (ROOT / "docs").glob("*.md")
     }
     for name, text in pages.items():
         text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
         for target in re.findall(r"\]\(([^)#:]+\.md)(?:#[^)]*)?\)", text):
             found = (pathlib.PurePosixPath(name).parent / target).as_posix()
             assert found in pages, (name, target)
+
+
+def anchors(text):
+    """What headings are called in links, as MkDocs and GitHub do."""
+    headings = re.findall(r"^#+ (.*)", text, re.MULTILINE)
+    plain = [re.sub(r"[^\w\- ]", "", heading.lower()).strip() for heading in headings]
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+TEXTS = [
+    *ROOT.glob("*.md"),
+    *(path for name in ("docs", "benchmarks", "serving", "cluster", "lgcnet_tf")
+      for path in (ROOT / name).rglob("*.md")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_files_in_the_repository(page):
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    found = re.findall(r"\]\(([^)\s]+)\)", text)
+    dead = []
+    for target in (one for one in found if not re.match(r"\w+:", one)):
+        path, _, anchor = target.partition("#")
+        file = page.parent / path if path else page
+        if not file.exists() or (anchor and anchor not in anchors(file.read_text())):
+            dead.append(target)
+    assert not dead

@@ -16,7 +16,7 @@ from absl import app, flags, logging
 from lgcnet_tf.bin.flags import define_flags, options_from_flags, parse
 from lgcnet_tf.bin.help import DRY_RUN, help_text, version
 from lgcnet_tf.bin.table import Command, command
-from lgcnet_tf.commands.dry_run import dry_run
+from lgcnet_tf.commands.dry_run import dry_run, missing_of_dry_run
 from lgcnet_tf.commands.given import check_given
 from lgcnet_tf.config import Options
 from lgcnet_tf.convert.packages import needs
@@ -187,6 +187,8 @@ def run(options: type[Options], command: Callable[[Any], Any]) -> None:
 def _wrong_values(options: Options) -> list[str]:
     """What is missing or wrong among the options, a line for each."""
     wrong = list(options.missing())
+    if "dry_run" in flags.FLAGS and flags.FLAGS.dry_run:
+        wrong = missing_of_dry_run(options)
     hushed = contextlib.nullcontext()
     if getattr(options, "extension", ()):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -158,14 +158,18 @@ def check_model(model: str) -> None:
     Raises:
         InputError: it is none of the zoo, and no file or folder that could be one.
     """
-    zoo = sorted(path.parent.name for path in ZOO.glob("*/model.keras"))
-    path = pathlib.Path(model)
+    zoo, path = zoo_names(), pathlib.Path(model)
     if model in zoo or path.is_dir() or (path.is_file() and path.suffix in MODEL_FILES):
         return
     raise InputError(
-        f"--model={model}: no such model.{did_you_mean(model, zoo)} Give a file, or one "
-        f"of the zoo: {', '.join(zoo)}."
+        f"--model={model}: no such model.{did_you_mean(model, zoo)} Give the path of "
+        f"one, or a name of the zoo: {', '.join(zoo)}."
     )
+
+
+def zoo_names() -> list[str]:
+    """The networks that come with the package; TensorFlow is not imported for it."""
+    return sorted(path.parent.name for path in ZOO.glob("*/model.keras"))
 
 
 def read_genotype(model: str) -> Genotype | None:

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 
 from lgcnet_tf.commands.timed_steps import TimedSteps, time_steps
-from lgcnet_tf.config import RunOptions
+from lgcnet_tf.config import Options, RunOptions
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import read_json
 from lgcnet_tf.run_folder import FLAGS, GENOTYPE, HISTORY, flag_lines, refuse_finished
@@ -22,6 +22,9 @@ from lgcnet_tf.terminal import duration_text
 FORWARD = 1 / 3
 """Of a training step's time for a pixel, what an evaluation takes for one."""
 
+_UNNAMED = "--output_dir"
+"""What the folder is called where none is named."""
+
 _VALIDATED = re.compile(r"on split [^:]*: ([\d,]+) images?")
 
 
@@ -30,16 +33,28 @@ def dry_run(name: str, options: RunOptions) -> list[str]:
 
     Args:
         name: of the command, one of `PLANS`.
-        options: of the command, with what it takes from its table or model.
+        options: of the command, with what it takes from its table or model; no
+            `output_dir` is needed.
 
     Raises:
         InputError: what the command itself would refuse.
     """
     options.check()
-    if missing := list(options.missing()):
+    if missing := missing_of_dry_run(options):
         raise InputError("\n".join(missing))
+    if not options.output_dir:
+        options = dataclasses.replace(options, output_dir=_UNNAMED)
+        return [*PLANS[name](options), "nothing was written"]
     refuse_finished(options.output_dir)
     return [*PLANS[name](options), f"nothing was written to {options.output_dir}"]
+
+
+def missing_of_dry_run(options: Options) -> list[str]:
+    """`missing` of the options, but for the folder, to which nothing is written."""
+    named = options
+    if isinstance(options, RunOptions) and not options.output_dir:
+        named = dataclasses.replace(options, output_dir=_UNNAMED)
+    return list(named.missing())
 
 
 def _training(command: str, makes: str) -> Callable[[RunOptions], Iterator[str]]:

@@ -5,8 +5,8 @@ The commands look at them again, when TensorFlow has been imported, which takes 
 
 import pathlib
 
-from lgcnet_tf.commands.defaults import ZOO, check_model
-from lgcnet_tf.config import Options, RunOptions, SourceOptions
+from lgcnet_tf.commands.defaults import ZOO, check_model, zoo_names
+from lgcnet_tf.config import Options, SourceOptions
 from lgcnet_tf.data.registry import dataset_names
 from lgcnet_tf.errors import InputError, did_you_mean
 
@@ -14,6 +14,7 @@ _FILES = {
     "latency_table": "make one with lgcnet-measure-latency.",
     "calibration_images": "give a folder of PNG or JPEG pictures.",
     "initial_model": "give a run's folder, a .keras file or a name of the model zoo.",
+    "teacher": "give a .keras or ONNX file, or a name of the model zoo.",
 }
 """Flags that name files, and what to do where there is none."""
 
@@ -41,17 +42,21 @@ def _wrong_data(options):
 
 
 def _wrong_models(options):
-    models = getattr(options, "model", "") if isinstance(options, RunOptions) else ""
+    models = getattr(options, "model", "")
     known = not models or pathlib.Path(models).exists()
     for name in [] if known else [part.strip() for part in models.split(",")]:
         try:
             check_model(name)
         except InputError as error:
             yield str(error)
-    for flag in _FILES:
-        path = getattr(options, flag, "")
-        if path and not (ZOO / path).exists() and not pathlib.Path(path).exists():
-            yield f"--{flag}={path}: no such file{_looked_for(path)}; {_FILES[flag]}"
+    for flag, right in _FILES.items():
+        value = getattr(options, flag, "")
+        for path in value if isinstance(value, tuple) else filter(None, (value,)):
+            if (ZOO / path).exists() or pathlib.Path(path).exists():
+                continue
+            meant = did_you_mean(path, zoo_names()) if "zoo" in right else ""
+            absent = f"no such file{_looked_for(path)}{meant and f'.{meant}'}"
+            yield f"--{flag}={path}: {absent}{'' if meant else ';'} {right}"
 
 
 def _looked_for(path: str) -> str:

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from lgcnet_tf.commands.finish import finish
 from lgcnet_tf.config import DivisionOptions, format_size, option
 from lgcnet_tf.data.contact_sheet import contact_sheet
 from lgcnet_tf.data.division import TRAIN
@@ -48,6 +49,8 @@ class InspectOptions(DivisionOptions):
 
 def inspect_data(options: InspectOptions) -> dict[str, Any]:
     """Reads all samples; prints what there is and draws a contact sheet for each split.
+
+    `report.html` has all of it.
 
     Returns:
         What `results.json` holds; with problems `problems.json`, as then the look is
@@ -110,7 +113,7 @@ def inspect_data(options: InspectOptions) -> dict[str, Any]:
             f"the same command again; all are in {folder / PROBLEMS}."
         )
     (folder / PROBLEMS).unlink(missing_ok=True)  # of a look before
-    return folder.finish(results)
+    return finish(folder, results)
 
 
 def report_lines(contents: Mapping[str, SplitContent]) -> list[str]:

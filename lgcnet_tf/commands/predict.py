@@ -3,13 +3,13 @@
 import dataclasses
 import pathlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from lgcnet_tf.commands.prediction_folder import PredictionFolder
 from lgcnet_tf.config import RunOptions, option
 from lgcnet_tf.data import DatasetInfo, dataset_info
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.run_folder import RunFolder
 from lgcnet_tf.serving.image_paths import image_files
 from lgcnet_tf.serving.outputs import plan_outputs
 from lgcnet_tf.serving.security import read_token
@@ -29,7 +29,10 @@ class PredictOptions(RunOptions):
     POSITIONAL = "images"
 
     output_dir: str = option(
-        "", "Folder of the pictures; by default each lies next to its image."
+        "",
+        "Folder of the pictures; by default each lies next to its image. Further calls "
+        "with the same model add to it; a picture that is there is replaced only where "
+        "lgcnet-predict made it of the same file.",
     )
 
     dataset: str = option(
@@ -77,7 +80,8 @@ class PredictOptions(RunOptions):
 def predict(options: PredictOptions) -> dict[str, Any]:
     """Has a server or a model segment images and videos; writes masks and overlays.
 
-    They lie next to each file, or in `output_dir` where that is given.
+    They lie next to each file, or in `output_dir` where that is given, which several
+    calls may add to.
 
     Names and colours of the classes come from the model. A file that
     cannot be read is named, and the others are done.
@@ -89,20 +93,30 @@ def predict(options: PredictOptions) -> dict[str, Any]:
 
     options.check()
     dataset = dataset_info(options.dataset) if options.dataset else None
-    sources = _sources(options)  # before anything is written
-    folder = RunFolder(options, "predict") if options.output_dir else None
+    folder = PredictionFolder(options) if options.output_dir else None
+    ours = folder.videos if folder else None
+    sources = _sources(options, ours)  # before anything is written
+    if folder:
+        folder.open()
     with _backend(options) as backend:
-        summary = _segment(backend, dataset, sources, options)
+        summary = _segment(backend, dataset, sources, options, ours)
+    if folder:
+        summary = folder.finish(summary)
     if failed := [one["file"] for one in summary["failed"]]:
         raise InputError(
             f"{len(failed)} of {sum(map(len, sources))} images not segmented: "
             f"{', '.join(failed)}; the lines above say why."
         )
-    return folder.finish(summary) if folder else summary
+    return summary
 
 
-def _sources(options: PredictOptions) -> tuple[list[str], list[str | int]]:
+def _sources(
+    options: PredictOptions, ours: Mapping[str, str] | None = None
+) -> tuple[list[str], list[str | int]]:
     """The images, and the videos and the camera.
+
+    Args:
+        ours: as for `plan_video`.
 
     Raises:
         InputError: none is there, or what would be written cannot be.
@@ -119,7 +133,7 @@ def _sources(options: PredictOptions) -> tuple[list[str], list[str | int]]:
     if options.camera >= 0:
         videos.append(options.camera)
     plan_outputs(images, options.output_dir or None)
-    plans = [plan_video(video, options.output_dir or None) for video in videos]
+    plans = [plan_video(one, options.output_dir or None, ours) for one in videos]
     if twice := [str(path) for path in plans if plans.count(path) > 1]:
         raise InputError(
             f"{twice[0]}: two videos would be written there; give them one at "
@@ -133,9 +147,10 @@ def _segment(
     dataset: DatasetInfo | None,
     sources: tuple[list[str], list[str | int]],
     options: PredictOptions,
+    ours: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Segments all sources and tells of each; what failed is in "failed"."""
-    from lgcnet_tf.serving.backend import BadPicture, served_info
+    from lgcnet_tf.serving.backend import BadPicture, served_info, warm_up
     from lgcnet_tf.serving.predict_files import predict_files
     from lgcnet_tf.serving.video import predict_video
 
@@ -143,6 +158,7 @@ def _segment(
         print(message, file=sys.stderr, flush=True)
 
     info = served_info(backend, dataset)
+    warm_up(backend)
     images, videos = sources
     summary: dict[str, Any] = {"files": [], "failed": []}
     if images:
@@ -156,7 +172,12 @@ def _segment(
     for video in videos:
         try:
             done = predict_video(
-                backend, info, video, options.output_dir or None, options.max_frames
+                backend,
+                info,
+                video,
+                options.output_dir or None,
+                options.max_frames,
+                ours=ours,
             )
         except BadPicture as error:
             failed(str(error))

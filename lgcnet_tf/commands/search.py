@@ -31,7 +31,7 @@ from lgcnet_tf.run_folder import (
     input_file,
     refuse_finished,
 )
-from lgcnet_tf.space.choices import PROBABILITIES
+from lgcnet_tf.space.choices import PROBABILITIES, searched_edges
 from lgcnet_tf.space.genotype import operation_counts
 from lgcnet_tf.space.options import SpaceOptions
 from lgcnet_tf.space.trained_on import SEARCHED_ON
@@ -179,6 +179,7 @@ def _differentiable_search(options: SearchOptions) -> dict[str, Any]:
         check_reachable,
     )
     from lgcnet_tf.architecture_search.observer import Observer
+    from lgcnet_tf.architecture_search.verdict import verdict
     from lgcnet_tf.guidance.communication import cell_kinds
     from lgcnet_tf.latency.estimate import CostModel
     from lgcnet_tf.model.network import Network
@@ -243,22 +244,23 @@ def _differentiable_search(options: SearchOptions) -> dict[str, Any]:
         genotype.save(folder / GENOTYPE)
         with atomic_write(folder / ALPHAS) as temporary:
             np.savez(temporary, **{PROBABILITIES: model.architecture.probabilities()})
+        changed = {}
+        if target_us:
+            changed["edges_changed_for_target"] = derived.edges_changed
+        elif not derived.has_path:
+            changed["edges_changed"] = derived.edges_changed
+        found = observer.conclusion()
+        edges = len(searched_edges(skeleton))
         return finish(
             folder,
             {
                 "predicted_latency_ms": genotype.provenance["predicted_latency_ms"],
-                **(
-                    {"edges_changed_for_target": derived.edges_changed}
-                    if target_us
-                    else {}
-                ),
-                **(
-                    {} if derived.has_path else {"edges_changed": derived.edges_changed}
-                ),
+                **changed,
                 "operations": operation_counts(genotype),
                 "params": network.count_params(),
                 "epochs": len(history),
-                **observer.conclusion(),
+                **found,
+                "verdict": verdict(found, edges, options.epochs),
                 "last_epoch": history[-1],
             },
             folder / GENOTYPE,

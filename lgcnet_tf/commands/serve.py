@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from lgcnet_tf.commands.defaults import ZOO
 from lgcnet_tf.config import option
+from lgcnet_tf.interruption import Interrupted, Interruption
 from lgcnet_tf.run_folder import GENOTYPE
 from lgcnet_tf.serving.limits import Limits
 from lgcnet_tf.serving.security import Tls, exposure, read_token
@@ -87,25 +88,34 @@ class ServeOptions(Limits):
 def serve(options: ServeOptions) -> None:
     """Serves until SIGTERM or SIGINT.
 
+    A signal before it serves ends it, too: with one line, and what was exported for
+    this server alone is removed.
+
     Raises:
-        InputError: no model there, or the port is in use.
+        InputError: no model there, or a port is in use.
     """
     options.check()
-    with contextlib.ExitStack() as end:
-        _serve(options, _folder(options, end), end)
+    stop = Interruption()
+    try:
+        with stop.installed(), stop.raising(), contextlib.ExitStack() as end:
+            _serve(options, end)
+    except Interrupted:
+        print("lgcnet-serve: stopped.", file=sys.stderr, flush=True)
+        sys.stdout.flush()
+        os._exit(stop.status)  # what still computes is given up
 
 
-def _folder(options: ServeOptions, end: contextlib.ExitStack) -> str:
-    """The model's folder; a network of the zoo is exported into a temporary one.
-
-    Args:
-        end: removes it.
-    """
+def _zoo_name(options: ServeOptions) -> str:
+    """The name of the zoo that is served; empty where it is a folder or several."""
     name = options.model
     if not name and not options.model_config_file:
         name = DEMO_MODEL
-    if pathlib.Path(name).exists() or not (ZOO / name / GENOTYPE).is_file():
-        return name
+    known = not pathlib.Path(name).exists() and (ZOO / name / GENOTYPE).is_file()
+    return name if name and known else ""
+
+
+def _export(name: str, folder: str) -> None:
+    """Exports a network of the zoo."""
     from lgcnet_tf.model.deploy import deploy
     from lgcnet_tf.model.zoo import load_network
     from lgcnet_tf.serving import own_process
@@ -113,7 +123,6 @@ def _folder(options: ServeOptions, end: contextlib.ExitStack) -> str:
 
     own_process.prepare()
     print(f"Exporting {name} of the model zoo ...", file=sys.stderr, flush=True)
-    folder = end.enter_context(tempfile.TemporaryDirectory(prefix="lgcnet_serve_"))
     network = load_network(name)
     export_saved_model(
         deploy(network),
@@ -121,10 +130,9 @@ def _folder(options: ServeOptions, end: contextlib.ExitStack) -> str:
         network.genotype.classes,
         metadata={"model": name, "params": network.count_params()},
     )
-    return folder
 
 
-def _serve(options: ServeOptions, folder: str, end: contextlib.ExitStack) -> None:
+def _serve(options: ServeOptions, end: contextlib.ExitStack) -> None:
     from lgcnet_tf.serving import own_process
     from lgcnet_tf.serving.batching import read_batching_parameters
     from lgcnet_tf.serving.server import Server
@@ -136,6 +144,10 @@ def _serve(options: ServeOptions, folder: str, end: contextlib.ExitStack) -> Non
     batching = None
     if options.batching_parameters_file:
         batching = read_batching_parameters(options.batching_parameters_file)
+    folder = options.model
+    if name := _zoo_name(options):
+        made = tempfile.TemporaryDirectory(prefix="lgcnet_serve_")
+        folder = end.enter_context(made)
     server = Server(
         {options.name: folder} if folder else None,
         options.host,
@@ -150,6 +162,9 @@ def _serve(options: ServeOptions, folder: str, end: contextlib.ExitStack) -> Non
         demo=options.demo,
         **{one.name: getattr(options, one.name) for one in dataclasses.fields(Limits)},
     )
+    server.check()
+    if name:
+        _export(name, folder)
     if warning := exposure(options.host, tls, token):
         print(f"lgcnet-serve: {warning}", file=sys.stderr, flush=True)
     own_process.prepare()

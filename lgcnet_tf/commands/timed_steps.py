@@ -9,6 +9,7 @@ import dataclasses
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,8 @@ LONGEST_S = 600.0
 _SAID = ("data: ", "network: ", "device: ")
 _STEP = re.compile(r"^a step takes ([\d.e+-]+) s")
 _EPOCHS = re.compile(r"(\d+) epochs? of (\d+) steps?, each of (\d+)")
+_MEMORY = re.compile(r"MemoryError|bad_alloc|ResourceExhausted|OOM when allocating")
+"""How Python, C++ and TensorFlow say that there is no more; Linux kills."""
 _POLL_S, _GRACE_S = 0.1, 60.0
 
 
@@ -94,13 +97,14 @@ def time_steps(command: str, flags: Sequence[str]) -> TimedSteps:
             )
             try:
                 took_s, peak_bytes = _watched(process, said, begin)
+                status = process.poll()
             finally:
                 _end(process)
         lines = said.read_text(errors="replace").splitlines()
         step_s = _step_of(lines)
         done = (place / RESULTS).exists()
         if step_s is None and not done:
-            raise InputError(_refusal(lines, process.returncode, command))
+            raise InputError(_refusal(lines, status, command, peak_bytes))
     plan = next(filter(None, map(_EPOCHS.search, lines)), None)
     epochs, steps, batch_size = map(int, plan.groups()) if plan else (0, 0, 0)
     timed = 5 if step_s is None else max(5, round(5.0 / step_s))
@@ -156,12 +160,27 @@ def _end(process):
             process.wait()
 
 
-def _refusal(lines, status, command):
-    """What the command said last, without its name before it."""
+def _refusal(lines, status: int | None, command, peak_bytes: int | None) -> str:
+    """What the command said last, without its name before it, or why it ended.
+
+    Args:
+        lines: what it said.
+        status: of its exit; None where it was given up.
+        peak_bytes: its memory.
+    """
     told = [line for line in lines if line and not line.startswith("Pass --help")]
+    if status is None:
+        return (
+            f"no step of {command} was timed within {LONGEST_S:.0f} s; smaller crops or "
+            "batches (--crop_size, --batch_size) are quicker."
+        )
+    if status == -signal.SIGKILL or any(_MEMORY.search(line) for line in told):
+        held = f" when it had {peak_bytes / 1e9:.1f} GB" if peak_bytes else ""
+        return (
+            f"{command} ran out of memory{held}, before a step was timed; smaller crops "
+            "or batches (--crop_size, --batch_size) need less."
+        )
     if status == 1 and told:
         return told[-1].partition(": ")[2] or told[-1]
-    return (
-        f"no step of {command} was timed within {LONGEST_S:.0f} s; smaller crops or "
-        "batches (--crop_size, --batch_size) are quicker."
-    )
+    last = f": {told[-1]}" if told else "."
+    return f"{command} ended with status {status} before a step was timed{last}"

@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import math
 import os
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -57,6 +58,7 @@ def to_onnx(
             function, function.input_signature, opset=OPSET, **orders
         )
     _exact_sizes(onnx, model)
+    drop_unused(model.graph)
     onnx.checker.check_model(model)
     return model.SerializeToString()
 
@@ -73,7 +75,27 @@ def to_half(model: bytes) -> bytes:
     tool = import_package("onnxruntime.transformers.float16", "float16")
     with quiet():
         graph = tool.convert_float_to_float16(onnx.load_from_string(model))
+    drop_unused(graph.graph)
     return graph.SerializeToString()
+
+
+def drop_unused(graph) -> None:
+    """Takes away the constants that no node reads, of which ONNX Runtime warns."""
+    read = {output.name for output in graph.output} | set(_read_by(graph.node))
+    kept = [tensor for tensor in graph.initializer if tensor.name in read]
+    if len(kept) < len(graph.initializer):
+        del graph.initializer[:]
+        graph.initializer.extend(kept)
+
+
+def _read_by(nodes) -> Iterator[str]:
+    """Names that nodes read, and those of the graphs in them."""
+    for node in nodes:
+        yield from node.input
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                yield from _read_by(inner.node)
+                yield from (output.name for output in inner.output)
 
 
 @dataclasses.dataclass(frozen=True)

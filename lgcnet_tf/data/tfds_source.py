@@ -39,12 +39,20 @@ def cache_folder() -> pathlib.Path:
 
 
 def load_prepared(
-    dataset: Dataset, split: str, data_dir: str | os.PathLike | None = None
+    dataset: Dataset,
+    split: str,
+    data_dir: str | os.PathLike | None = None,
+    fingerprint: str = "",
 ) -> Samples:
     """A split of a data set of this package through its TFDS builder.
 
     The builder checks every sample and keeps a prepared copy in `cache_folder()`.
     Where TFDS is not installed the samples are read directly; they are the same.
+
+    Args:
+        dataset, split, data_dir: what to load.
+        fingerprint: of the split alone, for a builder with an `only_split`: what is
+            wrong with another split's files is not looked at then.
 
     Raises:
         InputError: bad files, or the cache cannot be written.
@@ -57,9 +65,13 @@ def load_prepared(
         module = importlib.import_module(
             f"lgcnet_tf.data.{name}.{name}_dataset_builder"
         )
-        return module.Builder(data_dir=folder)
+        builder = module.Builder(data_dir=folder)
+        if fingerprint:
+            builder.only_split = split
+        return builder
 
-    examples = prepared_splits(make_builder, name, dataset.fingerprint(), data_dir)
+    state = fingerprint or dataset.fingerprint()
+    examples = prepared_splits(make_builder, name, state, data_dir)
     examples, entries = examples[split], dataset.splits[split]
 
     def read(index: int) -> Sample:

@@ -17,7 +17,7 @@ from lgcnet_tf.evaluation.examples import (
 )
 from lgcnet_tf.model.cards import Accuracy
 from lgcnet_tf.model.zoo import load_card, zoo_names
-from lgcnet_tf.report.html import image, section, table, text
+from lgcnet_tf.report.html import bar_table, image, section, table, text
 from lgcnet_tf.report.summary import class_rows
 
 MOST_CLASSES = 40
@@ -248,28 +248,22 @@ def parts_section(results: Mapping[str, Any]) -> list[str]:
     parts = results.get("latency_by_part_ms")
     if not parts:
         return []
-    total, most = sum(parts.values()), max(parts.values()) or 1.0
-    rows = "".join(
-        f'<tr><th scope="row">{text(name)}</th><td class="number">{value:.3f} ms</td>'
-        f'<td class="number">{value / total:.1%}</td><td class="bar"><div>'
-        f'<i style="width:{100 * value / most:.1f}%"></i></div></td></tr>'
+    total = sum(parts.values()) or 1.0
+    rows = [
+        (name, f"{value:.3f} ms", f"{value / total:.1%}", value / total)
         for name, value in parts.items()
-    )
+    ]
     by = results.get("predicted_by") or {}
     note = "By the latency table"
     if "device" in by:
         note += f" ({by['device']}, {by['runtime']}, {by['precision']})"
-    note += f" {total:.3f} ms in all"
+    note += f" {total:.3f} ms in all, which a bar of the full width stands for"
     measured = results.get("latency_ms")
     if is_number(measured):
         note += f"; the whole network was measured at {measured:.3f} ms"
         if "runtime" in results:
             note += f" by {results['runtime']}, {results['precision']}"
-    head = (
-        '<tr><th scope="col">part</th><th scope="col">time</th><th scope="col">share'
-        '</th><td class="bar"></td></tr>'
-    )
-    found = f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+    found = bar_table(("part", "time", "share"), rows)
     return [section("Where the milliseconds go", found, note=f"{note}.")]
 
 

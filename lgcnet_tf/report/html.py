@@ -66,6 +66,27 @@ def table(head: Sequence[Any], rows: Iterable[Sequence[Any]], caption="") -> str
     )
 
 
+def bar_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A table of numbers with a bar behind each row.
+
+    Args:
+        head: names of the columns.
+        rows: name, numbers as texts, and the bar's length, 0 to 1.
+    """
+
+    def row(cells):
+        first, *numbers, length = cells
+        said = "".join(f'<td class="number">{text(one)}</td>' for one in numbers)
+        bar = f'<div><i style="width:{100 * length:.1f}%"></i></div>'
+        return f'<tr><th scope="row">{text(first)}</th>{said}<td class="bar">{bar}</td></tr>'
+
+    columns = "".join(f'<th scope="col">{text(name)}</th>' for name in head)
+    return (
+        f'<table><thead><tr>{columns}<td class="bar"></td></tr></thead>'
+        f"<tbody>{''.join(map(row, rows))}</tbody></table>"
+    )
+
+
 def details(title: str, content: str) -> str:
     """Something to unfold, which is printed anyway."""
     return f"<details><summary>{text(title)}</summary>{content}</details>"

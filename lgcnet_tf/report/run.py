@@ -33,6 +33,7 @@ from lgcnet_tf.report.evaluation import (
     read_named,
 )
 from lgcnet_tf.report.html import cards, details, figure_file, section, text, write_page
+from lgcnet_tf.report.inspection import inspection_sections
 from lgcnet_tf.report.search import cells_section, choice_section, visited_section
 from lgcnet_tf.report.summary import headline
 from lgcnet_tf.report.sweep import sweep_sections
@@ -173,7 +174,10 @@ def report_sections(found: RunFiles) -> list[str]:
         sections.append(section("Results", cards(headline(results)), note=note))
     if lines := choice_lines(results):
         content = "".join(f'<p class="line">{text(line)}</p>' for line in lines)
+        if "verdict" in results:
+            content = f'<p class="line"><b>{text(results["verdict"])}</b></p>{content}'
         sections.append(section("Choice", content))
+    sections += inspection_sections(results)
     sections += sweep_sections(results)
     sections += visited_section(history)
     sections += cells_section(genotype, shares, found.table, history)

@@ -1,14 +1,19 @@
 """What segments pictures for whoever reads, names and draws them: a server or not."""
 
+import contextlib
+import io
 from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+from PIL import Image
 
 from lgcnet_tf.data import DatasetInfo
 from lgcnet_tf.data.fit import mask_of
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.serving.classes import ServedClasses
+
+_SIDE = 64
 
 
 class BadPicture(InputError):
@@ -71,6 +76,20 @@ def served_info(backend: Backend, dataset: DatasetInfo | None = None) -> Dataset
             f"{served.info.name}, not those of {dataset.name}; leave out --dataset."
         )
     return served.info
+
+
+def warm_up(backend: Backend) -> None:
+    """Has a small black picture segmented, so that no other's time has what is done once.
+
+    That is to trace a model, to connect to a server, to ask for its signatures.
+
+    Raises:
+        InputError: nothing can be segmented.
+    """
+    buffer = io.BytesIO()
+    Image.new("RGB", (_SIDE, _SIDE)).save(buffer, "PNG")
+    with contextlib.suppress(BadPicture):
+        backend.predict_encoded([buffer.getvalue()])
 
 
 def segment(

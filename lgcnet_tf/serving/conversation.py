@@ -91,9 +91,18 @@ class Conversation:
     def error(self, error: grpc.RpcError) -> ServerError:
         """One line with the target, the status and the server's message."""
         code = Code[error.code().name]
-        text = f"{self.target}: {code.name}: {error.details()}"
+        text = one_line(f"{self.target}: {code.name}: {error.details()}")
+        if code is Code.UNAVAILABLE:
+            port = self.target.rpartition(":")[2]
+            text = (
+                f"{text.rstrip('.')}. Is a server running at {self.target}? Start one with "
+                f"lgcnet-serve --model=FOLDER --port={port}, or wait for it with --wait_s; "
+                "one with TLS needs --ssl_ca."
+            )
+        elif code is Code.DEADLINE_EXCEEDED:
+            text = f"{text.rstrip('.')}. A larger --timeout_s waits longer."
         kind = RefusedPicture if code is Code.INVALID_ARGUMENT else ServerError
-        return kind(one_line(text), code)
+        return kind(text, code)
 
     def not_ready(self, timeout_s: float, state: str) -> InputError:
         """The error of waiting in vain."""

@@ -8,7 +8,9 @@ with the process until the C library is asked to give it back.
 import contextlib
 import ctypes
 import gc
+import queue
 import threading
+import time
 import weakref
 from typing import Any
 
@@ -20,12 +22,19 @@ def give_back_after(dropped: Any) -> None:
     """Gives memory back soon after nothing refers to `dropped` any more.
 
     That is when the last request that runs on it has ended; done in a thread of
-    its own, whose name is `THREAD_NAME`.
+    its own, whose name is `THREAD_NAME` and which ends with the process.
     """
-    # Called when it is about to be taken apart: not before that is done.
-    later = threading.Timer(_LATER_S, give_back)
-    later.name, later.daemon = THREAD_NAME, True
-    weakref.finalize(dropped, later.start).atexit = False
+    gone: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def wait():
+        gone.get()
+        time.sleep(_LATER_S)  # it is about to be taken apart: not before that is done
+        give_back()
+
+    threading.Thread(target=wait, name=THREAD_NAME, daemon=True).start()
+    # A finalizer runs anywhere, in the middle of a collection too: it may start no thread
+    # and take no lock, but put something here.
+    weakref.finalize(dropped, gone.put, None).atexit = False
 
 
 def give_back() -> None:

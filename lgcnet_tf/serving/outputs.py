@@ -1,7 +1,7 @@
 """The files that `lgcnet-predict` writes: planned first, nobody else's replaced.
 
-A picture that it wrote says so in its PNG's text, and only such a one is ever
-written over.
+A picture that it wrote says so in its PNG's text, and of which image it is. Only such a
+one is ever written over, and only by the same image.
 """
 
 import os
@@ -16,6 +16,7 @@ from lgcnet_tf.files import atomic_write, full_disk
 
 KINDS = ("mask", "overlay")
 _KEY, _PROGRAM = "Software", "lgcnet-predict"
+_SOURCE = "lgcnet-predict of"
 
 
 def plan_outputs(
@@ -31,9 +32,9 @@ def plan_outputs(
         For each image, the path of each of `KINDS`.
 
     Raises:
-        InputError: a picture would replace an input, another image's picture or
-            a file that `lgcnet-predict` did not write, or lie in a folder that
-            cannot be written to. Names the file; nothing is written yet.
+        InputError: a picture would replace an input, another image's picture, now or
+            of a call before, or a file that `lgcnet-predict` did not write, or lie in
+            a folder that cannot be written to. Names the file; nothing is written yet.
     """
     sources: dict[pathlib.Path, pathlib.Path] = {}
     plans = []
@@ -48,7 +49,7 @@ def plan_outputs(
                     "them one at a time, with different --output_dir."
                 )
             sources[place] = path
-            _check_output(output, paths)
+            _check_output(output, paths, path)
         _check_folder(folder)
         plans.append(plan)
     return plans
@@ -56,23 +57,39 @@ def plan_outputs(
 
 def is_ours(path: str | os.PathLike) -> bool:
     """Whether `save_picture` wrote a file."""
-    try:
-        with Image.open(path) as picture:
-            return picture.format == "PNG" and picture.info.get(_KEY) == _PROGRAM
-    except Exception:  # pylint: disable=broad-exception-caught
-        return False  # Pillow raises many kinds for what is no picture
+    return _texts(path).get(_KEY) == _PROGRAM
 
 
-def save_picture(path: pathlib.Path, picture: np.ndarray) -> None:
-    """Writes uint8 RGB (height, width, 3) as a PNG that says who wrote it.
+def source_name(source: str | os.PathLike, output: str | os.PathLike) -> str:
+    """How an output names the file that it is made of: relative to its own folder.
+
+    The two may be moved together.
+    """
+    source, folder = pathlib.Path(source), pathlib.Path(output).parent
+    place = os.path.join(os.path.realpath(source.parent), source.name)
+    name = os.path.relpath(place, os.path.realpath(folder))
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def save_picture(
+    path: pathlib.Path, picture: np.ndarray, source: str | os.PathLike | None = None
+) -> None:
+    """Writes uint8 RGB (height, width, 3) as a PNG that says who wrote it, and of what.
+
+    Args:
+        path: the file.
+        picture: what to write.
+        source: the image that it is of.
 
     Raises:
-        InputError: a file of someone else's has come there, or the folder
-            cannot be written to.
+        InputError: a file of someone else's or of another image has come there, or
+            the folder cannot be written to.
     """
-    _check_output(path, ())
+    _check_output(path, (), source)
     text = PngImagePlugin.PngInfo()
     text.add_text(_KEY, _PROGRAM)
+    if source is not None:
+        text.add_text(_SOURCE, source_name(source, path))
     try:
         with atomic_write(path) as temporary:
             Image.fromarray(picture).save(temporary, "PNG", pnginfo=text)
@@ -82,7 +99,15 @@ def save_picture(path: pathlib.Path, picture: np.ndarray) -> None:
         raise InputError(f"{path}: cannot be written: {error.strerror}.") from None
 
 
-def _check_output(output, inputs):
+def _texts(path) -> dict:
+    try:
+        with Image.open(path) as picture:
+            return dict(picture.info) if picture.format == "PNG" else {}
+    except Exception:  # pylint: disable=broad-exception-caught
+        return {}  # Pillow raises many kinds for what is no picture
+
+
+def _check_output(output, inputs, source=None):
     if not os.path.lexists(output):
         return
     for one in inputs:
@@ -92,10 +117,18 @@ def _check_output(output, inputs):
                     f"{output} is one of the images and would be written over; leave "
                     "it out, or name another --output_dir."
                 )
-    if output.is_symlink() or not is_ours(output):
+    texts = {} if output.is_symlink() else _texts(output)
+    if texts.get(_KEY) != _PROGRAM:
         raise InputError(
             f"{output}: exists already and is not of lgcnet-predict; rename it, or "
             "name another --output_dir."
+        )
+    if source is None or _SOURCE not in texts:  # of an earlier release
+        return
+    if (name := source_name(source, output)) != texts[_SOURCE]:
+        raise InputError(
+            f"{output}: exists already, of {texts[_SOURCE]} and not of {name}; rename "
+            "it, or name another --output_dir."
         )
 
 

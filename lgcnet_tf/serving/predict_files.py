@@ -105,8 +105,8 @@ def _predict_file(
     mask = segment(backend, info, encoded, size, path)
     latency_ms = (time.perf_counter() - start) * 1e3
     colors = info.colorize(mask)
-    save_picture(outputs["mask"], colors)
-    save_picture(outputs["overlay"], overlay(image, colors, alpha))
+    save_picture(outputs["mask"], colors, path)
+    save_picture(outputs["overlay"], overlay(image, colors, alpha), path)
     counts = np.bincount(mask.ravel(), minlength=info.num_classes)
     return {
         "file": str(path),

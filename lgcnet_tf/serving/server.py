@@ -122,15 +122,25 @@ class Server:
         models = self._core.models.values() if self._core else ()
         return {model.name: model.versions[-1] for model in models}
 
-    def start(self) -> "Server":
-        """Loads and warms the models, takes the ports, begins to answer.
+    def check(self) -> None:
+        """Tries the ports and the certificate, which `start` does first of all.
 
         Raises:
-            InputError: a port is in use, or a model cannot be loaded.
+            InputError: a port is in use, or a file of TLS is not what it should be.
         """
         for port in self._wanted_ports:
             if port is not None:
                 check_address(self.host, port)
+        if self._tls:
+            self._tls.context()
+
+    def start(self) -> "Server":
+        """Loads and warms the models, takes the ports, begins to answer.
+
+        Raises:
+            InputError: as `check`, or a model cannot be loaded.
+        """
+        self.check()
         tls = self._tls.context() if self._tls else None
         core = Core(self._limits, self._batching)
         seen = _stamp(self._config_file)  # before it is read: no change is missed

@@ -5,7 +5,7 @@ import os
 import pathlib
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from lgcnet_tf.data import DatasetInfo
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
 from lgcnet_tf.serving.backend import Backend, BadPicture, segment
+from lgcnet_tf.serving.outputs import source_name
 from lgcnet_tf.serving.predict_files import overlay
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
@@ -28,13 +29,17 @@ def is_video(path: str | os.PathLike) -> bool:
 
 
 def plan_video(
-    source: str | os.PathLike | int, output_dir: str | os.PathLike | None = None
+    source: str | os.PathLike | int,
+    output_dir: str | os.PathLike | None = None,
+    ours: Mapping[str, str] | None = None,
 ) -> pathlib.Path:
     """Where the video of overlays goes: `NAME_overlay.mp4`, or `camera_N_overlay.mp4`.
 
     Args:
         source: a video file, or a camera's number.
         output_dir: the folder; next to the file where None, here for a camera.
+        ours: what is known of videos there: of each name, `source_name` of what it
+            was made of. Such a one may be replaced by the same file's.
 
     Raises:
         InputError: there is such a file already, or no video.
@@ -47,9 +52,11 @@ def plan_video(
             raise InputError(f"{source}: no such video file.")
         path = pathlib.Path(output_dir or source.parent, f"{source.stem}_overlay.mp4")
     if os.path.lexists(path):
-        raise InputError(
-            f"{path}: exists already; rename it, or name another --output_dir."
-        )
+        same = not isinstance(source, int) and path.is_file() and not path.is_symlink()
+        if not same or (ours or {}).get(path.name) != source_name(source, path):
+            raise InputError(
+                f"{path}: exists already; rename it, or name another --output_dir."
+            )
     return path
 
 
@@ -60,6 +67,7 @@ def predict_video(
     output_dir: str | os.PathLike | None = None,
     max_frames: int = 0,
     alpha: float = 0.6,
+    ours: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Writes a video of the frames blended with their masks.
 
@@ -73,9 +81,10 @@ def predict_video(
         output_dir: as for `plan_video`.
         max_frames: end after so many; 0 for all.
         alpha: the masks' share, 0 to 1.
+        ours: as for `plan_video`.
 
     Returns:
-        "file", "overlay", "size" [height, width], "frames", "fps", "latency_ms"
+        "file", "overlay", of a file "source" (`source_name`), "size" [height, width], "frames", "fps", "latency_ms"
         (the median of a frame's round trip, milliseconds) and "class_percentages"
         (means by class name).
 
@@ -84,7 +93,7 @@ def predict_video(
         InputError: OpenCV is not installed, see `plan_video`, or the backend refuses.
     """
     cv2 = import_package("cv2", _USER)
-    output = plan_video(source, output_dir)
+    output = plan_video(source, output_dir, ours)
     output.parent.mkdir(parents=True, exist_ok=True)
     capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
     name = f"camera {source}" if isinstance(source, int) else str(source)
@@ -120,6 +129,7 @@ def predict_video(
     return {
         "file": name,
         "overlay": str(output),
+        **({} if isinstance(source, int) else {"source": source_name(source, output)}),
         "size": list(size),
         "frames": len(latencies),
         "fps": fps,

@@ -1,6 +1,7 @@
 """`--dry_run`: what would be done, on how much, in how much memory and time."""
 
 import dataclasses
+import pathlib
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from lgcnet_tf.commands import timed_steps
 from lgcnet_tf.commands.dry_run import PLANS, dry_run
 from lgcnet_tf.commands.finetune import FinetuneOptions
 from lgcnet_tf.commands.measure_latency import MeasureOptions
+from lgcnet_tf.commands.run import RunPathOptions
 from lgcnet_tf.commands.sweep import SweepOptions
 from lgcnet_tf.commands.timed_steps import TimedSteps, time_steps
 from lgcnet_tf.errors import InputError
@@ -83,6 +85,32 @@ def test_what_the_command_refuses_is_refused(tmp_path, finetuning):
         dry_run("finetune", finetuning)
 
 
+def test_no_folder_is_needed(stub, finetuning, monkeypatch, capsys):
+    lines = dry_run("finetune", dataclasses.replace(finetuning, output_dir=""))
+    assert lines[0].endswith("write model.keras into --output_dir")
+    assert lines[-1] == "nothing was written"
+    with pytest.raises(InputError, match="^--data_dir is missing"):
+        dry_run("run", RunPathOptions())
+
+
+@pytest.mark.parametrize(
+    "ends, said",
+    [
+        ("os.kill(os.getpid(), 9)", "out of memory when it had .* GB, .*smaller crops"),
+        ("raise MemoryError", "out of memory"),
+        ("os._exit(7)", "search ended with status 7 before a step was timed: a word"),
+    ],
+)
+def test_a_process_that_ends_too_early_is_told_from_one_that_is_slow(
+    monkeypatch, ends, said
+):
+    code = f"import os, sys, time; print('a word', file=sys.stderr, flush=True); time.sleep(0.3); {ends}"
+    program = [sys.executable, "-S", "-c", code]  # looks at no flag
+    monkeypatch.setattr(timed_steps, "stage_command", lambda stage: program)
+    with pytest.raises(InputError, match=said):
+        time_steps("search", [])
+
+
 def test_not_on_several_machines(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", "{}")
     with pytest.raises(InputError, match="Unset TF_CONFIG"):
@@ -129,17 +157,18 @@ def test_a_table_is_measured_in_part(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_whole_path_is_estimated_by_the_command(tmp_path):
+def test_a_whole_path_is_estimated_by_the_command():
     done = subprocess.run(
         [sys.executable, "-m", "lgcnet_tf", "run", "--dataset=toy_streets", "--dry_run",
-         "--search_epochs=2", f"--output_dir={tmp_path / 'out'}"],
+         "--search_epochs=2"],
         capture_output=True, text=True,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     text = done.stdout
     assert "128 images to train on" in text and "search (2 epochs of 16 steps)" in text
     assert "by a measured product of matrices" in text and "memory: about " in text
-    assert not (tmp_path / "out").exists()
+    assert text.endswith("nothing was written\n")
+    assert not pathlib.Path("--output_dir").exists()
 
 
 def test_a_sweep_counts_its_trials(stub, tmp_path, small_skeleton, make_table):

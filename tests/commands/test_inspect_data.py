@@ -44,7 +44,14 @@ def test_figures_are_those_of_the_masks(inspect, tmp_path, capsys):
     ]
     out = tmp_path / "out"
     assert json.loads((out / "results.json").read_text()) == found
-    text = capsys.readouterr().out
+    page = (out / "report.html").read_text()
+    assert "<h2>Split train</h2>" in page and "24x32 (5), 40x20 (1)" in page
+    for share in pixel_counts / pixel_counts.sum():
+        assert f'<i style="width:{100 * share:.1f}%">' in page
+    assert 'alt="Contact sheet train" src="data:image/' in page
+    said = capsys.readouterr()
+    assert f"done: {out / 'report.html'}" in said.err
+    text = said.out
     assert "warehouse: 3 classes" in text and "train: 6 images; HxW 24x32 (5)" in text
     assert f"{100 * pixel_counts[1] / pixel_counts.sum():.2f}" in text
     with Image.open(out / found["contact_sheets"]["train"]) as sheet:
@@ -64,6 +71,8 @@ def test_wrong_encodings_are_warned_of(inspect, tmp_path):
     assert "train: all labelled pixels are of one class" in text
     assert "val: no pixel of floor, shelf, robot." in text
     assert "val: 100 % of the pixels are void" in text
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "train: no pixel of shelf, robot." in page
     assert found["splits"]["train"]["absent_classes"] == ["shelf", "robot"]
 
 

@@ -79,6 +79,21 @@ def test_what_is_absent_is_looked_for_aloud(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    "options",
+    [
+        BenchmarkOptions(model="lgcnet_camvit"),
+        PredictOptions(model="lgcnet_camvit"),
+        ServeOptions(model="lgcnet_camvit"),
+        FinetuneOptions(initial_model="lgcnet_camvit"),
+        FinetuneOptions(teacher=("lgcnet_camvit",)),
+    ],
+)
+def test_a_misspelt_name_of_the_zoo_is_recognised(options):
+    said = refused(check_given, options)
+    assert "Did you mean 'lgcnet_camvid'? " in said and "\n" not in said
+
+
+@pytest.mark.parametrize(
     "call, options, end",
     [
         (benchmark, BenchmarkOptions(model="a,a"), "Received: 'a,a'"),

@@ -151,6 +151,7 @@ def test_the_choice_in_the_results(finished):
     assert results["margin"]["median"] == pytest.approx(np.median(margins))
     log = pathlib.Path(run.output_dir, "log.txt").read_text()
     assert log.count("decided: median margin") == 1 and "epoch 2/2: loss" in log
+    assert f"{results['verdict']}\n" in log and "decided: " in results["verdict"]
     assert log.splitlines()[-1].endswith("genotype.json (figures in results.json)")
 
 

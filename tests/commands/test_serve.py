@@ -1,7 +1,12 @@
 """What `lgcnet-serve` serves: an exported folder, or a network of the zoo."""
 
 import json
+import os
 import pathlib
+import signal
+import socket
+import sys
+import tempfile
 
 import pytest
 
@@ -9,6 +14,7 @@ pytest.importorskip("tensorflow")
 
 from lgcnet_tf.commands.serve import DEMO_MODEL, ServeOptions, serve
 from lgcnet_tf.data import dataset_info
+from lgcnet_tf.errors import InputError
 from lgcnet_tf.model.zoo import load_genotype
 
 
@@ -22,6 +28,9 @@ def started(monkeypatch):
 
         def __init__(self, models, host, port, rest_port, *, demo, **_):
             self.models, self.demo = models, demo
+
+        def check(self):
+            pass
 
         def start(self):
             for folder in self.models.values():
@@ -72,3 +81,28 @@ def test_a_folder_is_served_as_it_is(started, tmp_path):
     serve(ServeOptions(model=str(tmp_path)))
     assert started == [(tmp_path, None, False)]
     assert tmp_path.exists()
+
+
+def test_a_port_in_use_is_told_before_the_export(quick_export, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"Port {port} of 127.0.0.1"):
+            serve(ServeOptions(demo=True, port=port))
+    assert "Exporting" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_signal_during_the_export_leaves_nothing(
+    started, quick_export, monkeypatch, tmp_path, capsys, number, status
+):
+    export = "lgcnet_tf.serving.export.export_saved_model"
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(export, lambda *_, **__: os.kill(os.getpid(), number))
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    before = signal.getsignal(number)
+    with pytest.raises(SystemExit) as ended:
+        serve(ServeOptions(demo=True))
+    assert ended.value.code == status and not started
+    assert not list(tmp_path.iterdir()) and signal.getsignal(number) is before
+    said = capsys.readouterr().err.splitlines()
+    assert said[1:] == ["lgcnet-serve: stopped."]

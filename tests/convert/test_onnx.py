@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from lgcnet_tf.convert.onnx import graph_size, to_half, to_onnx
+from lgcnet_tf.convert.onnx import drop_unused, graph_size, to_half, to_onnx
+from lgcnet_tf.convert.onnx_int8 import quantize
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.evaluation.macs import count_macs
 from lgcnet_tf.latency.measure import build_workload
@@ -59,6 +60,24 @@ def test_network(deployed, images):
     mask = run(to_onnx(ClassMap(deployed), x.shape), x)
     assert mask.dtype == np.uint8
     np.testing.assert_array_equal(mask, logits.argmax(-1))
+
+
+def test_no_constant_is_left_over(deployed, images):
+    """ONNX Runtime warns of each; a Resize's sizes have taken its scales' place."""
+    x = images(33, 65)
+    found = to_onnx(ClassMap(deployed), x.shape)
+    half, rounded = to_half(found), quantize(found, [x])
+    for content in (found, half, rounded):
+        graph = onnx.load_from_string(content).graph
+        read = {name for node in graph.node for name in node.input}
+        assert {tensor.name for tensor in graph.initializer} <= read
+    model = onnx.load_from_string(found)
+    more = onnx.numpy_helper.from_array(np.zeros(3, np.float32), "more")
+    model.graph.initializer.append(more)
+    before = run(model.SerializeToString(), x)
+    drop_unused(model.graph)
+    assert model.SerializeToString() == found
+    np.testing.assert_array_equal(run(found, x), before)
 
 
 def test_half_precision(deployed, images):

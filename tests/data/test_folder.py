@@ -271,6 +271,17 @@ def folder_errors():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_link_to_nothing_is_of_its_split_alone(tmp_path, layout):
+    root = write_folder(tmp_path, layout)
+    path = pathlib.Path(FolderDataset(root).splits["train"][0].image)
+    path.unlink()
+    path.symlink_to("nowhere.png")
+    assert load(root, "val").names
+    with pytest.raises(InputError, match=f"{path.name}: cannot be read: No such file"):
+        load(root, "train")
+
+
 @pytest.mark.parametrize("case", list(folder_errors()))
 def test_a_bad_folder_is_one_line(tmp_path, case):
     spoil, message = folder_errors()[case]

@@ -67,7 +67,10 @@ def test_a_link_to_nothing_is_one_line(small_camvid):
     path.unlink()
     path.symlink_to("nowhere.png")
     with pytest.raises(InputError, match=f"^{path}: cannot be read: [^\\n]*$"):
-        load_samples("camvid", "train", small_camvid)
+        load_samples("camvid", "val", small_camvid)
+    # It is of no other split.
+    through = load_samples("camvid", "train", small_camvid)
+    assert_same(through, load.read_directly(CamvidFolder(small_camvid), "train"))
 
 
 @needs_tfds
@@ -92,7 +95,7 @@ def test_builders_have_tfds_metadata(tmp_path):
 def test_second_load_uses_the_cache_and_changed_data_do_not(small_camvid):
     load_samples("camvid", "val", small_camvid)
     prepared = set(tfds_source.cache_folder().glob("camvid-*/camvid"))
-    load_samples("camvid", "train", small_camvid)
+    load_samples("camvid", "val", small_camvid)
     assert set(tfds_source.cache_folder().glob("camvid-*/camvid")) == prepared
     Image.new("L", (32, 24), 3).save(small_camvid / "valannot" / "val_0.png")
     assert (load_samples("camvid", "val", small_camvid)[0].label == 3).all()
@@ -103,11 +106,13 @@ def test_bad_sample_stops_preparation_and_leaves_nothing(small_camvid):
     Image.new("L", (32, 24), 99).save(small_camvid / "trainannot" / "train_4.png")
     for _ in range(2):
         with pytest.raises(InputError, match="train_4.png: label value 99") as error:
-            load_samples("camvid", "val", small_camvid)
+            load_samples("camvid", "train", small_camvid)
         assert "\n" not in str(error.value)
-    fingerprint = CamvidFolder(small_camvid).fingerprint()
-    folder = tfds_source.cache_folder() / f"camvid-{fingerprint}"
+    state = CamvidFolder(small_camvid)._state(("train",))
+    folder = tfds_source.cache_folder() / f"camvid-{state}"
+    assert folder.is_dir()
     assert not [path for path in folder.rglob("*") if path.is_file()]
+    assert len(load_samples("camvid", "val", small_camvid)) == 2
 
 
 @needs_tfds

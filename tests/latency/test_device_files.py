@@ -83,17 +83,72 @@ def test_samples_of_another_device_are_not_mixed_in(tmp_path):
     assert "begun with threads 2, now it is 4; remove the file" in reason
     path.write_text('{"facts"')
     assert "cannot be read" in time_models.Samples(str(path), FACTS).read()
+    for wrong in (
+        "[]",
+        '{"facts": [], "operations": 1, "networks": {}, "reference": []}',
+    ):
+        path.write_text(wrong)
+        assert "cannot be read" in time_models.Samples(str(path), FACTS).read()
+
+
+PLAN = {
+    "runtime": "onnxruntime",
+    "precision": "float32",
+    "facts": ["runtime", "precision"],
+    "threads": 0,
+    "repeats": 3,
+    "network_repeats": 2,
+    "warmup": 1,
+    "together": 4,
+    "empty": "models/empty.onnx",
+    "reference": "models/empty.onnx",
+    "operations": {"conv": "models/operation_0.onnx"},
+    "networks": {},
+}
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ({"repeats": None}, "'repeats' must be a whole number of at least 1"),
+        ({"warmup": True}, "'warmup' must be a whole number of at least 0"),
+        ({"together": 0}, "'together' must be a whole number of at least 1"),
+        ({"operations": ["a"]}, "'operations' must be files of models by name"),
+        ({"facts": ["runtime", "size"]}, "'size' is missing, which 'facts' names"),
+        ({"networks": ...}, "'networks' is missing"),
+    ],
+)
+def test_a_plan_that_was_edited(tmp_path, change, said):
+    plan = {k: v for k, v in (PLAN | change).items() if v is not ...}
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(plan))
+    assert time_models.read_plan(str(tmp_path))[1].startswith(f"plan.json: {said}")
+    for wrong in (b"[1]", b"\xff", b"[" * 10**5):
+        path.write_bytes(wrong)
+        reason = time_models.read_plan(str(tmp_path))[1]
+        assert reason.startswith("plan.json: ") and "\n" not in reason
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [({"runtime": "no"}, "'runtime' must"), ({"threads": 9999}, "'threa")],
+)
+def test_a_plan_of_what_cannot_run_here(tmp_path, monkeypatch, change, said):
+    for module in (machine, sessions):  # as if they lay beside it
+        name = module.__name__.rpartition(".")[2]
+        monkeypatch.setitem(sys.modules, name, module)
+    plan = PLAN | change | {"operations": {}}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/empty.onnx").write_bytes(b"")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(time_models, "__file__", str(tmp_path / "time_models.py"))
+    assert time_models.main([]).startswith(f"plan.json: {said}")
 
 
 def test_a_folder_that_was_not_copied_whole(tmp_path):
     assert time_models.read_plan(str(tmp_path))[1].startswith("plan.json: cannot be")
-    plan = {
-        "empty": "models/empty.onnx",
-        "reference": "models/empty.onnx",
-        "operations": {"conv": "models/operation_0.onnx"},
-        "networks": {},
-    }
-    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    (tmp_path / "plan.json").write_text(json.dumps(PLAN))
     (tmp_path / "models").mkdir()
     (tmp_path / "models/empty.onnx").write_bytes(b"")
     _, reason = time_models.read_plan(str(tmp_path))

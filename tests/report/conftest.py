@@ -28,6 +28,7 @@ def results():
             "edges": [{"edge": "cell 4 s0->n1", "from": "none", "to": "conv_3x3"}],
         },
         "margin": {"minimum": 0.015, "median": 0.42, "least_sure": []},
+        "verdict": "decided: median margin 0.42",
     }
 
 

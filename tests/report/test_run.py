@@ -97,6 +97,7 @@ def test_everything_a_search_leaves_is_drawn(run_dir):
         "--dataset=toy_streets",
         "P16->Q16",
         "last change: epoch 3, cell 4 s0->n1 from none to conv_3x3",
+        "decided: median margin 0.42",
         "margin of the choice: minimum 0.015, median 0.42",
         "0.666667",  # the last epoch's loss
         "Temperature",
@@ -157,7 +158,11 @@ def evaluated(tmp_path, results):
         "trained_on_these_images": 2,
         "model": "mine.keras",
     }
-    plain = {k: v for k, v in results.items() if k not in ("last_change", "margin")}
+    plain = {
+        k: v
+        for k, v in results.items()
+        if k not in ("last_change", "margin", "verdict")
+    }
     write_json(tmp_path / "results.json", plain | found)
     return tmp_path, info, images, counts.counts, zoo
 
@@ -188,6 +193,8 @@ def test_an_evaluation_shows_where_it_is_wrong(evaluated):
         assert float(depth) == pytest.approx(share, abs=0.00501)
         assert title.endswith(f"{count:,} pixels")
     assert "50.0%" in page.text and "2.500 ms" in page.text  # of cell 0
+    for share in (20, 50, 30):  # of stem, cell 0 and head: the width of each bar
+        assert f'<i style="width:{share}.0%">' in source
     assert "mIoU" in page.text and "a-2" in page.text
     for index in (0, 2):
         sample, mask = images[index]

@@ -100,8 +100,11 @@ def test_the_servers_refusal_is_one_line(server, client, images):
 def test_refused_connection_is_one_line_and_no_hang(images):
     target = f"127.0.0.1:{free_port()}"
     with Client(target, "lgcnet", timeout_s=5) as client:
-        with pytest.raises(InputError, match=f"^{target}: UNAVAILABLE: .*$"):
+        with pytest.raises(InputError, match=f"^{target}: UNAVAILABLE: .*$") as error:
             client.predict(images)
+        port = target.partition(":")[2]
+        assert f"Is a server running at {target}? Start one with" in str(error.value)
+        assert f"lgcnet-serve --model=FOLDER --port={port}" in str(error.value)
         with pytest.raises(InputError, match="not ready after 0.5 s"):
             client.wait_until_ready(0.5)
 

@@ -37,6 +37,9 @@ def test_the_process_then_ends_without_waiting(monkeypatch):
         def __init__(self, *_, **__):
             pass
 
+        def check(self):
+            pass
+
         def start(self):
             pass
 

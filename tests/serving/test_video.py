@@ -85,6 +85,9 @@ def test_plans_replace_nothing(film):
     (film.parent / "street_overlay.mp4").write_bytes(b"")
     with pytest.raises(InputError, match="exists already"):
         plan_video(film)
+    assert plan_video(film, ours={"street_overlay.mp4": "street.avi"}).exists()
+    with pytest.raises(InputError, match="exists already"):
+        plan_video(film, ours={"street_overlay.mp4": "other/street.avi"})
     with pytest.raises(InputError, match="absent.avi: no such video file"):
         plan_video(film.parent / "absent.avi")
     assert plan_video(0, "out").name == "camera_0_overlay.mp4"

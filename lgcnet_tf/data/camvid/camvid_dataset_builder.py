@@ -10,7 +10,13 @@ from lgcnet_tf.data.camvid.folder import CamvidFolder
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """CamVid with 11 classes and 255 for void."""
+    """CamVid with 11 classes and 255 for void.
+
+    Attributes:
+        only_split: the one split that is prepared; all where None.
+    """
+
+    only_split: str | None = None
 
     VERSION = tfds.core.Version("1.1.0")
     RELEASE_NOTES = {
@@ -44,6 +50,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         return {
             split: self._generate_examples(reader, pairs)
             for split, pairs in reader.splits.items()
+            if self.only_split in (None, split)
         }
 
     def _generate_examples(self, reader: CamvidFolder, pairs):

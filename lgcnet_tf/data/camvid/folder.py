@@ -13,7 +13,7 @@ import hashlib
 import importlib.resources
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -172,7 +172,8 @@ class CamvidFolder(Dataset):
 
     def load(self, split: str) -> Samples:
         """Opens a split, through TFDS where that is installed."""
-        return tfds_source.load_prepared(self, split, self.folder)
+        state = self._state((split,))
+        return tfds_source.load_prepared(self, split, self.folder, state)
 
     def inputs(self, split: str) -> dict[str, str]:
         pairs = self.splits.get(split, ())
@@ -185,9 +186,12 @@ class CamvidFolder(Dataset):
         Raises:
             InputError: a file cannot be read.
         """
+        return self._state(self.splits)
+
+    def _state(self, splits: Iterable[str]) -> str:
         digest = hashlib.sha256()
-        for split, pairs in self.splits.items():
-            for pair in pairs:
+        for split in splits:
+            for pair in self.splits[split]:
                 for path in (pair.image, pair.label):
                     # ctime too: copying with kept times must not go unseen.
                     stat = _status(path)

@@ -120,7 +120,8 @@ def _read_list(folder, path) -> list[Pair]:
             )
         image, mask = (os.path.join(folder, part.strip()) for part in parts)
         for what, file in (("image", image), ("mask", mask)):
-            if not os.path.isfile(file):
+            # A link to nothing is told when its split is asked for.
+            if not os.path.isfile(file) and not os.path.islink(file):
                 raise InputError(f"{path}: line {number}: no such {what}: {file}.")
         name = os.path.splitext(parts[0].strip().lstrip("/"))[0].replace("../", "")
         if name in seen:

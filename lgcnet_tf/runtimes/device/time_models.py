@@ -38,6 +38,13 @@ def main(arguments=None):
         import sessions
 
         threads = threads or machine.available_cpus()
+        if plan["runtime"] not in sessions.SESSIONS:
+            return (
+                f"{PLAN}: 'runtime' must be one of {', '.join(sessions.SESSIONS)}. "
+                f"Received: {plan['runtime']}"
+            )
+        if threads > MOST_THREADS:
+            return f"{PLAN}: 'threads' must be 0 to {MOST_THREADS}. Received: {threads}"
         kind = sessions.SESSIONS[plan["runtime"]]
         runtime = kind(threads, plan["precision"])
     except ImportError as error:
@@ -58,14 +65,19 @@ def main(arguments=None):
         return reason
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     print(", ".join(f"{name} {value}" for name, value in facts.items()))
+    stopped = ""
     try:
-        time_all(here, plan, runtime, kept)
-    except KeyboardInterrupt:
+        try:
+            time_all(here, plan, runtime, kept)
+        except KeyboardInterrupt:
+            stopped = "\ntime_models.py: stopped; the same command goes on."
         kept.save()
-        return "\ntime_models.py: stopped; the same command goes on."
     except CannotLoad as error:
         return f"time_models.py: {error}"
-    kept.save()
+    except OSError as error:
+        return f"{kept.path}: cannot be written: {error.strerror}; make room there."
+    if stopped:
+        return stopped
     print(f"{kept.path}: done; bring it back to where this folder was made.")
     return None
 
@@ -90,14 +102,73 @@ def read_plan(here):
     try:
         with open(os.path.join(here, PLAN)) as file:
             plan = json.load(file)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return {}, f"{PLAN}: cannot be read: {error}; copy the whole folder again."
+    reason = wrong_in_plan(plan)
+    if reason:
+        return {}, f"{PLAN}: {reason}; copy it again from where it was made."
     models = [plan["empty"], plan["reference"]]
     models += [*plan["operations"].values(), *plan["networks"].values()]
     for name in models:
-        if not os.path.exists(os.path.join(here, name)):
+        if not os.path.isfile(os.path.join(here, name)):
             return plan, f"{name}: is missing; copy the whole folder again."
     return plan, ""
+
+
+def wrong_in_plan(plan):
+    """What is not as it was written, in a few words."""
+    if not isinstance(plan, dict):
+        return "is no JSON object"
+    for name, check, wanted in ENTRIES:
+        if name not in plan:
+            return f"{name!r} is missing"
+        if not check(plan[name]):
+            return f"{name!r} must be {wanted}. Received: {str(plan[name])[:80]}"
+    absent = [name for name in plan["facts"] if name not in plan]
+    return f"{absent[0]!r} is missing, which 'facts' names" if absent else ""
+
+
+def is_text(value):
+    return isinstance(value, str) and bool(value)
+
+
+def is_count(least):
+    """What tells whole numbers from `least` on."""
+    return lambda value: type(value) is int and value >= least
+
+
+def is_models(value):
+    return isinstance(value, dict) and all(map(is_text, value.values()))
+
+
+def is_texts(value):
+    return isinstance(value, list) and all(map(is_text, value))
+
+
+def are_times(groups):
+    """Whether a file's times are lists of numbers by name."""
+    return isinstance(groups, dict) and all(map(is_times, groups.values()))
+
+
+def is_times(value):
+    return isinstance(value, list) and all(type(v) in (int, float) for v in value)
+
+
+ENTRIES = (
+    ("runtime", is_text, "a runtime's name"),
+    ("precision", is_text, "a precision's name"),
+    ("facts", is_texts, "a list of names"),
+    ("threads", is_count(0), "a whole number, 0 for all"),
+    ("repeats", is_count(1), "a whole number of at least 1"),
+    ("network_repeats", is_count(1), "a whole number of at least 1"),
+    ("warmup", is_count(0), "a whole number of at least 0"),
+    ("together", is_count(1), "a whole number of at least 1"),
+    ("empty", is_text, "a model's file"),
+    ("reference", is_text, "a model's file"),
+    ("operations", is_models, "files of models by name"),
+    ("networks", is_models, "files of models by name"),
+)
+"""What a plan has: name, what tells a right value, and that in words."""
 
 
 class CannotLoad(Exception):
@@ -131,7 +202,18 @@ class Samples:
             before = {name: found["facts"].get(name) for name in self.facts}
             self.operations, self.networks = found["operations"], found["networks"]
             self.reference = found["reference"]
-        except (OSError, ValueError, KeyError, AttributeError) as error:
+            if not (are_times(self.operations) and are_times(self.networks)):
+                raise ValueError("its times are no lists of numbers")
+            if not is_times(self.reference):
+                raise ValueError("its reference is no list of numbers")
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            AttributeError,
+            TypeError,
+            RecursionError,
+        ) as error:
             return f"{self.path}: cannot be read: {error!r}; remove it to begin anew."
         for name, now in self.facts.items():
             if before[name] != now:
