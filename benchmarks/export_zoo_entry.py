@@ -139,7 +139,7 @@ def _architecture(genotype):
     return dataclasses.replace(genotype, provenance=provenance)
 
 
-def commands_of(runs, search_flags):
+def commands_of(runs, search_flags, derive_flags, initial):
     """What was given, with names of folders in place of paths."""
     found = []
     if search_flags:
@@ -147,9 +147,15 @@ def commands_of(runs, search_flags):
             "lgcnet-search --data_dir=DATA --latency_table=TABLE --output_dir=SEARCH "
             + " ".join(own_flags(search_flags))
         )
+    if derive_flags:
+        found.append(
+            "lgcnet-derive --search_dir=SEARCH --output_dir=DERIVED "
+            + " ".join(own_flags(derive_flags))
+        )
+    starts = [initial, *(f"RUN_{number}/model.keras" for number in range(1, len(runs)))]
     for number, run in enumerate(runs, start=1):
         kept = own_flags(run / "flags.txt")
-        start = f" --initial_model=RUN_{number - 1}/model.keras" if number > 1 else ""
+        start = f" --initial_model={starts[number - 1]}" if starts[number - 1] else ""
         found.append(
             f"lgcnet-finetune --model=genotype.json{start} --data_dir=DATA "
             f"--output_dir=RUN_{number} " + " ".join(kept)
@@ -161,6 +167,7 @@ def own_flags(path):
     """The flags of a flagfile that name no place on this machine."""
     places = (
         "--output_dir", "--data_dir", "--model=", "--initial_model", "--latency_table",
+        "--search_dir",
     )  # fmt: skip
     lines = pathlib.Path(path).read_text().splitlines()
     flags = [line for line in lines if line.startswith("--")]
@@ -229,7 +236,9 @@ def export(arguments):
             ratio=ratio, reference=REFERENCE.name, runtime="onnxruntime",
             threads=THREADS, device=device,
         ),
-        commands=commands_of(runs, arguments.search_flags),
+        commands=commands_of(
+            runs, arguments.search_flags, arguments.derive_flags, arguments.initial
+        ),
         limits=tuple(arguments.limit),
     )  # fmt: skip
     card.save(folder / "card.json")
@@ -260,6 +269,10 @@ def main():
     parser.add_argument("--left_out_runs", default="")
     parser.add_argument("--data_dir", default="")
     parser.add_argument("--search_flags", default="", help="flags.txt of the search")
+    parser.add_argument(
+        "--derive_flags", default="", help="of a lgcnet-derive after it"
+    )
+    parser.add_argument("--initial", default="", help="what the first run began with")
     parser.add_argument("--val_split", default="val")
     parser.add_argument("--limit", action="append", default=[], help="a sentence")
     parser.add_argument("--repeats", type=int, default=30)

@@ -129,7 +129,9 @@ def search(experiment):
     experiment.timings["search_step_ms"] = round(
         1000 * (time.monotonic() - begin) / (number + 1), 3
     )
-    derived = derive(architecture, costs, target_us if target else None)
+    alpha = keras.ops.convert_to_numpy(architecture.updated())
+    kinds = architecture.communication.kinds
+    derived = derive(alpha, costs, kinds, target_us if target else None)
     genotype = derived.genotype
     if target:
         experiment.timings["edges_changed_for_target"] = derived.edges_changed

@@ -21,7 +21,7 @@ if typing.TYPE_CHECKING:
     from lgcnet_tf.api.models import list_models, load, load_dataset
     from lgcnet_tf.api.tables import measure_latency
     from lgcnet_tf.api.trained import Evaluation, evaluate, export
-    from lgcnet_tf.api.training import SearchResult, finetune, search
+    from lgcnet_tf.api.training import SearchResult, derive, finetune, search
     from lgcnet_tf.data.registry import register_dataset
     from lgcnet_tf.errors import InputError
     from lgcnet_tf.guidance.settings import register_communication
@@ -67,6 +67,7 @@ _MODULES = {
     "Skeleton": "space.skeleton",
     "Unit": "model.units",
     "deploy": "model.deploy",
+    "derive": "api.training",
     "evaluate": "api.trained",
     "export": "api.trained",
     "finetune": "api.training",

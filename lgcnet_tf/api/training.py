@@ -9,6 +9,7 @@ import numpy as np
 
 from lgcnet_tf.api.models import as_file
 from lgcnet_tf.api.run import folder_for, keep, make_options, run_once, with_options
+from lgcnet_tf.commands.derive import DeriveOptions
 from lgcnet_tf.commands.finetune import FinetuneOptions
 from lgcnet_tf.commands.search import SearchOptions
 from lgcnet_tf.files import read_json
@@ -94,6 +95,48 @@ def search(
     values = options | {"latency_table": path, "output_dir": str(folder)}
     made = make_options(SearchOptions, values)
     results = run_once(command.search, made, command.resolved)
+    return _search_result(folder, results)
+
+
+@with_options(DeriveOptions, "output_dir", "search_dir", "latency_table")
+def derive(
+    search: SearchResult | str | os.PathLike,
+    *,
+    table: LatencyTable | str | os.PathLike | None = None,
+    output_dir: str | os.PathLike | None = None,
+    **options: Any,
+) -> SearchResult:
+    """Derives another network from a search: at another latency, for another device.
+
+    Args:
+        search: a result of `search`, or the folder of one.
+        table: of the same space, or the path of one; by default the search's own.
+        output_dir: folder of genotype and results; else temporary. It has no weights:
+            a finetuning takes them from the search (`initial_model`), or from another
+            network of the same search that has been trained.
+
+    Raises:
+        InputError: bad arguments, no such search, a table of another space, a target
+            out of its reach.
+
+    Example:
+        With `result` of `search`:
+
+        >>> import lgcnet_tf as lt
+        >>> again = lt.derive(result)  # no target, as the search had none
+        >>> again.genotype.id == result.genotype.id
+        True
+    """
+    from lgcnet_tf.commands import derive as command
+
+    folder = folder_for(output_dir)
+    path = os.fspath(search.folder if isinstance(search, SearchResult) else search)
+    values = options | {"search_dir": path, "output_dir": str(folder)}
+    if isinstance(table, LatencyTable):
+        values["latency_table"] = keep(table, folder / LATENCY_TABLE)
+    elif table is not None:
+        values["latency_table"] = os.fspath(table)
+    results = run_once(command.derive, make_options(DeriveOptions, values))
     return _search_result(folder, results)
 
 

@@ -11,9 +11,7 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
-from keras import ops
 
-from lgcnet_tf.architecture_search.architecture import Architecture
 from lgcnet_tf.architecture_search.latency_target import TOLERANCE
 from lgcnet_tf.latency.estimate import CostModel
 from lgcnet_tf.space.genotype import Genotype
@@ -156,17 +154,20 @@ class Derived:
 
 
 def derive(
-    architecture: Architecture, cost_model: CostModel, target_us: float | None = None
+    alpha: np.ndarray,
+    cost_model: CostModel,
+    kinds: Sequence[int],
+    target_us: float | None = None,
 ) -> Derived:
     """Derives a search's network, which always lets something through.
 
     Args:
-        architecture: has α'.
+        alpha: α' of every edge, (E, C), or the logarithm of its softmax.
         cost_model: predicts.
+        kinds: for each of the K cells which cells share its operations.
         target_us: the prediction wanted; None for any.
     """
-    skeleton, kinds = architecture.skeleton, architecture.communication.kinds
-    alpha = ops.convert_to_numpy(architecture.updated())
+    skeleton = cost_model.skeleton
     if target_us:
         choice, changed = TargetedDerivation(cost_model, kinds, target_us)(alpha)
     else:

@@ -105,6 +105,14 @@ COMMANDS = (
         long=True,
     ),
     Command(
+        "derive",
+        "DeriveOptions",
+        "derive",
+        "Derives another network from a search: at another latency, for another device.",
+        f"--search_dir=runs/search --target_latency_ms=30 {_FOLDER}fast",
+        ("lgcnet_tf.architecture_search.derive",),
+    ),
+    Command(
         "pretrain",
         "PretrainOptions",
         "pretrain",

@@ -276,10 +276,15 @@ def _keep_table(options: SearchOptions, folder: RunFolder) -> None:
 
 
 def _derive(model, options, table, cost_model) -> "Derived":
+    import keras
+
     from lgcnet_tf.architecture_search.derive import derive
 
     target_us = 1000.0 * options.target_latency_ms
-    derived = derive(model.architecture, cost_model, target_us or None)
+    architecture = model.architecture
+    alpha = keras.ops.convert_to_numpy(architecture.updated())
+    kinds = architecture.communication.kinds
+    derived = derive(alpha, cost_model, kinds, target_us or None)
     predicted_ms = cost_model.predicted_latency(derived.genotype) / 1000.0
     provenance = {
         "dataset": options.dataset,

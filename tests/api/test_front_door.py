@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 PATH = (
     "list_models", "load", "load_dataset", "register_dataset", "Skeleton", "Genotype",
     "Network", "deploy",
-    "measure_latency", "LatencyTable", "search", "SearchResult", "finetune", "evaluate",
+    "measure_latency", "LatencyTable", "search", "SearchResult", "derive", "finetune", "evaluate",
     "Evaluation", "export", "Server", "Client", "InputError",
     "Operation", "Unit", "register_operation",
     "FusionNode", "FusionEdge", "FusionTable", "register_fusion",

@@ -1,7 +1,5 @@
 """Deriving a network near a target from given α'."""
 
-import types
-
 import numpy as np
 import pytest
 
@@ -143,7 +141,7 @@ def test_without_a_target_what_lets_nothing_through_is_mended_with_few_edges(
     alpha[:10, none] = 9.0  # the cells that read the stem
     if len(set(kinds)) == 2:
         alpha[[i for i in range(70) if kinds[i // 5] == 0], none] = 9.0
-    derived = derive(stub(alpha, kinds), costs)
+    derived = derive(alpha, costs, kinds)
     assert not derived.has_path and derived.genotype.has_path
     changed = derived.genotype.choice != alpha.argmax(-1)
     first = [list(kinds).index(kind) * 5 for kind in sorted(set(kinds))]
@@ -160,14 +158,6 @@ def test_without_a_target_what_lets_nothing_through_is_mended_with_few_edges(
 
 def test_without_a_target_the_argmax_is_the_network(costs):
     alpha = make_alpha(costs, 0)
-    derived = derive(stub(alpha, range(14)), costs)
+    derived = derive(alpha, costs, range(14))
     assert derived.has_path and not derived.edges_changed
     np.testing.assert_array_equal(derived.genotype.choice, alpha.argmax(-1))
-
-
-def stub(alpha, kinds):
-    """What `derive` reads of an `Architecture`."""
-    communication = types.SimpleNamespace(kinds=kinds)
-    return types.SimpleNamespace(
-        skeleton=PAPER, communication=communication, updated=lambda: alpha
-    )

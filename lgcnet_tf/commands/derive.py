@@ -1,0 +1,135 @@
+"""Another network from a search that has ended: at another latency, for another device.
+
+A search decides how much each operation is worth on each edge; what an operation costs
+stands in a latency table. So one search gives networks for several targets and several
+devices, and none has to be searched again.
+"""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from lgcnet_tf.commands.finish import finish
+from lgcnet_tf.commands.latency_range import saying_what_to_turn
+from lgcnet_tf.config import RunOptions, option
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.files import atomic_write
+from lgcnet_tf.latency.table import LatencyTable
+from lgcnet_tf.run_folder import (
+    ALPHAS,
+    GENOTYPE,
+    LATENCY_TABLE,
+    RunFolder,
+    input_file,
+    refuse_finished,
+)
+from lgcnet_tf.space.choices import PROBABILITIES, read_probabilities
+from lgcnet_tf.space.genotype import Genotype, operation_counts
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DeriveOptions(RunOptions):
+    """Options of deriving."""
+
+    TOPIC = "Network"
+
+    search_dir: str = option(
+        "", "Folder of a search that has ended.", needed="name the folder of a search."
+    )
+    target_latency_ms: float = option(
+        0.0,
+        "Predicted latency of the network, met within 5 % with as little loss of "
+        "probability as is found; 0 for the most probable operation on every edge.",
+        minimum=0,
+    )
+    latency_table: str = option(
+        "", "Latency table of the same space; by default the search's own."
+    )
+
+
+def derive(options: DeriveOptions) -> dict[str, Any]:
+    """Derives; writes genotype, probabilities, a copy of the table and results.
+
+    Returns:
+        What `results.json` holds.
+
+    Raises:
+        InputError: bad options, no such search, a table of another space, or a target
+            out of its reach.
+    """
+    from lgcnet_tf.architecture_search import derive as derivation
+    from lgcnet_tf.architecture_search.latency_target import check_reachable
+    from lgcnet_tf.guidance.communication import cell_kinds
+    from lgcnet_tf.latency.estimate import CostModel
+    from lgcnet_tf.model.network import Network
+
+    options.check()
+    refuse_finished(options.output_dir)
+    if not options.search_dir:
+        raise InputError("--search_dir is missing: name the folder of a search.")
+    search = pathlib.Path(options.search_dir)
+    paths = [search / GENOTYPE, search / ALPHAS]
+    if missing := [path.name for path in paths if not path.is_file()]:
+        raise InputError(
+            f"--search_dir={search}: no {' and no '.join(missing)} there; name the folder "
+            "of a search by gradients that has ended."
+        )
+    found = Genotype.load(search / GENOTYPE)
+    probabilities = read_probabilities(search / ALPHAS, found.skeleton)
+    table_path = options.latency_table or str(search / LATENCY_TABLE)
+    table = LatencyTable.load(table_path)
+    size = tuple(found.provenance.get("input_size") or table.input_size)
+    cost_model = CostModel(table, found.skeleton, size)
+    kinds = cell_kinds(
+        found.provenance.get("communication", "none"),
+        [spec.reduction for spec in found.skeleton.cells],
+    )
+    target_us = 1000.0 * options.target_latency_ms
+    if target_us:
+        with saying_what_to_turn():
+            check_reachable(target_us, cost_model, kinds)
+    inputs = {}
+    for path in (*paths, table_path):
+        inputs |= input_file(f"--search_dir {pathlib.Path(path).name}", path)
+    folder = RunFolder(options, "derive", inputs=inputs)
+    with np.errstate(divide="ignore"):
+        alpha = np.log(probabilities)
+    derived = derivation.derive(alpha, cost_model, kinds, target_us or None)
+    predicted_ms = cost_model.predicted_latency(derived.genotype) / 1000.0
+    provenance = {
+        **found.provenance,
+        "derived_from": found.id,
+        "latency_table": table.table_id,
+        "predicted_latency_ms": predicted_ms,
+    }
+    provenance.pop("target_latency_ms", None)
+    if target_us:
+        provenance["target_latency_ms"] = options.target_latency_ms
+    genotype = dataclasses.replace(
+        derived.genotype, provenance=provenance, classes=found.classes
+    )
+    folder.log.info(
+        "%spredicted %.4g ms, edges that are not the most probable: %d",
+        f"target {options.target_latency_ms:.4g} ms: " if target_us else "",
+        predicted_ms,
+        derived.edges_changed,
+    )
+    network = Network.derived(genotype, size)
+    genotype.save(folder / GENOTYPE)
+    with atomic_write(folder / ALPHAS) as temporary:
+        np.savez(temporary, **{PROBABILITIES: probabilities})
+    with atomic_write(folder / LATENCY_TABLE) as temporary:
+        temporary.write_bytes(pathlib.Path(table_path).read_bytes())
+    return finish(
+        folder,
+        {
+            "predicted_latency_ms": predicted_ms,
+            "edges_changed": derived.edges_changed,
+            "edges_of_the_search_changed": int((genotype.choice != found.choice).sum()),
+            "operations": operation_counts(genotype),
+            "params": network.count_params(),
+        },
+        folder / GENOTYPE,
+    )
