@@ -33,7 +33,7 @@ def join_samples(parts: Sequence[Samples]) -> Samples:
     if count > 1:
         raise InputError(
             f"{parts[0].info.name}: --split={split}: the splits share samples, "
-            f"{name!r} for one."
+            f"{name!r} for one; name splits that have none in common."
         )
     return Samples(
         parts[0].info,
@@ -69,7 +69,8 @@ def groups_of(samples: Samples, pattern: str) -> tuple[str, ...]:
         expression = re.compile(pattern)
     except re.error as error:
         raise InputError(
-            f"--group_by={pattern} is no regular expression: {error}."
+            f"--group_by={pattern} is no regular expression: {error}; give one such as "
+            "'^([^_]+)_'."
         ) from None
     matches = [expression.search(name) for name in samples.names]
     found = [match and match[1 if expression.groups else 0] for match in matches]

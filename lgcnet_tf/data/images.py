@@ -149,5 +149,6 @@ def check_sizes(
     if image.shape[:2] != label.shape[:2]:
         raise InputError(
             f"{label_where}: the label is {label.shape[1]}x{label.shape[0]} but "
-            f"its image {image_where} is {image.shape[1]}x{image.shape[0]}."
+            f"its image {image_where} is {image.shape[1]}x{image.shape[0]}; both must be of one "
+            "size."
         )

@@ -54,7 +54,9 @@ class LabelledImages(collections.abc.Sequence):
                 f"Received: {', '.join(class_names) or 'none'}"
             )
         if not count:
-            raise InputError(f"{name}: the split '{split}' has no images.")
+            raise InputError(
+                f"{name}: the split '{split}' has no images; name another."
+            )
         self.name = name
         self.split = split
         self.class_names = class_names
@@ -78,7 +80,10 @@ class LabelledImages(collections.abc.Sequence):
         try:
             found = self._read(range(len(self))[index])
             if not 0 <= found.label < self.num_classes:
-                raise InputError(f"{found.where}: label {found.label} is no class.")
+                raise InputError(
+                    f"{found.where}: label {found.label} is no class; expected 0 to "
+                    f"{self.num_classes - 1}."
+                )
             return images.decode_image(found.data, found.where), found.label
         except InputError as error:
             self.failure = self.failure or error
@@ -169,7 +174,8 @@ def _from_folder(split, data_dir):
     name = str(root)
     if not any(splits.values()):
         raise InputError(
-            f"{name}: has no pictures ({', '.join(_SUFFIXES)}) in subfolders, one a class."
+            f"{name}: has no pictures ({', '.join(_SUFFIXES)}) in subfolders, one a class; name "
+            "the folder above them."
         )
     if split not in splits:
         raise NoSuchSplit(

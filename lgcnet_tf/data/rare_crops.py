@@ -49,7 +49,8 @@ def rare_classes(samples: Samples) -> dict[int, float]:
     if not rare:
         raise InputError(
             f"--rare_crops: no class of {samples.info.name}, split '{samples.split}', "
-            f"is rare: none has less than {100 * limit:.2g} % of the labelled pixels."
+            f"is rare: none has less than {100 * limit:.2g} % of the labelled pixels; "
+            "leave it out."
         )
     return rare
 

@@ -175,7 +175,8 @@ def prepared_classification(
     except Exception as error:  # of downloads, archives, disks
         raise InputError(
             f"{dataset}: TFDS cannot prepare it in {folder} "
-            f"(--data_dir={manual_dir or ''}): {_line(error)}"
+            f"(--data_dir={manual_dir or ''}, which needs what it cannot download): "
+            f"{_line(error)}"
         ) from None
     return builder, _by_index(tfds, builder)
 

@@ -95,7 +95,8 @@ def read_samples(
         if facts.get(name) != wanted:
             raise InputError(
                 f"{path}: of another {name.replace('_', ' ')} "
-                f"({_shown(facts.get(name))}) than is wanted here ({_shown(wanted)})."
+                f"({_shown(facts.get(name))}) than is wanted here ({_shown(wanted)}); "
+                "give the flags with which its folder was made."
             )
     store = SampleStore(path)
     store.path = None
@@ -106,13 +107,17 @@ def read_samples(
         kept = getattr(store, group)
         if unknown := set(kept) - set(known):
             raise InputError(
-                f"{path}: has times of {min(unknown)!r}, which is not wanted here."
+                f"{path}: has times of {min(unknown)!r}, which is not wanted here; "
+                "give the flags with which its folder was made."
             )
         for key in operations if group == "operations" else kept:
             if (count := len(kept.get(key, ()))) < least:
                 raise _incomplete(path, f"{count} of {least} times of {key!r}")
             if not all(map(math.isfinite, kept[key])):
-                raise InputError(f"{path}: has times of {key!r} that are no numbers.")
+                raise InputError(
+                    f"{path}: has times of {key!r} that are no numbers; "
+                    "take them again."
+                )
     if len(store.networks) != network_count:
         there = f"{len(store.networks)} of {network_count} networks"
         raise _incomplete(path, there)
@@ -120,7 +125,7 @@ def read_samples(
         if not times or not 0 < min(times) <= max(times) < LONGEST_US:
             raise InputError(
                 f"{path}: has times of {key!r} that are not above 0 and below "
-                f"{LONGEST_US:.0e} µs."
+                f"{LONGEST_US:.0e} µs; take them again."
             )
     medians = [statistics.median(times) for times in store.operations.values()]
     nothing = sum(median <= 0 for median in medians)
@@ -138,7 +143,9 @@ def read_samples(
             date=str(facts["date"]),
         )
     except (KeyError, TypeError, ValueError):
-        raise InputError(f"{path}: does not say what it was taken on.") from None
+        raise InputError(
+            f"{path}: does not say what it was taken on; take the samples again."
+        ) from None
     return runtime, store
 
 
@@ -159,7 +166,10 @@ def _facts(path):
     found = read_json(path)
     facts = found.get("facts") if isinstance(found, dict) else None
     if not isinstance(facts, dict):
-        raise InputError(f"{path}: not written by time_models.py: lacks its facts.")
+        raise InputError(
+            f"{path}: not written by time_models.py: lacks its facts; give the "
+            "samples.json that it wrote."
+        )
     return facts
 
 

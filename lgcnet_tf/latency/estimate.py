@@ -102,7 +102,8 @@ class CostModel:
         """
         if genotype.skeleton != self.skeleton:
             raise InputError(
-                "latency: the genotype belongs to another skeleton than the table."
+                "latency: the genotype belongs to another skeleton than the table; "
+                "give the table that it was searched with."
             )
         return float(self.predicted_latencies(genotype.choice))
 

@@ -23,10 +23,10 @@ def check_fields(
     """
     for name in fields:
         if name not in found:
-            raise InputError(f"{where}: lacks the field {name!r}.")
+            raise InputError(f"{where}: lacks the field {name!r}; make it anew.")
     for name, value in found.items():
         if name not in fields:
-            raise InputError(f"{where}: unknown field {name!r}.")
+            raise InputError(f"{where}: unknown field {name!r}; leave it out.")
         valid, words = fields[name]
         if not valid(value):
             raise InputError(f"{where}: {name} must be {words}. Received: {value!r}")

@@ -139,7 +139,10 @@ class LatencyTable:
             return self.calibration.times_us[workload.key]
         entry = self.entries.get(workload.key)
         if entry is None:
-            raise InputError(f"latency table: has no entry for {workload.key!r}.")
+            raise InputError(
+                f"latency table: has no entry for {workload.key!r}; make one with "
+                "lgcnet-measure-latency."
+            )
         return entry.median_us
 
     @property
@@ -200,7 +203,7 @@ class LatencyTable:
         raise InputError(
             "latency table: measured for another search space"
             + "".join(f"; {reason}" for reason in reasons)
-            + "."
+            + ". Make one for this space with lgcnet-measure-latency."
         )
 
     def save(self, path: str | os.PathLike) -> None:
@@ -247,13 +250,16 @@ class LatencyTable:
             InputError: a field is missing, unknown or of a wrong kind.
         """
         if not isinstance(config, dict) or "format_version" not in config:
-            raise InputError("latency table: no format_version; not a latency table.")
+            raise InputError(
+                "latency table: no format_version; not a latency table: give what "
+                "lgcnet-measure-latency wrote."
+            )
         config = dict(config)
         version = config.pop("format_version")
         if version != FORMAT_VERSION:
             raise InputError(
                 f"latency table: format version {version!r}; this release reads "
-                f"version {FORMAT_VERSION}."
+                f"version {FORMAT_VERSION}; make it anew with lgcnet-measure-latency."
             )
         optional = {n: f for n, f in OPTIONAL_FIELDS.items() if n in config}
         check_fields("latency table", config, TABLE_FIELDS | optional)

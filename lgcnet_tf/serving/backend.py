@@ -125,6 +125,6 @@ def segment(
     if backend.gives_own_sizes():
         raise InputError(
             f"{backend.target}: saw {name} as {mask.shape[1]}x{mask.shape[0]} "
-            f"pixels, here it has {size[1]}x{size[0]}."
+            f"pixels, here it has {size[1]}x{size[0]}; export the model again."
         )
     return mask_of(mask[None], "stretch", tuple(size), mask.shape)

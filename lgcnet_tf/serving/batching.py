@@ -59,7 +59,8 @@ def read_batching_parameters(path: str | os.PathLike) -> BatchingParameters:
         raise InputError(f"{path}: cannot be read: {error}.") from None
     except text_format.ParseError as error:
         raise InputError(
-            f"{path}: no BatchingParameters: {one_line(str(error))}"
+            f"{path}: no BatchingParameters: {one_line(str(error))}; expected lines such "
+            "as max_batch_size { value: 8 }"
         ) from None
     values = {
         field.name: getattr(found, field.name).value
@@ -69,7 +70,9 @@ def read_batching_parameters(path: str | os.PathLike) -> BatchingParameters:
     sizes = tuple(found.allowed_batch_sizes)
     parameters = BatchingParameters(**values, allowed_batch_sizes=sizes)
     if min(values.values(), default=0) < 0 or parameters.max_batch_size < 1:
-        raise InputError(f"{path}: no number may be negative, nor max_batch_size 0.")
+        raise InputError(
+            f"{path}: no number may be negative, nor max_batch_size 0; set larger ones."
+        )
     if sizes and (
         sorted(set(sizes)) != list(sizes)
         or sizes[0] < 1

@@ -100,7 +100,7 @@ def export_saved_model(
     if num_classes != info.num_classes:
         raise InputError(
             f"The network has {num_classes} classes, {info.name} has "
-            f"{info.num_classes}."
+            f"{info.num_classes}; name the data set that it was trained on."
         )
     check_fit(fit)
     check_loadable(output_dir)
@@ -190,7 +190,7 @@ def load_info(folder: str | os.PathLike) -> tuple[DatasetInfo, dict[str, Any]]:
         if values["format_version"] > _INFO_FORMAT_VERSION:
             raise InputError(
                 f"{path}: format version {values['format_version']}; this "
-                f"program reads up to {_INFO_FORMAT_VERSION}."
+                f"program reads up to {_INFO_FORMAT_VERSION}; export the model again."
             )
         info = DatasetInfo(
             name=values["dataset"],
@@ -199,7 +199,9 @@ def load_info(folder: str | os.PathLike) -> tuple[DatasetInfo, dict[str, Any]]:
             void_label=values["void_label"],
         )
     except (KeyError, TypeError) as error:
-        raise InputError(f"{path}: no description of a model: {error}") from None
+        raise InputError(
+            f"{path}: no description of a model: {error}; export it again."
+        ) from None
     return info, values
 
 

@@ -59,7 +59,9 @@ def export_tftrt(
     """
     folder = pathlib.Path(output_dir)
     if precision not in _MODES:
-        raise InputError(f"--format=tftrt: computes in {' or '.join(_MODES)}.")
+        raise InputError(
+            f"--format=tftrt: computes in {' or '.join(_MODES)}; give --precision so."
+        )
     if precision == "int8" and not len(images):
         raise InputError(
             "--format=tftrt: int8 needs images to be calibrated with; name "

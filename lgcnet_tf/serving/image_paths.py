@@ -33,6 +33,8 @@ def image_files(given: Sequence[str | os.PathLike]) -> list[str]:
             continue
         found = [str(p) for p in found if p.is_file() and not is_ours(p)]
         if not found:
-            raise InputError(f"{one}: no PNG or JPEG file there.")
+            raise InputError(
+                f"{one}: no PNG or JPEG file there; name one, or a folder of them."
+            )
         files += found
     return list(dict.fromkeys(files))

@@ -28,7 +28,8 @@ def read_model_config(
         raise InputError(f"{path}: cannot be read: {error}.") from None
     except text_format.ParseError as error:
         raise InputError(
-            f"{path}: no ModelServerConfig: {one_line(str(error))}"
+            f"{path}: no ModelServerConfig: {one_line(str(error))}; expected "
+            "model_config_list { config { name: ... base_path: ... } }"
         ) from None
 
 
@@ -70,7 +71,10 @@ def models_of(
                 one.name, one.base_path, limits, policy, labels
             )
     if not models:
-        raise InputError("The configuration has no model_config_list with a config.")
+        raise InputError(
+            "The configuration has no model_config_list with a config; expected "
+            "model_config_list { config { name: ... base_path: ... } }"
+        )
     return list(models.values())
 
 

@@ -170,7 +170,10 @@ class ModelVersions:
         if self.versions:
             return
         if not self.base_path.is_dir():
-            raise InputError(f"{self.base_path}: no such model folder.")
+            raise InputError(
+                f"{self.base_path}: no such model folder; give the saved_model folder of "
+                "an export."
+            )
         if broken := [one.error for one in self._states.values() if one.error]:
             raise InputError(broken[-1])
         if (self.base_path / "saved_model.pb").exists():
@@ -181,7 +184,8 @@ class ModelVersions:
         if self.policy.specific and version_folders(self.base_path):
             raise InputError(
                 f"{self.base_path}: there is none of the versions "
-                f"{list(self.policy.specific)}."
+                f"{list(self.policy.specific)}. Available: "
+                f"{', '.join(map(str, version_folders(self.base_path)))}."
             )
         raise InputError(
             f"{self.base_path}: no version in this model folder; an export writes an "

@@ -96,7 +96,9 @@ def save_picture(
     except OSError as error:
         if full_disk(error):
             raise
-        raise InputError(f"{path}: cannot be written: {error.strerror}.") from None
+        raise InputError(
+            f"{path}: cannot be written: {error.strerror}; name another --output_dir."
+        ) from None
 
 
 def _texts(path) -> dict:
@@ -137,6 +139,9 @@ def _check_folder(folder):
     while not os.path.lexists(there):
         there = there.parent
     if not there.is_dir():
-        raise InputError(f"{folder}: cannot be written to: {there} is no folder.")
+        raise InputError(
+            f"{folder}: cannot be written to: {there} is no folder; name "
+            "another --output_dir."
+        )
     if not os.access(there, os.W_OK | os.X_OK):
         raise InputError(f"{folder}: cannot be written to; name another --output_dir.")

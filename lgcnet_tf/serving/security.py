@@ -35,7 +35,7 @@ class Tls:
         except (OSError, ssl.SSLError) as error:
             files = ", ".join(filter(None, dataclasses.astuple(self)))
             raise InputError(
-                f"{files}: no PEM certificate with its key: {error}"
+                f"{files}: no PEM certificate with its key: {error}; give both as PEM files."
             ) from None
         return context
 
@@ -70,7 +70,7 @@ def read_token(path: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}.") from None
     if not token.isascii() or len(token.split()) != 1:
-        raise InputError(f"{path}: a token is one word of ASCII.")
+        raise InputError(f"{path}: a token must be one word of ASCII.")
     return token
 
 

@@ -79,7 +79,7 @@ class Servable:
                 self.predict(request)
             except RequestError as error:
                 raise InputError(
-                    f"{folder}: its warm-up request fails: {error.message}"
+                    f"{folder}: its warm-up request fails: {error.message} Export it again."
                 ) from None
 
     def predict(
@@ -282,9 +282,11 @@ def _read_signature_defs(
         saved_model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
         return dict(saved_model.meta_graphs[0].signature_def)
     except FileNotFoundError:
-        raise InputError(f"{folder}: no saved_model.pb in this version.") from None
+        raise InputError(
+            f"{folder}: no saved_model.pb in this version; export it again."
+        ) from None
     except (OSError, message.DecodeError, IndexError) as error:
-        raise InputError(f"{path}: no SavedModel: {error}") from None
+        raise InputError(f"{path}: no SavedModel: {error}; export it again.") from None
 
 
 def _check_served_here(folder: pathlib.Path) -> None:

@@ -49,7 +49,7 @@ def plan_video(
     else:
         source = pathlib.Path(source)
         if not source.is_file():
-            raise InputError(f"{source}: no such video file.")
+            raise InputError(f"{source}: no such video file; give the path of one.")
         path = pathlib.Path(output_dir or source.parent, f"{source.stem}_overlay.mp4")
     if os.path.lexists(path):
         same = not isinstance(source, int) and path.is_file() and not path.is_symlink()
@@ -103,7 +103,9 @@ def predict_video(
         frames = _frames(capture, max_frames)
         first = next(frames, None)
         if first is None:
-            raise BadPicture(f"{name}: no frame can be read from it.")
+            raise BadPicture(
+                f"{name}: no frame can be read from it; give what OpenCV reads."
+            )
         size = first.shape[:2]
         counts, latencies = np.zeros(info.num_classes), []
         with atomic_write(output) as temporary:
@@ -111,7 +113,10 @@ def predict_video(
             writer = cv2.VideoWriter(str(temporary), code, fps, size[::-1])
             try:
                 if not writer.isOpened():
-                    raise InputError(f"{output}: OpenCV cannot write a video there.")
+                    raise InputError(
+                        f"{output}: OpenCV cannot write a video there; name another "
+                        "--output_dir."
+                    )
                 for frame in itertools.chain([first], frames):
                     started = time.perf_counter()
                     mask = segment(backend, info, _png(cv2, frame), size, name)

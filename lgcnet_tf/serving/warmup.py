@@ -70,5 +70,6 @@ def read_warmup(folder: str | os.PathLike) -> Iterator[predict_pb2.PredictReques
                 yield log.predict_log.request
     except (tf.errors.OpError, message.DecodeError) as error:
         raise InputError(
-            f"{path}: damaged warm-up requests: {one_line(str(error))}"
+            f"{path}: damaged warm-up requests: {one_line(str(error))}; export the model "
+            "again."
         ) from None

@@ -109,6 +109,8 @@ def test_files_say_their_precision(options, exported):
     latency = results["measured_on"]["latency"]
     assert (latency["runtime"], latency["precision"]) == ("onnxruntime", "float32")
     assert results["measured_on"]["accuracy"]["runtime"] == "onnxruntime"
+    log = pathlib.Path(options.output_dir, "log.txt").read_text()
+    assert log.rstrip().endswith("/run/report.html (figures in results.json)")
     card = card_path(exported["onnx"])
     text = card.read_text()
     try:

@@ -17,11 +17,19 @@ from lgcnet_tf.commands.search import SearchOptions
 from lgcnet_tf.commands.serve import ServeOptions
 from lgcnet_tf.errors import InputError
 
-MODULES = sorted(pathlib.Path(lgcnet_tf.commands.__file__).parent.glob("*.py"))
+PACKAGE = pathlib.Path(lgcnet_tf.commands.__file__).parents[1]
+MODULES = sorted(
+    path
+    for room in ("commands", "data", "serving", "latency")
+    for path in (PACKAGE / room).rglob("*.py")
+    if "runtimes" not in path.parts
+)
 NEXT = re.compile(
     r"\b(give|gives|name|names|take|takes|make|leave|leaves|lower|mend|unset|choose|bring|"
     r"needs?|must|put|serves|export|missing: the size|are for|is for|go with|say why|says why|"
-    r"same command|Available|Received|smaller)\b",
+    r"same command|Available|Received|smaller|expected|known|measure|remove|rename|set|"
+    r"are read|is read|only|cannot be read|damaged|of no class|outside the classes|Download|"
+    r"needed|evaluate|There are|Labels|Groups)\b",
     re.IGNORECASE,
 )
 """Words of a sentence that says what would be right, or what to do."""
@@ -38,7 +46,11 @@ def messages(path):
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-            if ast.unparse(node.exc.func) == "InputError":
+            if ast.unparse(node.exc.func) in (
+                "InputError",
+                "NoSuchSplit",
+                "BadPicture",
+            ):
                 yield node.lineno, words_of(node.exc.args[0])
         elif isinstance(node, ast.FunctionDef) and "problems" in node.name:
             for each in ast.walk(node):
@@ -46,7 +58,9 @@ def messages(path):
                     yield each.lineno, words_of(each.value)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix()
+)
 def test_every_message_says_what_would_be_right(path):
     found = [(line, text) for line, text in messages(path) if len(text.split()) > 4]
     assert not [each for each in found if not NEXT.search(each[1])]

@@ -103,7 +103,9 @@ class CamvidFolder(Dataset):
             )
         self.folder = pathlib.Path(data_dir)
         if not self.folder.is_dir():
-            raise InputError(f"{data_dir}: no such data folder.")
+            raise InputError(
+                f"{data_dir}: no such data folder; name it with --data_dir."
+            )
         self.painted = False
         self.splits: dict[str, Sequence[Pair]] = self._segnet_splits()
         if not self.splits:
@@ -141,7 +143,7 @@ class CamvidFolder(Dataset):
             if missing and len(missing) < len(names):
                 raise InputError(
                     f"{folder}: {len(missing)} of the {len(names)} images of the "
-                    f"{split} split are missing, {missing[0]} the first."
+                    f"{split} split are missing, {missing[0]} the first; bring them, or none."
                 )
             if not missing:
                 splits[split] = [pairs[name] for name in names]
@@ -222,7 +224,7 @@ def group_colors(colors: np.ndarray, where: str) -> np.ndarray:
         y, x = np.argwhere(codes == unknown[0])[0]
         raise InputError(
             f"{where}: label colour {tuple(int(c) for c in colors[y, x])} at "
-            f"x={x}, y={y} is none of CamVid's 32 classes."
+            f"x={x}, y={y} is none of CamVid's 32 classes; bring the label as it was released."
         )
     values = np.array([table[int(code)] for code in present], np.uint8)
     return values[inverse].reshape(codes.shape)
@@ -277,9 +279,13 @@ def _pairs(folder: pathlib.Path, labels: pathlib.Path, ending: str) -> list[Pair
             )
     for stem, path in label_files.items():
         if not stem.endswith(ending) or stem.removesuffix(ending) not in image_files:
-            raise InputError(f"{path}: label without image in {folder}.")
+            raise InputError(
+                f"{path}: label without image in {folder}; bring that or remove this."
+            )
     if not image_files:
-        raise InputError(f"{folder}: no images (.png, .jpg) in this folder.")
+        raise InputError(
+            f"{folder}: no images (.png, .jpg) in this folder; fill it or remove it."
+        )
     return [
         Pair(name, path, label_files[name + ending])
         for name, path in image_files.items()

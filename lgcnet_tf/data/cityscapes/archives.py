@@ -41,7 +41,7 @@ def train_ids(label: np.ndarray, where: str) -> np.ndarray:
     bad = label[(label > max(LABEL_IDS)) & (label != VOID)]
     if bad.size:
         raise InputError(
-            f"{where}: label value {int(bad[0])} is no Cityscapes label id (0-33)."
+            f"{where}: label value {int(bad[0])} is no Cityscapes label id, which must be 0-33."
         )
     return table[label]
 
@@ -64,7 +64,7 @@ def archives_of(split: str, data_dir: str | os.PathLike | None) -> list[pathlib.
         )
     folder = pathlib.Path(data_dir)
     if not folder.is_dir():
-        raise InputError(f"{data_dir}: no such data folder.")
+        raise InputError(f"{data_dir}: no such data folder; name it with --data_dir.")
     missing = [name for name in archives if not (folder / name).is_file()]
     if missing:
         raise InputError(

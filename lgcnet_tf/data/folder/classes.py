@@ -101,7 +101,7 @@ def read_classes(folder: pathlib.Path) -> MaskClasses:
         try:
             text = read_bytes(folder / TEXT).decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise InputError(f"{folder / TEXT}: not UTF-8 text: {error}.") from None
+            raise InputError(f"{folder / TEXT}: must be UTF-8 text: {error}.") from None
         return parse_text(text, folder / TEXT)
     raise InputError(
         f"{folder}: neither {JSON} nor {TEXT} is there; one of them has to name the "
@@ -196,7 +196,9 @@ def _json_class(config, index, path) -> _Class:
         )
     name, value = config["name"].strip(), config.get("value", index)
     if unknown := sorted(set(config) - {"name", "color", "value"}):
-        raise InputError(f"{path}: class {name!r} has an unknown entry {unknown[0]!r}.")
+        raise InputError(
+            f"{path}: class {name!r} has an unknown entry {unknown[0]!r}; leave it out."
+        )
     if not _is_value(value):
         raise InputError(
             f"{path}: class {name!r}: value must be 0 to 255. Received: {value!r}"
@@ -231,7 +233,9 @@ def _make(name, classes, void_values, void_colors, path) -> MaskClasses:
         ("the colour", [c.color for c in classes if c.color]),
     ):
         if twice := [g for g in given if given.count(g) > 1]:
-            raise InputError(f"{path}: two classes have {what} {twice[0]!r}.")
+            raise InputError(
+                f"{path}: two classes have {what} {twice[0]!r}; give each its own."
+            )
     if not all(c.name for c in classes):
         raise InputError(f"{path}: a class has an empty name.")
     values = {c.value: index for index, c in enumerate(classes)}
@@ -248,7 +252,7 @@ def _make(name, classes, void_values, void_colors, path) -> MaskClasses:
             if table.get(one, VOID) != VOID:
                 raise InputError(
                     f"{path}: the {what} {one} is void and that of "
-                    f"{classes[table[one]].name!r}."
+                    f"{classes[table[one]].name!r}; take it from one of them."
                 )
             table[one] = VOID
     drawn = iter(distinct_colors(len(classes), tuple(colors)))

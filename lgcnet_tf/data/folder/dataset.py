@@ -47,7 +47,9 @@ class FolderDataset(Dataset):
             )
         self.folder = pathlib.Path(data_dir)
         if not self.folder.is_dir():
-            raise InputError(f"{data_dir}: no such data folder.")
+            raise InputError(
+                f"{data_dir}: no such data folder; name it with --data_dir."
+            )
         self.classes = read_classes(self.folder)
         self.info = self.classes.info
         self.splits: dict[str, list[Pair]] = find_splits(self.folder)

@@ -59,9 +59,13 @@ def find_splits(folder: pathlib.Path) -> dict[str, list[Pair]]:
             break
     else:
         if (folder / IMAGES).is_dir():
-            raise InputError(f"{folder}: there is {IMAGES}/ but no {MASKS[0]}/.")
+            raise InputError(
+                f"{folder}: there is {IMAGES}/ but no {MASKS[0]}/; put masks there."
+            )
         if (masks := _masks_in(folder)) is not None:
-            raise InputError(f"{folder}: there is {masks.name}/ but no {IMAGES}/.")
+            raise InputError(
+                f"{folder}: there is {masks.name}/ but no {IMAGES}/; put images there."
+            )
         raise InputError(
             f"{folder}: no images found. Expected images/train/ with masks/train/, "
             "train/images/ with train/masks/, or train/ with trainannot/ (and val, "
@@ -107,7 +111,7 @@ def _read_list(folder, path) -> list[Pair]:
     try:
         lines = read_bytes(path).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text: {error}.") from None
+        raise InputError(f"{path}: must be UTF-8 text: {error}.") from None
     pairs, seen = [], {}
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.startswith("#"):
@@ -122,16 +126,23 @@ def _read_list(folder, path) -> list[Pair]:
         for what, file in (("image", image), ("mask", mask)):
             # A link to nothing is told when its split is asked for.
             if not os.path.isfile(file) and not os.path.islink(file):
-                raise InputError(f"{path}: line {number}: no such {what}: {file}.")
+                raise InputError(
+                    f"{path}: line {number}: no such {what}: {file}; paths begin "
+                    "at the folder: give them so, or whole."
+                )
         name = os.path.splitext(parts[0].strip().lstrip("/"))[0].replace("../", "")
         if name in seen:
             raise InputError(
-                f"{path}: line {number}: {parts[0]} also stands on line {seen[name]}."
+                f"{path}: line {number}: {parts[0]} also stands on line {seen[name]}; "
+                "leave out one of them."
             )
         seen[name] = number
         pairs.append(Pair(name, image, mask))
     if not pairs:
-        raise InputError(f"{path}: the split is empty; the file lists no images.")
+        raise InputError(
+            f"{path}: the split is empty; the file lists no images: "
+            "name some, or remove it."
+        )
     return pairs
 
 
@@ -148,7 +159,7 @@ def _from_images(folder) -> dict[str, list[Pair]]:
         if not entry.is_dir() and _suffix(entry.name) in _SUFFIXES:
             raise InputError(
                 f"{entry.path}: an image beside the folders of the splits "
-                f"{', '.join(folders)}; which split is it of?"
+                f"{', '.join(folders)}; put it into one of them."
             )
     splits: dict[str, list[Pair]] = {}
     for name in folders:
@@ -157,7 +168,8 @@ def _from_images(folder) -> dict[str, list[Pair]]:
     for entry in visible(masks):
         if entry.is_dir() and entry.name not in folders:
             raise InputError(
-                f"{entry.path}: masks without images; {images / entry.name} is absent."
+                f"{entry.path}: masks without images; {images / entry.name} is absent: "
+                "bring it, or remove the masks."
             )
     return splits
 
@@ -184,7 +196,7 @@ def _from_annot(folder) -> dict[str, list[Pair]]:
         if name.endswith(ANNOT) and name != ANNOT and name[: -len(ANNOT)] not in names:
             raise InputError(
                 f"{folder / name}: masks without images; "
-                f"{folder / name[: -len(ANNOT)]} is absent."
+                f"{folder / name[: -len(ANNOT)]} is absent: bring it, or remove the masks."
             )
         if name + ANNOT in names:
             pairs = _pairs(folder / name, folder / (name + ANNOT), f"{name}/")
@@ -192,7 +204,7 @@ def _from_annot(folder) -> dict[str, list[Pair]]:
         elif _ALIASES.get(name, name) in SPLITS:
             raise InputError(
                 f"{folder / name}: images without masks; {folder / (name + ANNOT)} is "
-                "absent."
+                "absent: bring it, or remove the images."
             )
     return splits
 
@@ -200,7 +212,8 @@ def _from_annot(folder) -> dict[str, list[Pair]]:
 def _add(splits, split, pairs, where):
     if split in splits:
         raise InputError(
-            f"{where}: there are two folders or lists of the split {split}."
+            f"{where}: there are two folders or lists of the split {split}; leave "
+            "out one of them."
         )
     splits[split] = pairs
 
@@ -208,11 +221,17 @@ def _add(splits, split, pairs, where):
 def _pairs(images: pathlib.Path, masks: pathlib.Path, prefix: str) -> list[Pair]:
     """Pairs images with masks by their paths, both without exception."""
     if not masks.is_dir():
-        raise InputError(f"{images}: images without masks; {masks} is absent.")
+        raise InputError(
+            f"{images}: images without masks; {masks} is absent: bring it, or remove "
+            "the images."
+        )
     image_files = dict(_by_stem(images, _SUFFIXES, "PNG and JPEG images are"))
     mask_files = dict(_by_stem(masks, (".png",), "PNG masks are"))
     if not image_files:
-        raise InputError(f"{images}: the split is empty; no images (.png, .jpg) there.")
+        raise InputError(
+            f"{images}: the split is empty; no images (.png, .jpg) there: "
+            "put some there, or remove it."
+        )
     pairs = []
     for stem, image in image_files.items():
         for mask in (stem, *(stem + ending for ending in _ENDINGS)):
@@ -240,7 +259,9 @@ def _by_stem(root, suffixes, what) -> Iterator[tuple[str, str]]:
             continue
         stem = relative + entry.name[: -len(suffix)]
         if stem in seen:
-            raise InputError(f"{entry.path}: there is also {seen[stem]}; one of them.")
+            raise InputError(
+                f"{entry.path}: there is also {seen[stem]}; leave out one of them."
+            )
         seen[stem] = entry.name
         yield stem, entry.path
 

@@ -122,7 +122,7 @@ def json_files(path: pathlib.Path) -> list[pathlib.Path]:
         return [path]
     files = [p for p in sorted(path.rglob("*.json")) if not p.name.startswith(".")]
     if not files:
-        raise InputError(f"{path}: no JSON files there.")
+        raise InputError(f"{path}: no JSON files there; name the folder that has them.")
     return files
 
 

@@ -56,7 +56,8 @@ def _image(path, images, image, annotations, categories) -> AnnotatedImage:
             one = f"{where}, annotation {annotation.get('id')}"
             if annotation["category_id"] not in categories:
                 raise InputError(
-                    f"{one}: no category has the id {annotation['category_id']}."
+                    f"{one}: no category has the id {annotation['category_id']}; name it "
+                    "among the categories."
                 )
             label = categories[annotation["category_id"]]
             drawn.append((label, _mask(annotation.get("segmentation"), size, one)))
@@ -70,7 +71,10 @@ def _mask(segmentation, size, where) -> np.ndarray:
     from pycocotools import mask as coco_mask  # pylint: disable=import-outside-toplevel
 
     if not segmentation:
-        raise InputError(f"{where}: has no segmentation, perhaps a box alone.")
+        raise InputError(
+            f"{where}: has no segmentation, perhaps a box alone; it needs "
+            "polygons or run lengths."
+        )
     try:
         if isinstance(segmentation, dict):
             runs = segmentation

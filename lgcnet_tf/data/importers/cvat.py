@@ -29,7 +29,9 @@ def read_cvat(path: pathlib.Path, images: pathlib.Path | None) -> Annotations:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}.") from None
     except ElementTree.ParseError as error:
-        raise InputError(f"{path}: not an XML file: {error}.") from None
+        raise InputError(
+            f"{path}: not an XML file: {error}; export as 'CVAT for images 1.1'."
+        ) from None
     if root.tag != "annotations" or root.find("track") is not None:
         raise InputError(
             f"{path}: not CVAT's format for images (annotations with image elements); "
@@ -80,7 +82,7 @@ def _mask(shape, size, where) -> np.ndarray:
         values = np.arange(len(runs)) % 2 == 1  # the first run is of background
         mask = np.repeat(values, runs).reshape(part)
         return placed_mask(size, mask, int(get["left"]), int(get["top"]))
-    raise InputError(f"{where}: a {shape.tag}, which has no area.")
+    raise InputError(f"{where}: a {shape.tag}, which has no area; make it a polygon.")
 
 
 def _color(text):

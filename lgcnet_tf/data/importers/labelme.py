@@ -86,4 +86,4 @@ def _mask(shape, size, where) -> np.ndarray:
             part = np.asarray(picture).astype(bool)
         left, top = (round(float(part)) for part in points[0])
         return placed_mask(size, part, left, top)
-    raise InputError(f"{where}: a {kind}, which has no area.")
+    raise InputError(f"{where}: a {kind}, which has no area; make it a polygon.")

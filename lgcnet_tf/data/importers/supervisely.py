@@ -42,7 +42,9 @@ def read_supervisely(path: pathlib.Path, images: pathlib.Path | None) -> Annotat
         raise malformed(str(path / "meta.json"), error) from None
     folders = sorted(found.parent for found in path.rglob("ann") if found.is_dir())
     if not folders:
-        raise InputError(f"{path}: no Supervisely project; no folder ann/ in it.")
+        raise InputError(
+            f"{path}: no Supervisely project; no folder ann/ in it: name the one that has it."
+        )
     found = []
     for folder in folders:
         prefix = folder.relative_to(path).as_posix()
@@ -89,4 +91,4 @@ def _mask(one, size, where) -> np.ndarray:
         left, top = (int(side) for side in one["bitmap"]["origin"])
         lit = (part[..., 3] > 0) & (part[..., :3].max(-1) > 0)
         return placed_mask(size, lit, left, top)
-    raise InputError(f"{where}: a {kind}, which has no area.")
+    raise InputError(f"{where}: a {kind}, which has no area; make it a polygon.")

@@ -55,7 +55,9 @@ def read_voc(
     """
     masks = path / "SegmentationClass"
     if not masks.is_dir():
-        raise InputError(f"{path}: no VOC folder; SegmentationClass/ is absent.")
+        raise InputError(
+            f"{path}: no VOC folder; SegmentationClass/ is absent: name the one that has it."
+        )
     listed = path / "ImageSets" / "Segmentation" / f"{split}.txt"
     if listed.is_file():
         names = [

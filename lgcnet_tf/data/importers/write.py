@@ -78,10 +78,15 @@ def write_data_folder(
             no images.
     """
     if not annotations.images:
-        raise InputError("the annotations have no images.")
+        raise InputError(
+            "the annotations have no images; name others with --annotations."
+        )
     for kind in ("images", "masks"):
         if (folder / kind / split).exists():
-            raise InputError(f"{folder / kind / split}: this split is already there.")
+            raise InputError(
+                f"{folder / kind / split}: this split is already there; name "
+                "another --split or --output_dir."
+            )
     info = _classes(annotations, folder, tuple(classes), background)
     index = {name: number for number, name in enumerate(info.class_names)}
     named = [n for n in (background, *BACKGROUNDS) if background and n in index]
@@ -118,7 +123,7 @@ def _classes(annotations, folder, classes, background) -> DatasetInfo:
         if classes and classes != info.class_names:
             raise InputError(
                 f"{folder / JSON}: has the classes {', '.join(info.class_names)}, not "
-                f"those of --classes={','.join(classes)}."
+                f"those of --classes={','.join(classes)}; leave that out."
             )
         if not classes and (new := [n for n in names if n not in info.class_names]):
             raise InputError(
@@ -157,7 +162,9 @@ def _write_image(image: AnnotatedImage, parts, index, under, left_out, seen):
     if not name or ".." in name.split("/"):
         raise InputError(f"{image.where}: {image.name!r} is no name of an image.")
     if name in seen:
-        raise InputError(f"{image.where}: another image is named {name} too.")
+        raise InputError(
+            f"{image.where}: another image is named {name} too; rename one."
+        )
     if image.source is None:
         raise InputError(f"{image.where}: its image is not found; name its folder.")
     data = image.source
@@ -194,7 +201,7 @@ def _at_size(mask, size, data, where):
     if turned.shape != size:
         raise InputError(
             f"{where}: annotated at {mask.shape[1]}x{mask.shape[0]}, but its image is "
-            f"{size[1]}x{size[0]}."
+            f"{size[1]}x{size[0]}; bring the image that was annotated."
         )
     return turned
 
