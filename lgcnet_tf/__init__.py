@@ -33,13 +33,12 @@ if typing.TYPE_CHECKING:
     from lgcnet_tf.runtimes.settings import register_runtime
     from lgcnet_tf.serving.client import Client
     from lgcnet_tf.serving.server import Server
-    from lgcnet_tf.space.fusion import (
+    from lgcnet_tf.space.fusion import register_fusion, register_head
+    from lgcnet_tf.space.fusion_table import (
         FusionEdge,
         FusionHead,
         FusionNode,
         FusionTable,
-        register_fusion,
-        register_head,
     )
     from lgcnet_tf.space.genotype import Genotype
     from lgcnet_tf.space.operations import Operation, register_operation
@@ -52,10 +51,10 @@ _use_onednn()  # before anything of the package imports TensorFlow
 _MODULES = {
     "Client": "serving.client",
     "Evaluation": "api.trained",
-    "FusionEdge": "space.fusion",
-    "FusionHead": "space.fusion",
-    "FusionNode": "space.fusion",
-    "FusionTable": "space.fusion",
+    "FusionEdge": "space.fusion_table",
+    "FusionHead": "space.fusion_table",
+    "FusionNode": "space.fusion_table",
+    "FusionTable": "space.fusion_table",
     "Genotype": "space.genotype",
     "InputError": "errors",
     "LatencyTable": "latency.table",

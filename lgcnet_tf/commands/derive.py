@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lgcnet_tf.commands.finish import finish
+from lgcnet_tf.commands.keep_table import keep_table
 from lgcnet_tf.commands.latency_range import saying_what_to_turn
 from lgcnet_tf.config import RunOptions, option
 from lgcnet_tf.errors import InputError
@@ -120,8 +121,7 @@ def derive(options: DeriveOptions) -> dict[str, Any]:
     genotype.save(folder / GENOTYPE)
     with atomic_write(folder / ALPHAS) as temporary:
         np.savez(temporary, **{PROBABILITIES: probabilities})
-    with atomic_write(folder / LATENCY_TABLE) as temporary:
-        temporary.write_bytes(pathlib.Path(table_path).read_bytes())
+    keep_table(table_path, folder)
     return finish(
         folder,
         {

@@ -1,7 +1,6 @@
 """Searching a network, from data set and latency table to genotype (sections III, IV-A)."""
 
 import dataclasses
-import pathlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +13,10 @@ from lgcnet_tf.architecture_search.settings import (
 )
 from lgcnet_tf.commands.defaults import of_table as resolved
 from lgcnet_tf.commands.finish import finish
+from lgcnet_tf.commands.keep_table import keep_table
 from lgcnet_tf.commands.latency_range import saying_what_to_turn
 from lgcnet_tf.config import option
-from lgcnet_tf.data import dataset_info, steps_per_epoch
+from lgcnet_tf.data import steps_per_epoch
 from lgcnet_tf.data.class_weights import class_weights
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import atomic_write
@@ -26,8 +26,6 @@ from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.run_folder import (
     ALPHAS,
     GENOTYPE,
-    LATENCY_TABLE,
-    RunFolder,
     input_file,
     refuse_finished,
 )
@@ -165,7 +163,9 @@ def search(options: SearchOptions) -> dict[str, Any]:
         )
     options = resolved(options)
     if options.search_strategy == "random":
-        return _random_search(options)
+        from lgcnet_tf.commands.random_search import random_search
+
+        return random_search(options)
     return _differentiable_search(options)
 
 
@@ -201,7 +201,7 @@ def _differentiable_search(options: SearchOptions) -> dict[str, Any]:
                 )
         inputs = input_file("--latency_table", options.latency_table)
         folder = run.open_folder(inputs | training_inputs(options))
-        _keep_table(options, folder)
+        keep_table(options.latency_table, folder)
         if options.pictures_every and watched is None:
             for note in run.data.notes:
                 folder.log.info("%s", note)
@@ -267,14 +267,6 @@ def _differentiable_search(options: SearchOptions) -> dict[str, Any]:
         )
 
 
-def _keep_table(options: SearchOptions, folder: RunFolder) -> None:
-    """The folder's own copy of the table: its report says what operations cost."""
-    copy = folder / LATENCY_TABLE
-    if folder.writes and not copy.exists():
-        with atomic_write(copy) as temporary:
-            temporary.write_bytes(pathlib.Path(options.latency_table).read_bytes())
-
-
 def _derive(model, options, table, cost_model) -> "Derived":
     import keras
 
@@ -302,60 +294,3 @@ def _derive(model, options, table, cost_model) -> "Derived":
         provenance["target_latency_ms"] = options.target_latency_ms
     genotype = dataclasses.replace(derived.genotype, provenance=provenance)
     return dataclasses.replace(derived, genotype=genotype)
-
-
-def _random_search(options: SearchOptions) -> dict[str, Any]:
-    """Draws a network; writes its genotype and results, as a search does.
-
-    Nothing is trained and no image is read.
-
-    Returns:
-        What `results.json` holds.
-
-    Raises:
-        InputError: bad options or table, or no network in the band.
-    """
-    from lgcnet_tf.architecture_search.random_search import draw_genotype
-    from lgcnet_tf.latency.estimate import CostModel
-    from lgcnet_tf.model.network import Network
-
-    classes = dataset_info(options.dataset, options.data_dir or None)
-    skeleton = options.skeleton(classes.num_classes)
-    table = LatencyTable.load(options.latency_table)
-    cost_model = CostModel(table, skeleton, options.input_size)
-    low, high = options.min_latency_ms, options.max_latency_ms
-    genotype, draws = draw_genotype(
-        cost_model,
-        np.random.default_rng(options.seed),
-        low * 1000.0,
-        high * 1000.0 if high else np.inf,
-    )
-    predicted_ms = cost_model.predicted_latency(genotype) / 1000.0
-    provenance = {
-        "dataset": classes.name,
-        "input_size": list(options.input_size),
-        "search_strategy": options.search_strategy,
-        "min_latency_ms": low,
-        "max_latency_ms": high,
-        "latency_table": table.table_id,
-        "seed": options.seed,
-        "predicted_latency_ms": predicted_ms,
-    }
-    if table.batch_size != 1:
-        provenance["latency_batch_size"] = table.batch_size
-    genotype = dataclasses.replace(genotype, provenance=provenance, classes=classes)
-    inputs = input_file("--latency_table", options.latency_table)
-    folder = RunFolder(options, "search", inputs=inputs)
-    _keep_table(options, folder)
-    network = Network.derived(genotype, options.crop_size)
-    genotype.save(folder / GENOTYPE)
-    return finish(
-        folder,
-        {
-            "predicted_latency_ms": predicted_ms,
-            "operations": operation_counts(genotype),
-            "params": network.count_params(),
-            "draws": draws,
-        },
-        folder / GENOTYPE,
-    )

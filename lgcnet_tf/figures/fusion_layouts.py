@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lgcnet_tf.space.fusion import FusionTable
+from lgcnet_tf.space.fusion_table import FusionTable
 
 Point = tuple[float, float]
 

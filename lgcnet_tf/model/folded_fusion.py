@@ -21,7 +21,7 @@ from lgcnet_tf.model.form import Form
 from lgcnet_tf.model.fusion import FusionCell, ReducedTaps
 from lgcnet_tf.model.operations import build_operation
 from lgcnet_tf.model.units import Unit, UpConvUnit, build_for
-from lgcnet_tf.space.fusion import FusionEdge, FusionTable
+from lgcnet_tf.space.fusion_table import FusionEdge, FusionTable
 from lgcnet_tf.space.operations import operation
 from lgcnet_tf.space.skeleton import Skeleton
 

@@ -12,13 +12,8 @@ import numpy as np
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.extensions import hint
 from lgcnet_tf.space.cells import CELL_EDGE_NAMES, CELL_EDGES, CellSpec, Edge
-from lgcnet_tf.space.fusion import (
-    FUSION_CELLS,
-    FUSION_HEADS,
-    FusionHead,
-    FusionTable,
-    fusion_names,
-)
+from lgcnet_tf.space.fusion import FUSION_CELLS, FUSION_HEADS, fusion_names
+from lgcnet_tf.space.fusion_table import FusionHead, FusionTable
 from lgcnet_tf.space.operations import (
     CELL_OPERATIONS,
     FUSION_OPERATIONS,
