@@ -82,16 +82,17 @@ def without_needless_imports() -> Iterator[None]:
     They are a quarter of the time that it takes. Afterwards all can be imported.
     Nothing is kept from Keras on another backend, which may be one of them.
     """
-    names = [name for name in _NEEDLESS if name not in sys.modules]
+    modules: dict[str, Any] = sys.modules
+    names = [name for name in _NEEDLESS if name not in modules]
     if keras_backend() != "tensorflow":
         names = []
-    sys.modules.update(dict.fromkeys(names))
+    modules.update(dict.fromkeys(names))
     try:
         yield
     finally:
         for name in names:
-            if sys.modules.get(name, True) is None:
-                del sys.modules[name]
+            if modules.get(name, True) is None:
+                del modules[name]
 
 
 def keras_backend() -> str:
