@@ -78,7 +78,8 @@ space, measuring = {}, {}
 if asked.quick:
     size = (32, 64)
     space = {
-        "initial_channels": 2, "num_cells": 2, "reduction_cells": (1,), "fusion": "none"
+        "initial_channels": 2, "num_cells": 1, "reduction_cells": (), "fusion": "none",
+        "cell_operations": ("skip_connect", "sep_conv_3x3"),
     }  # fmt: skip
     measuring = {"repeats": 1, "warmup": 0, "calibration_networks": 0}
 table = lt.measure_latency(

@@ -22,8 +22,8 @@ def main():
     measuring = {}
     if quick:
         skeleton = lt.Skeleton(
-            num_classes=8, initial_channels=2, num_cells=2, reduction_cells=(1,),
-            fusion="none",
+            num_classes=8, initial_channels=2, num_cells=1, reduction_cells=(),
+            fusion="none", cell_operations=("skip_connect", "sep_conv_3x3"),
         )  # fmt: skip
         measuring = {"repeats": 1, "warmup": 0, "calibration_networks": 0}
     table = lt.measure_latency(skeleton, input_size=size, **measuring)

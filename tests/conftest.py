@@ -19,22 +19,33 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 LONGEST = (
     "test_stranger.py",
-    "commands/test_run.py",
-    "architecture_search/test_workers.py",
-    "architecture_search/test_replicas.py",
-    "bin/test_whole_path.py",
     "api/test_front_door.py",
     "examples/test_tutorials.py",
+    "architecture_search/test_workers.py",
+    "bin/test_whole_path.py",
+    "commands/test_evaluate.py",
     "training/test_recipe.py",
-    "examples/test_quickstart.py",
-    "commands/test_sweep.py",
     "runtimes/test_runtimes.py",
-    "model/test_jax.py",
-    "commands/test_search.py",
     "commands/test_pretrain.py",
-    "commands/test_own_data.py",
+    "architecture_search/test_replicas.py",
+    "commands/test_sweep.py",
+    "evaluation/test_peak_memory.py",
+    "serving/test_export_files.py",
+    "commands/test_run.py",
+    "model/test_jax.py",
+    "commands/test_finetune.py",
     "test_extending.py",
+    "architecture_search/test_latency_target.py",
+    "commands/test_search.py",
+    "commands/test_own_data.py",
+    "model/test_folded_fusion.py",
+    "model/test_jax_training.py",
     "bin/test_measure_latency.py",
+    "evaluation/test_model_files.py",
+    "examples/test_quickstart.py",
+    "evaluation/test_augmented.py",
+    "commands/test_benchmark.py",
+    "model/test_heads.py",
 )
 """Files of few and long tests, to begin with: no process waits for another's at the end."""
 
@@ -129,7 +140,9 @@ def images():
 def _graphs_are_optimised_alike():
     """A search in this process must not change how later tests' graphs compute.
 
-    Runs that are compared bit by bit with those of other processes would differ.
+    Runs that are compared bit by bit with those of other processes would differ. They
+    run a few times: optimising them would take a tenth of all time. The commands that
+    tests start as processes optimise theirs.
     """
     if importlib.util.find_spec("tensorflow") is None:
         yield
@@ -138,6 +151,7 @@ def _graphs_are_optimised_alike():
 
     tf.config.list_logical_devices()  # starts it: its threads stay what they are
     with pytest.MonkeyPatch.context() as patch:
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
         patch.setattr(tf.config.optimizer, "set_experimental_options", lambda _: None)
         yield
 

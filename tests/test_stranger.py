@@ -23,17 +23,24 @@ from .data.folders import CLASSES, write_folder
 ROOT = pathlib.Path(__file__).parents[1]
 PACKED = ("lgcnet_tf", "pyproject.toml", "README.md", "LICENSE")
 SIZE = (64, 64)
+OPERATIONS = "--cell_operations=none,skip_connect,sep_conv_3x3"
 SPACE = (
     "--input_size=64x64", "--num_cells=2", "--reduction_cells=1", "--initial_channels=2",
-    "--fusion=none", "--cell_operations=none,skip_connect,max_pool_3x3,sep_conv_3x3",
+    "--fusion=none", f"{OPERATIONS},sep_conv_5x5", "--extension=my_extension",
 )  # fmt: skip
+EXTENSION = """
+import lgcnet_tf as lt
+
+lt.register_operation(lt.Operation("sep_conv_5x5", "sep_conv", kernel=5))
+"""
 PYTHON_PATH = """
 import pathlib, sys
 
 import lgcnet_tf as lt
 
 table, data = sys.argv[1:]
-result = lt.search(table, search_strategy="random")
+operations = ("none", "skip_connect", "sep_conv_3x3")
+result = lt.search(table, search_strategy="random", cell_operations=operations)
 net = lt.finetune(result.genotype, data_dir=data, epochs=1, batch_size=6)
 found = lt.evaluate(net, data_dir=data, repeats=2, examples=0)
 assert 0.0 <= found.miou <= 1.0 and found.latency_ms > 0.0
@@ -120,10 +127,13 @@ class Stranger:
 def stranger(tmp_path_factory):
     """A stranger with a data folder of three classes who went the whole path.
 
-    It ends where `lgcnet-serve` would begin. Data, size and space are named once.
+    It ends where `lgcnet-serve` would begin. Data, size and space are named once; the
+    table is one with an operation of a module of the working folder, and the search
+    does without it.
     """
     stranger = Stranger(tmp_path_factory.mktemp("stranger"))
     write_folder(stranger.home / "data", "images", (("train", 6), ("val", 2)), SIZE)
+    (stranger.home / "my_extension.py").write_text(EXTENSION)
     table = "--latency_table=latency/latency_table.json"
     stranger.run(
         "lgcnet-inspect-data", "--data_dir=data", "--output_dir=inspect", "--pictures=2"
@@ -133,7 +143,8 @@ def stranger(tmp_path_factory):
         "--calibration_networks=0", "--output_dir=latency",
     )  # fmt: skip
     stranger.run(
-        "lgcnet-search", table, "--epochs=1", "--batch_size=6", "--output_dir=search",
+        "lgcnet-search", table, OPERATIONS, "--epochs=1", "--batch_size=6",
+        "--output_dir=search",
     )  # fmt: skip
     stranger.run(
         "lgcnet-finetune", "--model=search/genotype.json", "--epochs=1",
@@ -194,17 +205,7 @@ def test_a_server_segments_a_picture(stranger):
 
 def test_an_extension_beside_the_data(stranger):
     """A module of the working folder, in a command of the wheel."""
-    (stranger.home / "my_extension.py").write_text(
-        "import lgcnet_tf as lt\n\n"
-        'lt.register_operation(lt.Operation("sep_conv_5x5", "sep_conv", kernel=5))\n'
-    )
-    stranger.run(
-        "lgcnet-measure-latency", "--extension=my_extension", "--data_dir=data",
-        "--input_size=32x32", "--num_cells=1", "--reduction_cells=", "--fusion=none",
-        "--initial_channels=2", "--cell_operations=none,skip_connect,sep_conv_5x5",
-        "--repeats=1", "--warmup=0", "--calibration_networks=0", "--output_dir=extended",
-    )  # fmt: skip
-    table = json.loads((stranger.home / "extended/latency_table.json").read_text())
+    table = json.loads((stranger.home / "latency/latency_table.json").read_text())
     assert table["skeleton"]["extensions"] == ["my_extension"]
     assert any(key.startswith("sep_conv_5x5 ") for key in table["entries"])
 

@@ -37,7 +37,8 @@ def measure_latency(
         >>> import lgcnet_tf as lt
         >>> table = lt.measure_latency(
         ...     lt.Skeleton(num_classes=8, initial_channels=2, num_cells=2,
-        ...                 reduction_cells=(1,), fusion="none"),
+        ...                 reduction_cells=(1,), fusion="none",
+        ...                 cell_operations=("skip_connect", "sep_conv_3x3")),
         ...     input_size=(32, 64), repeats=1, warmup=0, calibration_networks=0)
         >>> table.input_size, table.runtime
         ((32, 64), 'tensorflow_graph')

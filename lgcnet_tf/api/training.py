@@ -83,7 +83,7 @@ def search(
         >>> result.genotype.skeleton == table.skeleton
         True
         >>> result.genotype.skeleton.of_cells(result.probabilities).shape
-        (2, 5, 8)
+        (2, 5, 2)
     """
     from lgcnet_tf.commands import search as command
 

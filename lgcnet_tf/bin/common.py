@@ -3,8 +3,10 @@
 import contextlib
 import gc
 import importlib
+import json
 import logging as standard_logging
 import os
+import pathlib
 import sys
 import threading
 import time
@@ -24,6 +26,9 @@ from lgcnet_tf.convert.quiet import quiet
 from lgcnet_tf.errors import InputError, WorkerLost
 from lgcnet_tf.files import full_disk
 from lgcnet_tf.interruption import INTERRUPTION, Interrupted
+
+_NEEDLESS = ("jax", "matplotlib.pyplot", "cv2")
+"""What TensorFlow and its Keras try to import for functions that no command calls."""
 
 _HELP = ("help", "helpshort", "helpfull", "h", "?")
 
@@ -68,6 +73,37 @@ def quiet_start(backends: bool = True) -> Iterator[None]:
         if backends and missing == "tensorflow" and "KERAS_BACKEND" not in os.environ:
             hint = " On another backend set KERAS_BACKEND, as to jax."
         fail(f"{needs(missing)}{hint}")
+
+
+@contextlib.contextmanager
+def without_needless_imports() -> Iterator[None]:
+    """Takes `_NEEDLESS` for absent while the block imports TensorFlow.
+
+    They are a quarter of the time that it takes. Afterwards all can be imported.
+    Nothing is kept from Keras on another backend, which may be one of them.
+    """
+    modules: dict[str, Any] = sys.modules
+    names = [name for name in _NEEDLESS if name not in modules]
+    if keras_backend() != "tensorflow":
+        names = []
+    modules.update(dict.fromkeys(names))
+    try:
+        yield
+    finally:
+        for name in names:
+            if modules.get(name, True) is None:
+                del modules[name]
+
+
+def keras_backend() -> str:
+    """The backend that Keras will take, without importing it."""
+    if named := os.environ.get("KERAS_BACKEND"):
+        return named
+    home = pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
+    try:
+        return json.loads((home / "keras.json").read_text())["backend"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return "tensorflow"
 
 
 @contextlib.contextmanager
@@ -123,7 +159,7 @@ def run_command(found: Command) -> None:
         if found.long and flags.FLAGS.dry_run:
             print("\n".join(dry_run(found.name, values)), flush=True)
             return
-        with quiet_start(found.backends):
+        with quiet_start(found.backends), without_needless_imports():
             for name in found.imports:
                 importlib.import_module(name)
         function(values)

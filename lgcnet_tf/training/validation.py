@@ -10,7 +10,6 @@ from PIL import Image
 from lgcnet_tf.data import Samples, geometry, load_samples
 from lgcnet_tf.data.fit import mask_of, pieces_of
 from lgcnet_tf.errors import NoSuchSplit
-from lgcnet_tf.evaluation.evaluate import mask_function
 from lgcnet_tf.evaluation.metrics import ConfusionMatrix
 from lgcnet_tf.model.class_map import class_map
 from lgcnet_tf.model.network import Network
@@ -77,7 +76,7 @@ class Validation:
             first = next(iter(sets.values()))
             self.scores = ClassesAndLoss(network, first.info.void_label)
             self.scores.jit_compile = keras.backend.backend() == "jax"
-            self.predict_mask = mask_function(network)
+            self.void_label = first.info.void_label
             if pictures_every:
                 self.fixed_images = FixedImages(first, network.input_size)
 
@@ -106,6 +105,15 @@ class Validation:
             tags = {f"{prefix}iou/{name}": float(iou) for name, iou in classes}
             self.folder.write_scalars(done, tags)
         return figures
+
+    def predict_mask(self, images: np.ndarray) -> np.ndarray:
+        """Classes of images of the network's size, uint8 (batch, height, width).
+
+        By the function that evaluates, for compiling another one takes long.
+        """
+        void = np.full(images.shape[:3], self.void_label, np.uint8)
+        classes, _ = self.scores.predict_on_batch((images, void))
+        return keras.ops.convert_to_numpy(classes)
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes the network with the weights that are evaluated now."""

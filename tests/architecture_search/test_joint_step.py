@@ -7,7 +7,7 @@ import pytest
 from lgcnet_tf.architecture_search.build import build_search_model
 from lgcnet_tf.latency.estimate import CostModel
 
-STEPS = 3
+STEPS = 2
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +15,7 @@ def trained(make_options, make_table, make_batch, few_operations):
     """Variables and logs after some steps of a search model, by who does the step."""
 
     def train(train_step):
-        options = make_options(with_fusion=True, **few_operations)
+        options = make_options(cell_operations=few_operations["cell_operations"])
         skeleton = options.skeleton(5)
         table = make_table(skeleton, options.input_size)
         cost_model = CostModel(table, skeleton, options.input_size)

@@ -20,7 +20,6 @@ from lgcnet_tf.commands.search import search
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.guidance.communication import cell_kinds
 from lgcnet_tf.latency.estimate import CostModel
-from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.pruning import liveness_of
 from lgcnet_tf.training.checkpoint import Checkpoint, restore, snapshot
@@ -242,14 +241,16 @@ def test_history_has_the_course_of_the_weight(finished):
     assert all(entry["derived_latency_ms"] > 0 for entry in history)
 
 
-def test_a_resumed_search_steers_on(options, make_batch):
+def test_a_resumed_search_steers_on(make_options, make_table, make_batch):
     """All that steers is in what a checkpoint holds."""
-    run = options("unused")
+    operations = ("none", "skip_connect", "sep_conv_3x3")
+    run = make_options(cell_operations=operations, alpha_lr=0.02)
     skeleton = run.skeleton(8)
-    table = LatencyTable.load(run.latency_table)
+    table = make_table(skeleton, run.input_size)
     costs = CostModel(table, skeleton, run.input_size)
     model = build_search_model(run, skeleton, costs, steps=20)
-    target = LatencyTarget(1000.0 * run.target_latency_ms, 20)
+    low, high = latency_range(costs, kinds_of(costs, "none"))
+    target = LatencyTarget(0.4 * low + 0.6 * high, 20)
     model.latency_multiplier.assign(target.start(0.3))
     images, labels = make_batch(4)
 

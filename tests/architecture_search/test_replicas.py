@@ -15,7 +15,7 @@ CASES = {2: 0.0, 4: 0.1}
 
 
 @pytest.fixture(scope="module")
-def results(make_options, make_table, make_batch, few_operations, tmp_path_factory):
+def results(make_options, make_table, make_batch, tmp_path_factory):
     """By count of replicas what `replica_steps.py` found on one and on so many."""
     found = {}
     for replicas, clip_norm in CASES.items():
@@ -24,7 +24,7 @@ def results(make_options, make_table, make_batch, few_operations, tmp_path_facto
             reduction_cells=(),
             communication="none",
             clip_norm=clip_norm,
-            cell_operations=few_operations["cell_operations"],
+            cell_operations=("skip_connect", "sep_conv_3x3"),
         )
         table = make_table(options.skeleton(5), options.input_size)
         folder = tmp_path_factory.mktemp("replicas")

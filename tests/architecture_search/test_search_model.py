@@ -57,8 +57,10 @@ def batch(make_batch):
 
 
 @pytest.fixture(scope="module")
-def step(make_options, make_table, batch):
-    options = make_options(with_fusion=True, alpha_l2=0.0, weight_l2=0.0)
+def step(make_options, make_table, batch, few_operations):
+    options = make_options(
+        with_fusion=True, alpha_l2=0.0, weight_l2=0.0, **few_operations
+    )
     skeleton = options.skeleton(5)
     table = make_table(skeleton, options.input_size)
     cost_model = CostModel(table, skeleton, options.input_size)
@@ -78,7 +80,7 @@ def test_gradients_reach_every_alpha(step):
     """Cells' and fusion cell's, but not what an edge has not."""
     gradient = step.gradients["architecture/alpha"]
     mask = step.model.architecture.skeleton.candidate_mask
-    assert gradient.shape == mask.shape == (3 * 5 + 13, 10)
+    assert gradient.shape == mask.shape and len(mask) == 3 * 5 + 13
     assert np.isfinite(gradient).all()
     np.testing.assert_array_equal(gradient != 0, mask)
 

@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def command(make_options, make_table, few_operations, folder):
+def command(make_options, make_table, folder):
     """The command of a tiny search into a folder of the given name."""
 
     def make(name, kill_in_epoch=-1, **changes):
@@ -33,7 +33,7 @@ def command(make_options, make_table, few_operations, folder):
             num_cells=1,
             reduction_cells=(),
             communication="none",
-            cell_operations=few_operations["cell_operations"],
+            cell_operations=("skip_connect", "sep_conv_3x3"),
             epochs=EPOCHS,
             batch_size=64,  # two steps an epoch
             deterministic=True,

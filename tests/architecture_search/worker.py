@@ -11,7 +11,7 @@ from lgcnet_tf.bin import common, search
 
 if __name__ == "__main__":
     epoch = int(sys.argv.pop(1))
-    with common.quiet_start():
+    with common.quiet_start(), common.without_needless_imports():
         import tensorflow as tf
 
         from lgcnet_tf.training.resumption import Position

@@ -17,6 +17,7 @@ FLAGS = (
     "--reduction_cells=",
     "--initial_channels=2",
     "--fusion=none",
+    "--cell_operations=none,skip_connect,max_pool_3x3,sep_conv_3x3",
     "--repeats=60",
     "--warmup=1",
     "--calibration_networks=8",

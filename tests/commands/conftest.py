@@ -82,3 +82,16 @@ def small_genotype(tmp_path_factory):
     path = tmp_path_factory.mktemp("genotype") / "genotype.json"
     uniform(skeleton, "sep_conv_3x3").save(path)
     return path
+
+
+@pytest.fixture
+def without_training(monkeypatch):
+    """Has trainings end before their first step: what is before and after is asked."""
+    from lgcnet_tf.training.resumption import Position
+
+    def fit(model, samples, folder, options, *, best=None, **_):
+        if best:
+            best.follow(Position(options.epochs, 1), folder)
+        return [{"epoch": 1, "loss": 1.0}]
+
+    monkeypatch.setattr("lgcnet_tf.training.run.fit", fit)

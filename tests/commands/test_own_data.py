@@ -10,7 +10,6 @@ pytest.importorskip("tensorflow")
 from lgcnet_tf.commands.evaluate import EvaluateOptions, evaluate_model
 from lgcnet_tf.commands.export import ExportOptions, export
 from lgcnet_tf.commands.finetune import FinetuneOptions, finetune
-from lgcnet_tf.data import dataset_info
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import read_json
 from lgcnet_tf.model.zoo import load_network
@@ -114,7 +113,7 @@ def test_an_older_network_needs_its_data_set_named(trained, tmp_path):
 
 
 def test_other_classes_start_from_all_but_the_classifier(
-    trained, small_genotype, tmp_path
+    trained, small_genotype, tmp_path, without_training
 ):
     _, model = trained
     for name, classes in (("two", ["no", "yes"]), ("three", ["a", "b", "c"])):
@@ -145,8 +144,3 @@ def test_int8_takes_its_ranges_from_the_folder(trained, tmp_path):
     card = read_json(f"{path}.json")
     assert card["class_names"] == list(CLASSES)
     assert card["calibration"] == "minmax of 8 training images of folder"
-
-
-def test_the_zoo_knows_its_classes():
-    genotype = load_network("lgcnet_camvid").genotype
-    assert genotype.classes.class_names == dataset_info("camvid").class_names

@@ -20,8 +20,8 @@ from lgcnet_tf.space.genotype import uniform
 
 SIZE = (32, 32)
 SPACE = {
-    "num_cells": 2,
-    "reduction_cells": (1,),
+    "num_cells": 1,
+    "reduction_cells": (),
     "fusion": "none",
     "initial_channels": 2,
 }

@@ -24,15 +24,11 @@ def test_network(deployed, images):
     np.testing.assert_array_equal(mask, logits.argmax(-1))
 
 
-def test_eight_bits(deployed, images):
+def test_eight_bits_in_silence(deployed, images, capfd):
     batches = [images(33, 65, seed=seed) for seed in range(4)]
     model = to_litert(deployed, (1, 33, 65, 3), batches=batches)
     assert len(model) < 0.85 * len(to_litert(deployed, (1, 33, 65, 3)))
+    assert capfd.readouterr() == ("", "")
     logits = np.asarray(deployed(batches[0]))
     error = np.abs(run(model, batches[0]) - logits).mean()
     assert 0 < error < 0.3 * np.abs(logits).mean()
-
-
-def test_quiet(deployed, capfd):
-    to_litert(deployed, (1, 33, 65, 3))
-    assert capfd.readouterr() == ("", "")

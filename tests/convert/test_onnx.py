@@ -52,12 +52,20 @@ def test_maps_are_not_transposed(small_skeleton):
     assert [node.op_type for node in model.graph.node] == ["Relu", "Conv"]
 
 
-def test_network(deployed, images):
+SHAPE = (2, 33, 65, 3)
+
+
+@pytest.fixture(scope="module")
+def graphs(deployed):
+    """The network's graphs that end in logits and in classes."""
+    return to_onnx(deployed, SHAPE), to_onnx(ClassMap(deployed), SHAPE)
+
+
+def test_network(deployed, graphs, images):
     x = images(33, 65, batch=2)
     logits = np.asarray(deployed(x))
-    y = run(to_onnx(deployed, x.shape), x)
-    np.testing.assert_allclose(y, logits, atol=1e-4)
-    mask = run(to_onnx(ClassMap(deployed), x.shape), x)
+    np.testing.assert_allclose(run(graphs[0], x), logits, atol=1e-4)
+    mask = run(graphs[1], x)
     assert mask.dtype == np.uint8
     np.testing.assert_array_equal(mask, logits.argmax(-1))
 
@@ -80,18 +88,18 @@ def test_no_constant_is_left_over(deployed, images):
     np.testing.assert_array_equal(run(found, x), before)
 
 
-def test_half_precision(deployed, images):
-    x = images(33, 65)
-    y = run(to_half(to_onnx(deployed, x.shape)), x)
+def test_half_precision(deployed, graphs, images):
+    x = images(33, 65, batch=2)
+    y = run(to_half(graphs[0]), x)
     logits = np.asarray(deployed(x))
     assert 1e-5 < np.abs(y - logits).max() < 0.05 * np.abs(logits).max()
-    mask = run(to_half(to_onnx(ClassMap(deployed), x.shape)), x)
+    mask = run(to_half(graphs[1]), x)
     assert (mask == logits.argmax(-1)).mean() > 0.95
 
 
-def test_size_of_a_graph(deployed, tmp_path):
+def test_size_of_a_graph(deployed, graphs, tmp_path):
     path = tmp_path / "model.onnx"
-    path.write_bytes(to_onnx(ClassMap(deployed), (2, 33, 65, 3)))
+    path.write_bytes(graphs[1])
     size = graph_size(path)
     assert size.input_shape == (2, 33, 65, 3) and size.input_dtype == "uint8"
     assert size.macs == count_macs(deployed)

@@ -12,6 +12,13 @@ pytestmark = pytest.mark.skipif(
     reason="JAX is not installed; `pip install lgcnet_tf[jax]` brings it.",
 )
 
+QUICKLY = {
+    "KERAS_BACKEND": "jax",
+    "JAX_PLATFORMS": "cpu",
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+}
+"""Each operation runs a few times; compiling it well would take longer."""
+
 PROGRAM = """
 import pathlib
 import sys
@@ -63,7 +70,7 @@ print("ran on", keras.backend.backend())
 def run(arguments, **environment):
     return subprocess.run(
         [sys.executable, *arguments],
-        env=os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"} | environment,
+        env=os.environ | QUICKLY | environment,
         capture_output=True,
         text=True,
         timeout=600,

@@ -34,7 +34,7 @@ def run(monkeypatch, capsys, tmp_path):
 @pytest.fixture
 def genotype_file(small_skeleton, tmp_path):
     skeleton = small_skeleton(
-        num_classes=8, num_cells=2, reduction_cells=(1,), fusion="none"
+        num_classes=8, num_cells=1, reduction_cells=(), fusion="none"
     )
     found = random_genotype(skeleton, np.random.default_rng(0))
     found = dataclasses.replace(found, classes=dataset_info("toy_streets"))

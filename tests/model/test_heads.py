@@ -78,6 +78,7 @@ def test_a_step_of_training_reaches_every_weight(genotype, images):
     network.compile(
         keras.optimizers.SGD(0.1),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=keras.backend.backend() == "jax",
     )
     before = [ops.convert_to_numpy(v) for v in network.trainable_variables]
     labels = images(*SIZE, batch=2)[..., 0] % genotype.skeleton.num_classes

@@ -12,31 +12,78 @@ from lgcnet_tf.runtimes.base import available_cpus
 from lgcnet_tf.training.graphs import forget_kernels, prepare_graphs
 
 SCRIPT = """
-import json, os
+import ctypes, json, os, sys, tempfile, threading
 import tensorflow as tf
 from lgcnet_tf.training.graphs import prepare_graphs
-threads = tf.config.threading
-for wide, cpus in ((True, 2), (True, 64), (False, 2)):
-    os.sched_getaffinity = lambda pid: range(cpus)
-    threads.set_intra_op_parallelism_threads(0)
-    threads.set_inter_op_parallelism_threads(0)
-    tf.config.optimizer.set_experimental_options({"remapping": True})
+
+def settings():
+    threads = tf.config.threading
+    for wide, cpus in ((True, 2), (True, 64), (False, 2)):
+        os.sched_getaffinity = lambda pid: range(cpus)
+        threads.set_intra_op_parallelism_threads(0)
+        threads.set_inter_op_parallelism_threads(0)
+        tf.config.optimizer.set_experimental_options({"remapping": True})
+        prepare_graphs(wide)
+        yield [
+            threads.get_intra_op_parallelism_threads(),
+            threads.get_inter_op_parallelism_threads(),
+            tf.config.optimizer.get_experimental_options(),
+        ]
+
+def heaps():
+    libc = ctypes.CDLL(None)
+    libc.fopen.restype = ctypes.c_void_p
+    with tempfile.NamedTemporaryFile() as file:
+        stream = ctypes.c_void_p(libc.fopen(file.name.encode(), b"w"))
+        libc.malloc_info(0, stream)
+        libc.fclose(stream)
+        return file.read().count(b"<heap nr")
+
+def heaps_before_and_after(wide):
     prepare_graphs(wide)
-    print(json.dumps([
-        threads.get_intra_op_parallelism_threads(),
-        threads.get_inter_op_parallelism_threads(),
-        tf.config.optimizer.get_experimental_options(),
-    ]))
+    before = heaps()
+    count = 4 * os.cpu_count() + 8
+    barrier = threading.Barrier(count)
+    def use():
+        barrier.wait()
+        kept.append(bytes(100_000))
+        barrier.wait()
+    kept = []
+    threads = [threading.Thread(target=use) for _ in range(count)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    return [before, heaps()]
+
+def apart(function, *arguments):
+    "In a process that is as this one, in which TensorFlow has not started."
+    sys.stdout.flush()
+    if child := os.fork():
+        assert os.waitpid(child, 0)[1] == 0
+        return
+    print(json.dumps(function(*arguments)))
+    sys.stdout.flush()
+    os._exit(0)
+
+apart(lambda: list(settings()))
+if hasattr(ctypes.CDLL(None), "malloc_info"):
+    apart(heaps_before_and_after, True)
+    apart(heaps_before_and_after, False)
 """
 
 
-def test_a_supernet_runs_its_operations_side_by_side():
+@pytest.fixture(scope="module")
+def found():
+    """What fresh processes found, a value a line of `SCRIPT`."""
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True
     )
-    found = list(map(json.loads, done.stdout.splitlines()[-3:]))
-    assert [each[:2] for each in found] == [[1, 2], [4, 64], [0, 0]]
-    for _, _, optimizations in found:
+    assert done.returncode == 0, done.stderr
+    return list(map(json.loads, done.stdout.splitlines()))
+
+
+def test_a_supernet_runs_its_operations_side_by_side(found):
+    assert [each[:2] for each in found[0]] == [[1, 2], [4, 64], [0, 0]]
+    for _, _, optimizations in found[0]:
         assert optimizations["remapping"] is False
         assert "constant_folding" not in optimizations
 
@@ -64,45 +111,9 @@ def test_kernels_of_made_variables_are_forgotten():
     assert [float(variable + 1.0) for variable in variables[:2]] == [1.0, 2.0]
 
 
-HEAPS = """
-import ctypes, os, tempfile, threading
-import tensorflow as tf
-from lgcnet_tf.training.graphs import prepare_graphs
-
-libc = ctypes.CDLL(None)
-libc.fopen.restype = ctypes.c_void_p
-
-def heaps():
-    with tempfile.NamedTemporaryFile() as file:
-        stream = ctypes.c_void_p(libc.fopen(file.name.encode(), b"w"))
-        libc.malloc_info(0, stream)
-        libc.fclose(stream)
-        return file.read().count(b"<heap nr")
-
-{prepare}
-before = heaps()
-count = 4 * os.cpu_count() + 8
-barrier = threading.Barrier(count)
-def use():
-    barrier.wait()
-    kept.append(bytes(100_000))
-    barrier.wait()
-kept = []
-threads = [threading.Thread(target=use) for _ in range(count)]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-print(before, heaps())
-"""
-
-
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="no glibc")
-def test_threads_of_a_search_share_heaps():
-    def count(prepare):
-        command = [sys.executable, "-c", HEAPS.format(prepare=prepare)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        return map(int, done.stdout.split())
-
-    before, after = count("prepare_graphs(wide=True)")
+def test_threads_of_a_search_share_heaps(found):
+    before, after = found[1]
     assert after <= max(before, available_cpus())
-    before, after = count("prepare_graphs(wide=False)")
+    before, after = found[2]
     assert after > before + 3

@@ -235,8 +235,11 @@ def test_of_another_network(run, interrupted):
 SCRIPT = """
 import os, resource, signal, sys
 import conftest, test_resume
+import tensorflow as tf
 from lgcnet_tf.bin import common
-from lgcnet_tf import files
+
+# Its numbers are compared with those of the tests' own process.
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 # Runs as the binaries do and is disturbed at `moment`.
 moment, folder = sys.argv[1:]

@@ -13,7 +13,7 @@ from lgcnet_tf.commands.finetune import FinetuneOptions, finetune
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.space.genotype import uniform
 from lgcnet_tf.space.skeleton import Skeleton
-from lgcnet_tf.training.validation import load_validation
+from lgcnet_tf.training.validation import Validation, load_validation
 
 
 @pytest.fixture
@@ -87,3 +87,17 @@ def test_a_finetuning_without_it_says_so(options):
     (epoch,) = json.loads((run / "history.json").read_text())
     assert "val_miou" not in epoch and np.isfinite(epoch["loss"])
     assert not EventAccumulator(str(run / "events")).Reload().Tags()["images"]
+
+
+def test_pictures_are_of_the_classes_that_are_evaluated(
+    make_small_model, small_samples
+):
+    network = make_small_model()
+    network.input_size = (16, 16)
+    sets = {"val_miou": small_samples}
+    validation = Validation(network, sets, 1, 1, 1, None, network.get_weights)
+    images = np.stack([small_samples[i].image[:16, :16] for i in range(2)])
+    found = validation.predict_mask(images)
+    expected = np.asarray(network(images, training=False)).argmax(-1)
+    assert found.dtype == np.uint8 and expected.std() > 0
+    np.testing.assert_array_equal(found, expected)
