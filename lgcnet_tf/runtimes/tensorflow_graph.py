@@ -72,19 +72,22 @@ class TensorFlowGraph(Runtime):
             imported = tf.compat.v1.wrap_function(
                 lambda: tf.import_graph_def(definition, name=""), []
             )
-            graph = imported.graph
-            function = imported.prune(f"{INPUT}:0", f"{OUTPUT}:0")
-            shape = tuple(graph.get_tensor_by_name(f"{INPUT}:0").shape)
-            dtype = graph.get_tensor_by_name(f"{INPUT}:0").dtype
-        if self.jit_compile:
-            function = tf.function(function, jit_compile=True)
+            source = imported.graph.get_tensor_by_name(f"{INPUT}:0")
+            function = imported.prune(source, f"{OUTPUT}:0")
+            shape, dtype = tuple(source.shape), source.dtype
+        # Called as it is, what was pruned raises and catches an error each time, with
+        # the image in its text: up to a millisecond.
+        called = tf.function(
+            function, autograph=False, jit_compile=self.jit_compile or None
+        ).get_concrete_function(tf.TensorSpec(shape, dtype))
         # A network's constants lie on the device; so does what it runs on.
         x = tf.constant(random_input(shape, dtype.as_numpy_dtype), dtype)
-        run = self._waiting(lambda: function(x))
+        run = self._waiting(lambda: called(x))
 
         def predict(images):
-            return np.asarray(function(tf.constant(images, dtype)))
+            return np.asarray(called(tf.constant(images, dtype)))
 
+        predict.keep = function  # what it is made of owns a SavedModel's variables
         return Compiled(run, predict, self, shape, dtype.name)
 
     def compile_loop(self, layer, input_shape, input_dtype="float32"):
