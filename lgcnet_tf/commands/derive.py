@@ -108,7 +108,6 @@ def derive(options: DeriveOptions) -> dict[str, Any]:
         inputs |= input_file(f"--search_dir {path.name}", path)
     derived = derivation.derive(alpha, cost_model, kinds, target_us or None)
     predicted_ms = cost_model.predicted_latency(derived.genotype) / 1000.0
-    folder = RunFolder(options, "derive", inputs=inputs)
     provenance = {
         **found.provenance,
         "derived_from": found.id,
@@ -124,6 +123,8 @@ def derive(options: DeriveOptions) -> dict[str, Any]:
     genotype = dataclasses.replace(
         derived.genotype, provenance=provenance, classes=found.classes
     )
+    network = Network.derived(genotype, size)
+    folder = RunFolder(options, "derive", inputs=inputs)
     folder.log.info(
         "%spredicted %.4g ms, edges that are not the most probable: %d",
         f"target {options.target_latency_ms:.4g} ms: " if target_us else "",
@@ -136,7 +137,6 @@ def derive(options: DeriveOptions) -> dict[str, Any]:
             "comes nearer; give another target",
             100 * TOLERANCE,
         )
-    network = Network.derived(genotype, size)
     genotype.save(folder / GENOTYPE)
     with atomic_write(folder / ALPHAS) as temporary:
         np.savez(temporary, **{PROBABILITIES: probabilities})

@@ -140,3 +140,14 @@ def test_damaged_probabilities_are_refused(searched, tmp_path, damage):
     np.savez(copy / ALPHAS, **{PROBABILITIES: p})
     (copy / LATENCY_TABLE).unlink()
     assert "--latency_table" in refused(tmp_path, search_dir=str(copy))
+
+
+def test_a_network_that_cannot_be_built_leaves_nothing(searched, tmp_path, monkeypatch):
+    """As where an operation's extension is not named."""
+    from lgcnet_tf.model.network import Network
+
+    def refuse(*_):
+        raise InputError("name it with --extension")
+
+    monkeypatch.setattr(Network, "derived", refuse)
+    assert "--extension" in refused(tmp_path, search_dir=str(searched[0]))
