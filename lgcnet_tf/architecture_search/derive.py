@@ -21,6 +21,9 @@ from lgcnet_tf.space.skeleton import Skeleton
 MAX_PAIRED_CHANGES = 100
 """Of so many single changes all pairs are tried."""
 
+LEAST_LOG_P = -1e3
+"""Of what is as good as impossible: losses must be finite to be compared."""
+
 
 @dataclasses.dataclass(frozen=True)
 class _Change:
@@ -58,7 +61,7 @@ class TargetedDerivation:
 
         One change that is enough is made, of several the one that loses least
         log-probability. Else two that are enough; else the one that loses least
-        per ms it comes nearer, and the same again from there.
+        per ms it comes nearer, or two where none does, and the same again from there.
 
         Args:
             alpha: α' of every edge, (E, C), see `Architecture.updated`.
@@ -66,8 +69,8 @@ class TargetedDerivation:
         Returns:
             The choice, (E,) ints, and on how many edges it is not the argmax; where cells
             are shared, an edge of all cells of a kind counts once. It is outside
-            of the tolerance if no single change came nearer from where it stands
-            and no two were enough.
+            of the tolerance if no change came nearer from where it stands, nor
+            two.
         """
         log_p = _log_softmax(alpha)
         choice = _with_a_path(self.cost_model.skeleton, self.alike, log_p)
@@ -86,7 +89,8 @@ class TargetedDerivation:
         if (misses <= self.allowed_us).any():
             return singles[_least(losses, misses <= self.allowed_us)]
         now = self._misses(choice, [()])[0]
-        nearer = misses < now
+        better = now * (1 - 1e-9)  # not by rounding
+        nearer = misses < better
         price = np.full(len(changes), np.inf)
         price[nearer] = losses[nearer]
         worth_pairs = True
@@ -99,10 +103,12 @@ class TargetedDerivation:
         ]
         pairs = [p for p in itertools.combinations(near, 2) if p[0].edges != p[1].edges]
         if pairs and worth_pairs:
-            enough = self._misses(choice, pairs) <= self.allowed_us
-            if enough.any():
-                losses = np.array([one.loss + two.loss for one, two in pairs])
-                return pairs[_least(losses, enough)]
+            missed = self._misses(choice, pairs)
+            losses = np.array([one.loss + two.loss for one, two in pairs])
+            if (missed <= self.allowed_us).any():
+                return pairs[_least(losses, missed <= self.allowed_us)]
+            if not nearer.any() and (missed < better).any():  # both were dead
+                return pairs[_least(losses, missed < better)]
         return singles[_least(price, nearer)] if nearer.any() else ()
 
     def _changes(self, choice, log_p):
@@ -218,10 +224,12 @@ def _count_changes(choice, log_p, alike):
 
 
 def _least(figures, where):
-    return int(np.argmin(np.where(where, figures, np.inf)))
+    places = np.flatnonzero(where)
+    return int(places[np.argmin(figures[places])])
 
 
 def _log_softmax(logits):
     logits = np.asarray(logits, "float64")
     logits = logits - logits.max(-1, keepdims=True)
-    return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    return np.maximum(log_p, LEAST_LOG_P)

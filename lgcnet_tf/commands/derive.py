@@ -61,7 +61,7 @@ def derive(options: DeriveOptions) -> dict[str, Any]:
             out of its reach.
     """
     from lgcnet_tf.architecture_search import derive as derivation
-    from lgcnet_tf.architecture_search.latency_target import check_reachable
+    from lgcnet_tf.architecture_search.latency_target import TOLERANCE, check_reachable
     from lgcnet_tf.guidance.communication import cell_kinds
     from lgcnet_tf.latency.estimate import CostModel
     from lgcnet_tf.model.network import Network
@@ -78,8 +78,21 @@ def derive(options: DeriveOptions) -> dict[str, Any]:
             "of a search by gradients that has ended."
         )
     found = Genotype.load(search / GENOTYPE)
+    if (
+        options.output_dir
+        and search.resolve() == pathlib.Path(options.output_dir).resolve()
+    ):
+        raise InputError(
+            f"--output_dir={options.output_dir} is the search's folder; name another one."
+        )
     probabilities = read_probabilities(search / ALPHAS, found.skeleton)
+    alpha = _logarithm(probabilities, found.skeleton, search / ALPHAS)
     table_path = options.latency_table or str(search / LATENCY_TABLE)
+    if not options.latency_table and not pathlib.Path(table_path).is_file():
+        raise InputError(
+            f"--search_dir={search}: no {LATENCY_TABLE} there; name the table of the "
+            "search with --latency_table."
+        )
     table = LatencyTable.load(table_path)
     size = tuple(found.provenance.get("input_size") or table.input_size)
     cost_model = CostModel(table, found.skeleton, size)
@@ -91,12 +104,9 @@ def derive(options: DeriveOptions) -> dict[str, Any]:
     if target_us:
         with saying_what_to_turn():
             check_reachable(target_us, cost_model, kinds)
-    inputs = {}
-    for path in (*paths, table_path):
-        inputs |= input_file(f"--search_dir {pathlib.Path(path).name}", path)
-    folder = RunFolder(options, "derive", inputs=inputs)
-    with np.errstate(divide="ignore"):
-        alpha = np.log(probabilities)
+    inputs = input_file("--latency_table", table_path)
+    for path in paths:
+        inputs |= input_file(f"--search_dir {path.name}", path)
     derived = derivation.derive(alpha, cost_model, kinds, target_us or None)
     predicted_ms = cost_model.predicted_latency(derived.genotype) / 1000.0
     provenance = {
@@ -105,19 +115,29 @@ def derive(options: DeriveOptions) -> dict[str, Any]:
         "latency_table": table.table_id,
         "predicted_latency_ms": predicted_ms,
     }
-    provenance.pop("target_latency_ms", None)
+    for of_the_search in ("target_latency_ms", "latency_batch_size"):
+        provenance.pop(of_the_search, None)
+    if table.batch_size != 1:
+        provenance["latency_batch_size"] = table.batch_size
     if target_us:
         provenance["target_latency_ms"] = options.target_latency_ms
     genotype = dataclasses.replace(
         derived.genotype, provenance=provenance, classes=found.classes
     )
+    network = Network.derived(genotype, size)
+    folder = RunFolder(options, "derive", inputs=inputs)
     folder.log.info(
         "%spredicted %.4g ms, edges that are not the most probable: %d",
         f"target {options.target_latency_ms:.4g} ms: " if target_us else "",
         predicted_ms,
         derived.edges_changed,
     )
-    network = Network.derived(genotype, size)
+    if target_us and abs(1000.0 * predicted_ms / target_us - 1.0) > TOLERANCE:
+        folder.log.warning(
+            "the target is missed by more than %.0f %%: no change of one or two edges "
+            "comes nearer; give another target",
+            100 * TOLERANCE,
+        )
     genotype.save(folder / GENOTYPE)
     with atomic_write(folder / ALPHAS) as temporary:
         np.savez(temporary, **{PROBABILITIES: probabilities})
@@ -133,3 +153,15 @@ def derive(options: DeriveOptions) -> dict[str, Any]:
         },
         folder / GENOTYPE,
     )
+
+
+def _logarithm(probabilities, skeleton, path):
+    """α' up to a constant of each edge, (E, C); -inf past an edge's candidates."""
+    mask = skeleton.candidate_mask
+    total = np.where(mask, probabilities, 0.0).sum(-1)
+    if not np.isfinite(probabilities).all() or (abs(total - 1.0) > 0.01).any():
+        raise InputError(
+            f"{path}: no archive of alphas: an edge's probabilities do not add up to 1."
+        )
+    with np.errstate(divide="ignore"):
+        return np.log(np.where(mask, probabilities, 0.0))

@@ -161,3 +161,30 @@ def test_without_a_target_the_argmax_is_the_network(costs):
     derived = derive(alpha, costs, range(14))
     assert derived.has_path and not derived.edges_changed
     np.testing.assert_array_equal(derived.genotype.choice, alpha.argmax(-1))
+
+
+@pytest.mark.parametrize("factor", [0.6, 0.8, 1.2, 1.6])
+def test_meets_the_target_where_alpha_is_certain(costs, factor):
+    """As of probabilities that were too small for float32."""
+    best = make_alpha(costs, 3).argmax(-1)
+    alpha = np.full(costs.skeleton.candidate_mask.shape, -np.inf)
+    alpha[np.arange(len(best)), best] = 0.0
+    target = factor * argmax_latency(costs, alpha)
+    choice, changed = TargetedDerivation(costs, range(14), target)(alpha)
+    assert abs(predicted(costs, choice) / target - 1) <= 0.05
+    assert changed == (choice != best).sum() > 0
+
+
+def test_slow_networks_are_reached_from_one_with_hardly_a_path(make_table):
+    """Where no edge alone is nearer: a cell that is read needs two to be."""
+    space = Skeleton(
+        initial_channels=2, num_cells=2, reduction_cells=(1,), fusion="none",
+        fusion_taps=(0, 1), cell_operations=("none", "skip_connect", "sep_conv_3x3"),
+    )  # fmt: skip
+    costs = CostModel(make_table(space, (32, 64)), space, (32, 64))
+    _, slowest = latency_range(costs, range(2))
+    alpha = np.where(space.candidate_mask, -100.0, -np.inf)
+    alpha[:, 0] = 0.0
+    for target in np.linspace(0.6, 0.95, 5) * slowest:
+        choice, _ = TargetedDerivation(costs, range(2), target)(alpha)
+        assert abs(predicted(costs, choice) / target - 1) <= 0.05

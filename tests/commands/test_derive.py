@@ -1,6 +1,7 @@
 """Other networks from a search that has ended."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -75,6 +76,7 @@ def test_meets_the_target_with_probable_operations(searched, tmp_path):
 def test_for_another_device(searched, tmp_path):
     search, p = searched
     record = json.loads((search / LATENCY_TABLE).read_text())
+    record["batch_size"] = 4
     for entry in record["entries"].values():
         entry["median_us"] *= 2.0
     other = tmp_path / "other.json"
@@ -86,9 +88,12 @@ def test_for_another_device(searched, tmp_path):
             output_dir=str(tmp_path / "derived"),
         )
     )
+    inputs = json.loads((tmp_path / "derived" / "inputs.json").read_text())
+    assert list(inputs["--latency_table"]) == [str(other)]
     genotype = Genotype.load(tmp_path / "derived" / GENOTYPE)
     np.testing.assert_array_equal(genotype.choice, p.argmax(-1))
     assert "target_latency_ms" not in genotype.provenance
+    assert genotype.provenance["latency_batch_size"] == 4
     costs = CostModel(LatencyTable.load(other), SPACE, SIZE)
     assert results["predicted_latency_ms"] == pytest.approx(
         costs.predicted_latency(genotype) / 1000
@@ -119,3 +124,30 @@ def test_what_is_refused_leaves_nothing(searched, make_table, tmp_path):
     )
     assert "initial_channels" in said
     assert "--search_dir is missing" in refused(tmp_path)
+    with pytest.raises(InputError, match="is the search's folder"):
+        derive(DeriveOptions(search_dir=str(search), output_dir=f"{search}/."))
+
+
+@pytest.mark.parametrize("damage", [np.nan, 0.0])
+def test_damaged_probabilities_are_refused(searched, tmp_path, damage):
+    search, p = searched
+    copy = tmp_path / "copy"
+    shutil.copytree(search, copy)
+    damaged = p.copy()
+    damaged[2] = damage
+    np.savez(copy / ALPHAS, **{PROBABILITIES: damaged})
+    assert "do not add up to 1" in refused(tmp_path, search_dir=str(copy))
+    np.savez(copy / ALPHAS, **{PROBABILITIES: p})
+    (copy / LATENCY_TABLE).unlink()
+    assert "--latency_table" in refused(tmp_path, search_dir=str(copy))
+
+
+def test_a_network_that_cannot_be_built_leaves_nothing(searched, tmp_path, monkeypatch):
+    """As where an operation's extension is not named."""
+    from lgcnet_tf.model.network import Network
+
+    def refuse(*_):
+        raise InputError("name it with --extension")
+
+    monkeypatch.setattr(Network, "derived", refuse)
+    assert "--extension" in refused(tmp_path, search_dir=str(searched[0]))
