@@ -161,7 +161,8 @@ def _logarithm(probabilities, skeleton, path):
     total = np.where(mask, probabilities, 0.0).sum(-1)
     if not np.isfinite(probabilities).all() or (abs(total - 1.0) > 0.01).any():
         raise InputError(
-            f"{path}: no archive of alphas: an edge's probabilities do not add up to 1."
+            f"{path}: an edge's probabilities do not add up to 1; give the folder of a "
+            "search as it was left."
         )
     with np.errstate(divide="ignore"):
         return np.log(np.where(mask, probabilities, 0.0))

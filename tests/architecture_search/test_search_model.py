@@ -113,7 +113,7 @@ def test_weights_move_by_their_gradient(step):
 def test_architecture_moves_by_adams_first_step(step):
     for path in step.architecture:
         gradient = step.gradients[path]
-        rate = 1e-3 / (6 if "ggm_" in path else 1)  # of the modules, by their width
+        rate = 1e-3 / (6 * 2 if "ggm_" in path else 1)  # by width and number of modules
         root = np.sqrt(1 - 0.999)  # of the bias correction; 1e-7 is Keras' epsilon
         expected = -rate * root * gradient / (root * np.abs(gradient) + 1e-7)
         moved = step.after[path] - step.before[path]

@@ -87,7 +87,7 @@ def test_evaluates_and_times(tmp_path):
     "command, flags",
     [
         ("export", ["--model=lgcnet_camvid", "--output_dir=no_such_folder"]),
-        ("serve", ["--model=no_such_folder"]),
+        ("serve", ["--model=lgcnet_camvid", "--port=0"]),
         ("predict", ["--images=no_such_file.png"]),
     ],
 )
