@@ -19,7 +19,7 @@ from lgcnet_tf.data.registry import dataset_info, dataset_names
 from lgcnet_tf.errors import InputError, did_you_mean
 from lgcnet_tf.files import read_json
 from lgcnet_tf.latency.table import LatencyTable
-from lgcnet_tf.run_folder import FLAGS, GENOTYPE
+from lgcnet_tf.run_folder import BEST_MODEL, FLAGS, GENOTYPE, MODEL
 from lgcnet_tf.space.genotype import Genotype
 from lgcnet_tf.space.options import SpaceOptions
 from lgcnet_tf.space.skeleton import CANDIDATES, Skeleton
@@ -159,6 +159,12 @@ def check_model(model: str) -> None:
         InputError: it is none of the zoo, and no file or folder that could be one.
     """
     zoo, path = zoo_names(), pathlib.Path(model)
+    inside = [name for name in (BEST_MODEL, MODEL, GENOTYPE) if (path / name).is_file()]
+    if model not in zoo and inside:
+        raise InputError(
+            f"--model={model}: the folder of a run; name a file in it: "
+            f"{' or '.join(str(path / name) for name in inside)}."
+        )
     if model in zoo or path.is_dir() or (path.is_file() and path.suffix in MODEL_FILES):
         return
     raise InputError(

@@ -147,3 +147,14 @@ def test_what_is_not_there_is_told_first(options, words):
         defaults.of_model(options)
     assert words in str(caught.value)
     check_given(FinetuneOptions(model=ZOO_MODEL, initial_model=ZOO_MODEL))
+
+
+def test_the_folder_of_a_run_is_no_model_but_names_those_in_it(tmp_path):
+    for name in ("genotype.json", "best.keras", "results.json"):
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(InputError) as caught:
+        defaults.of_genotype(FinetuneOptions(model=str(tmp_path)))
+    assert str(caught.value) == (
+        f"--model={tmp_path}: the folder of a run; name a file in it: "
+        f"{tmp_path}/best.keras or {tmp_path}/genotype.json."
+    )
