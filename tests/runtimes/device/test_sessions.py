@@ -1,6 +1,7 @@
 """What a device makes of the files that its runtime's `convert` wrote."""
 
 import keras
+import numpy as np
 import pytest
 
 from lgcnet_tf.errors import InputError
@@ -35,3 +36,13 @@ def test_openvino_converts_for_processors_that_are_not_here():
     for precision in ("float16", "bfloat16"):
         measured = Measured("openvino", precision, (32, 64), 1, "")
         assert converter_for(measured).name == "openvino"
+
+
+def test_numbers_below_the_smallest_normal_one_are_zero():
+    """They would make a network's time one of its weights."""
+    pytest.importorskip("onnxruntime")
+    runtime = get_runtime("onnxruntime", threads=1)
+    double = keras.layers.Rescaling(2.0)
+    predict = runtime.compile(double, (1, 1, 1, 2)).predict
+    x = np.array([1e-39, 1e-37], np.float32).reshape(1, 1, 1, 2)
+    np.testing.assert_allclose(predict(x).ravel(), [0.0, 2e-37], rtol=1e-6)
