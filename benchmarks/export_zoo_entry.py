@@ -8,7 +8,9 @@
 the last one's `model.keras` becomes the entry. `--left_out_runs` are those of the
 same schedule with groups left out, on which that network is measured; where
 `--runs` themselves left groups out they need not be given. The validation split
-is measured where the network was not trained on it.
+is measured where the network was not trained on it. Where `lgcnet-derive` made the
+architecture of a search, `--derive_flags` is the flagfile of its folder; `--initial` says
+where the first run's weights are from.
 
 Writes `genotype.json`, `model.keras` with half-precision kernels, `card.json`,
 `README.md`, `finetune_history.json` and the runs' flags into the zoo, or `--output_dir`.

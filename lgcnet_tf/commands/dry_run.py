@@ -91,7 +91,10 @@ def _time_lines(timed: TimedSteps, options) -> Iterator[str]:
 
 
 def _validation_s(timed: TimedSteps, options, done: int) -> float:
-    """Seconds of the validations after `done` epochs, by their pixels at a part of a step's time for one."""
+    """Seconds of the validations after `done` epochs.
+
+    By their pixels, at a part of a step's time for one.
+    """
     size = getattr(options, "input_size", None) or getattr(options, "crop_size", None)
     every = getattr(options, "validate_every", 0)
     found = [n for line in timed.lines for n in _VALIDATED.findall(line)]

@@ -12,7 +12,8 @@ def finish(
 
     The log's last line names `made`, or the page where the run is for that.
 
-    With `draw` the folder gets the figures of `lgcnet-plot` too. A report that cannot be written takes nothing from a run that has finished.
+    With `draw` the folder gets the figures of `lgcnet-plot` too. A report that cannot be
+    written takes nothing from a run that has finished.
     """
     try:
         from lgcnet_tf.report.run import REPORT, plot_run, write_report

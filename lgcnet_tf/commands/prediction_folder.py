@@ -44,6 +44,10 @@ class PredictionFolder:
         self._options, self._lock = options, None
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"{self.path}: not a folder; name one with --output_dir.")
+        self._read()
+
+    def _read(self) -> None:
+        """What stands there now."""
         self._refuse_others()
         self._before: dict[str, list] = {"files": [], "videos": []}
         if (self.path / RESULTS).exists():
@@ -74,6 +78,7 @@ class PredictionFolder:
                 f"{self.path}: cannot write there: {error.strerror}; name another "
                 "--output_dir."
             ) from None
+        self._read()  # a call may have ended since
 
     def finish(self, summary: dict[str, Any]) -> dict[str, Any]:
         """Writes `flags.txt` of this call and `results.json` of all of them.

@@ -84,8 +84,8 @@ def predict_video(
         ours: as for `plan_video`.
 
     Returns:
-        "file", "overlay", of a file "source" (`source_name`), "size" [height, width], "frames", "fps", "latency_ms"
-        (the median of a frame's round trip, milliseconds) and "class_percentages"
+        "file", "overlay", of a file "source" (`source_name`), "size" [height, width],
+        "frames", "fps", "latency_ms" (the median of a frame's round trip, milliseconds) and "class_percentages"
         (means by class name).
 
     Raises:
