@@ -1,5 +1,9 @@
 """What a device makes of the files that its runtime's `convert` wrote."""
 
+import os
+import threading
+import time
+
 import keras
 import numpy as np
 import pytest
@@ -8,7 +12,7 @@ from lgcnet_tf.errors import InputError
 from lgcnet_tf.latency.device_samples import Measured
 from lgcnet_tf.latency.for_device import converter_for
 from lgcnet_tf.runtimes import get_runtime
-from lgcnet_tf.runtimes.device.sessions import SESSIONS
+from lgcnet_tf.runtimes.device.sessions import SESSIONS, fastest_cpus, on_cpu
 
 
 @pytest.mark.skipif(
@@ -46,3 +50,51 @@ def test_numbers_below_the_smallest_normal_one_are_zero():
     predict = runtime.compile(double, (1, 1, 1, 2)).predict
     x = np.array([1e-39, 1e-37], np.float32).reshape(1, 1, 1, 2)
     np.testing.assert_allclose(predict(x).ravel(), [0.0, 2e-37], rtol=1e-6)
+
+
+def a_convolution(name, threads):
+    """A function that runs one which is worth more than one thread."""
+    pytest.importorskip(name)
+    runtime = get_runtime(name, threads=threads)
+    return runtime.compile(keras.layers.Conv2D(32, 3), (1, 128, 128, 32)).run
+
+
+@pytest.mark.parametrize("name", SESSIONS)
+def test_what_does_not_run_leaves_the_cpus_to_the_others(name):
+    """Networks are timed in turns: a thread that spins slows all others down."""
+    run = a_convolution(name, 2)
+    spent_s = []
+    for _ in range(5):
+        run()
+        before = time.process_time()
+        time.sleep(0.1)
+        spent_s.append(time.process_time() - before)
+    assert min(spent_s) < 0.005  # ONNX Runtime's spin for 0.03 s
+
+
+needs_affinity = pytest.mark.skipif(
+    len(fastest_cpus()) < 2, reason="needs two CPUs that a thread can choose"
+)
+
+
+@needs_affinity
+def test_every_thread_of_onnxruntime_has_a_cpu_of_its_own():
+    """The system puts two on one of them at times, which then take twice as long."""
+    tasks = set(os.listdir("/proc/self/task"))
+    run, (first, second) = a_convolution("onnxruntime", 2), fastest_cpus()[:2]
+    new = set(os.listdir("/proc/self/task")) - tasks
+    assert {second} in [os.sched_getaffinity(int(task)) for task in new]
+    before = os.sched_getaffinity(0)
+    run()
+    assert os.sched_getaffinity(0) == before
+    assert on_cpu(first, lambda: os.sched_getaffinity(0))() == {first}
+
+
+@needs_affinity
+def test_more_threads_than_cpus_are_not_placed():
+    run = a_convolution("onnxruntime", len(fastest_cpus()) + 1)
+    seen = []
+    thread = threading.Thread(target=lambda: seen.append(run()))
+    thread.start()
+    thread.join()
+    assert seen
