@@ -17,6 +17,8 @@ from lgcnet_tf.training.losses import CrossEntropy
 from lgcnet_tf.training.optimizers import SGD, Adam
 from lgcnet_tf.training.options import TrainingOptions
 
+CosineDecay = keras.optimizers.schedules.CosineDecay
+
 
 def build_search_model(
     options: TrainingOptions,
@@ -31,7 +33,7 @@ def build_search_model(
 
     Args:
         options: of a search.
-        steps: steps in the whole search, for the cosine.
+        steps: steps in the whole search, for the cosines.
         weights: of the classes in the loss, (classes,), or None.
     """
     keras.utils.set_random_seed(options.seed)
@@ -58,9 +60,11 @@ def build_search_model(
     )
 
     def architecture_adam(rate):
+        if options.alpha_schedule == "cosine":
+            rate = CosineDecay(rate, steps)
         return Adam(rate, beta_1=0.5, beta_2=0.999, l2=options.alpha_l2)
 
-    cosine = keras.optimizers.schedules.CosineDecay(
+    cosine = CosineDecay(
         options.weight_lr, steps, alpha=options.weight_lr_final / options.weight_lr
     )
     optimizer = JointOptimizer(

@@ -3,3 +3,4 @@
 SAMPLINGS = ("soft", "hard")
 INITIAL_TEMPERATURE, FINAL_TEMPERATURE = 1.0, 0.03
 """τ of Eq. 4, the paper's."""
+ALPHA_SCHEDULES = ("constant", "cosine")

@@ -46,4 +46,6 @@ def verdict(results: Mapping[str, Any], edges: int, epochs: int) -> str:
     line = f"{'decided' if decided else 'undecided'}: {', '.join(grounds)}"
     if decided:
         return line
-    return f"{line}; more --epochs or a larger --alpha_lr decide"
+    return (
+        f"{line}; more --epochs, a larger --alpha_lr or --alpha_schedule=cosine decide"
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lgcnet_tf.architecture_search.settings import (
+    ALPHA_SCHEDULES,
     FINAL_TEMPERATURE,
     INITIAL_TEMPERATURE,
     SAMPLINGS,
@@ -107,6 +108,12 @@ class SearchOptions(SpaceOptions, TrainingOptions):
         0.0,
         "Rate of the modules between cells; 0 for alpha_lr / (ggm_width · modules).",
         minimum=0,
+    )
+    alpha_schedule: str = option(
+        ALPHA_SCHEDULES[0],
+        "Of the architecture's rates: as they are throughout, or a cosine to 0, by "
+        "which a short search decides.",
+        ALPHA_SCHEDULES,
     )
     alpha_l2: float = option(1e-4, "L2 of the architecture, coupled.")
     temperature: float = option(
