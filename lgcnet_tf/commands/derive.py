@@ -29,6 +29,9 @@ from lgcnet_tf.run_folder import (
 from lgcnet_tf.space.choices import PROBABILITIES, read_probabilities
 from lgcnet_tf.space.genotype import Genotype, operation_counts
 
+OF_THE_TARGET = ("target_latency_ms", "latency_batch_size")
+"""What the provenance of a search says that another target or table need not have."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DeriveOptions(RunOptions):
@@ -63,7 +66,7 @@ def derive(options: DeriveOptions) -> dict[str, Any]:
     from lgcnet_tf.architecture_search import derive as derivation
     from lgcnet_tf.architecture_search.latency_target import TOLERANCE, check_reachable
     from lgcnet_tf.guidance.communication import cell_kinds
-    from lgcnet_tf.latency.estimate import CostModel
+    from lgcnet_tf.latency.estimate import CostModel, prediction
     from lgcnet_tf.model.network import Network
 
     options.check()
@@ -108,19 +111,10 @@ def derive(options: DeriveOptions) -> dict[str, Any]:
     for path in paths:
         inputs |= input_file(f"--search_dir {path.name}", path)
     derived = derivation.derive(alpha, cost_model, kinds, target_us or None)
-    predicted_ms = cost_model.predicted_latency(derived.genotype) / 1000.0
-    provenance = {
-        **found.provenance,
-        "derived_from": found.id,
-        "latency_table": table.table_id,
-        "predicted_latency_ms": predicted_ms,
-    }
-    for of_the_search in ("target_latency_ms", "latency_batch_size"):
-        provenance.pop(of_the_search, None)
-    if table.batch_size != 1:
-        provenance["latency_batch_size"] = table.batch_size
-    if target_us:
-        provenance["target_latency_ms"] = options.target_latency_ms
+    before = {k: v for k, v in found.provenance.items() if k not in OF_THE_TARGET}
+    latency = prediction(derived.genotype, cost_model, table, options.target_latency_ms)
+    provenance = {**before, "derived_from": found.id, **latency}
+    predicted_ms = latency["predicted_latency_ms"]
     genotype = dataclasses.replace(
         derived.genotype, provenance=provenance, classes=found.classes
     )

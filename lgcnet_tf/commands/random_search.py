@@ -28,7 +28,7 @@ def random_search(options: "SearchOptions") -> dict[str, Any]:
         InputError: bad options or table, or no network in the band.
     """
     from lgcnet_tf.architecture_search.random_search import draw_genotype
-    from lgcnet_tf.latency.estimate import CostModel
+    from lgcnet_tf.latency.estimate import CostModel, prediction
     from lgcnet_tf.model.network import Network
 
     classes = dataset_info(options.dataset, options.data_dir or None)
@@ -42,19 +42,15 @@ def random_search(options: "SearchOptions") -> dict[str, Any]:
         low * 1000.0,
         high * 1000.0 if high else np.inf,
     )
-    predicted_ms = cost_model.predicted_latency(genotype) / 1000.0
     provenance = {
         "dataset": classes.name,
         "input_size": list(options.input_size),
         "search_strategy": options.search_strategy,
         "min_latency_ms": low,
         "max_latency_ms": high,
-        "latency_table": table.table_id,
         "seed": options.seed,
-        "predicted_latency_ms": predicted_ms,
+        **prediction(genotype, cost_model, table),
     }
-    if table.batch_size != 1:
-        provenance["latency_batch_size"] = table.batch_size
     genotype = dataclasses.replace(genotype, provenance=provenance, classes=classes)
     inputs = input_file("--latency_table", options.latency_table)
     folder = RunFolder(options, "search", inputs=inputs)
@@ -64,7 +60,7 @@ def random_search(options: "SearchOptions") -> dict[str, Any]:
     return finish(
         folder,
         {
-            "predicted_latency_ms": predicted_ms,
+            "predicted_latency_ms": provenance["predicted_latency_ms"],
             "operations": operation_counts(genotype),
             "params": network.count_params(),
             "draws": draws,

@@ -278,26 +278,21 @@ def _derive(model, options, table, cost_model) -> "Derived":
     import keras
 
     from lgcnet_tf.architecture_search.derive import derive
+    from lgcnet_tf.latency.estimate import prediction
 
     target_us = 1000.0 * options.target_latency_ms
     architecture = model.architecture
     alpha = keras.ops.convert_to_numpy(architecture.updated())
     kinds = architecture.communication.kinds
     derived = derive(alpha, cost_model, kinds, target_us or None)
-    predicted_ms = cost_model.predicted_latency(derived.genotype) / 1000.0
     provenance = {
         "dataset": options.dataset,
         "input_size": list(options.input_size),
         "latency_weight": options.latency_weight,
         "latency_form": options.latency_form,
         "communication": options.communication,
-        "latency_table": table.table_id,
         "seed": options.seed,
-        "predicted_latency_ms": predicted_ms,
+        **prediction(derived.genotype, cost_model, table, options.target_latency_ms),
     }
-    if table.batch_size != 1:
-        provenance["latency_batch_size"] = table.batch_size
-    if options.target_latency_ms:
-        provenance["target_latency_ms"] = options.target_latency_ms
     genotype = dataclasses.replace(derived.genotype, provenance=provenance)
     return dataclasses.replace(derived, genotype=genotype)

@@ -120,6 +120,31 @@ class CostModel:
         return (self.work.counts(choices) * self.times).sum(-1) + self.constant
 
 
+def prediction(
+    genotype: Genotype,
+    cost_model: CostModel,
+    table: LatencyTable,
+    target_ms: float = 0.0,
+) -> dict[str, Any]:
+    """What a genotype's provenance says of its latency and of what that was to be.
+
+    Args:
+        genotype: of the cost model's space.
+        cost_model: made of the table.
+        table: names itself, and its batch size where that is not 1.
+        target_ms: 0 where there was none.
+    """
+    found = {
+        "latency_table": table.table_id,
+        "predicted_latency_ms": cost_model.predicted_latency(genotype) / 1000.0,
+    }
+    if table.batch_size != 1:
+        found["latency_batch_size"] = table.batch_size
+    if target_ms:
+        found["target_latency_ms"] = target_ms
+    return found
+
+
 @dataclasses.dataclass(frozen=True)
 class EdgeGroup:
     """Edges of the fusion cell whose common operations are done once.
