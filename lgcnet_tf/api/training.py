@@ -12,6 +12,7 @@ from lgcnet_tf.api.run import folder_for, keep, make_options, run_once, with_opt
 from lgcnet_tf.commands.derive import DeriveOptions
 from lgcnet_tf.commands.finetune import FinetuneOptions
 from lgcnet_tf.commands.search import SearchOptions
+from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import read_json
 from lgcnet_tf.latency.table import LatencyTable
 from lgcnet_tf.run_folder import ALPHAS, GENOTYPE, LATENCY_TABLE, MODEL
@@ -129,8 +130,13 @@ def derive(
     """
     from lgcnet_tf.commands import derive as command
 
-    folder = folder_for(output_dir)
-    path = os.fspath(search.folder if isinstance(search, SearchResult) else search)
+    path = search.folder if isinstance(search, SearchResult) else search
+    if not isinstance(path, (str, os.PathLike)):
+        raise InputError(
+            "search must be a result of `search`, or the folder of one. "
+            f"Received: {search!r}"
+        )
+    folder, path = folder_for(output_dir), os.fspath(path)
     values = options | {"search_dir": path, "output_dir": str(folder)}
     if isinstance(table, LatencyTable):
         values["latency_table"] = keep(table, folder / LATENCY_TABLE)

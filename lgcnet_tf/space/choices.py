@@ -71,7 +71,8 @@ def read_probabilities(
             f"{found.shape}, not (edges, operations) {wanted}"
             f"{' of each epoch' if epochs else ''}."
         )
-    if (found < 0).any() or (found > 1.001).any():
+    unknown = np.isnan(found).all((-2, -1), keepdims=True) if epochs else False
+    if not ((0 <= found) & (found <= 1.001) | unknown).all():
         raise InputError(f"{path}: no archive of alphas: values are no probabilities.")
     return found
 

@@ -128,6 +128,11 @@ def test_errors_name_the_argument(arguments, error, words):
         lt.search("absent.json", **arguments)
 
 
+def test_deriving_needs_a_search():
+    with pytest.raises(lt.InputError, match="result of `search`.*Received: None"):
+        lt.derive(None)  # type: ignore[arg-type]
+
+
 def test_other_classes_than_the_data_set():
     with pytest.raises(
         lt.InputError, match="num_classes is 3, dataset=toy_streets has"

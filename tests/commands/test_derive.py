@@ -128,15 +128,17 @@ def test_what_is_refused_leaves_nothing(searched, make_table, tmp_path):
         derive(DeriveOptions(search_dir=str(search), output_dir=f"{search}/."))
 
 
-@pytest.mark.parametrize("damage", [np.nan, 0.0])
-def test_damaged_probabilities_are_refused(searched, tmp_path, damage):
+@pytest.mark.parametrize(
+    ("damage", "words"), [(np.nan, "no probabilities"), (0.0, "do not add up to 1")]
+)
+def test_damaged_probabilities_are_refused(searched, tmp_path, damage, words):
     search, p = searched
     copy = tmp_path / "copy"
     shutil.copytree(search, copy)
     damaged = p.copy()
     damaged[2] = damage
     np.savez(copy / ALPHAS, **{PROBABILITIES: damaged})
-    assert "do not add up to 1" in refused(tmp_path, search_dir=str(copy))
+    assert words in refused(tmp_path, search_dir=str(copy))
     np.savez(copy / ALPHAS, **{PROBABILITIES: p})
     (copy / LATENCY_TABLE).unlink()
     assert "--latency_table" in refused(tmp_path, search_dir=str(copy))

@@ -112,6 +112,7 @@ def test_archives_of_both_forms(small_skeleton, tmp_path):
         {"probabilities": p[1:]},
         {"probabilities": p[None]},
         {"probabilities": p - 0.5},
+        {"probabilities": np.where(p == p.max(), np.nan, p)},
         {"probabilities": p.astype(str)},
         {"cells": older["cells"]},
         older | {"cells": np.concatenate([older["cells"]] * 2)},
