@@ -3,21 +3,14 @@
 import json
 import os
 import pathlib
-import resource
 import subprocess
 import sys
 import tempfile
-from typing import Any
 
-from lgcnet_tf.errors import InputError
-from lgcnet_tf.evaluation.models import Prepared, load_model
-from lgcnet_tf.runtimes import get_runtime
-from lgcnet_tf.runtimes.base import Runtime
+from lgcnet_tf.evaluation import memory_job
+from lgcnet_tf.evaluation.models import Prepared
 
-RUNS = 3
 _TIMEOUT_S = 600
-_STATUS = pathlib.Path("/proc/self/status")
-_CLEAR = pathlib.Path("/proc/self/clear_refs")
 
 
 def peak_memory(
@@ -25,9 +18,9 @@ def peak_memory(
 ) -> int | None:
     """Most bytes that loading a model and running it adds to a fresh process.
 
-    The process has imported the runtime before. On a GPU it is the GPU's
-    memory, where the runtime tells. What a runtime translates into bytes is
-    translated here and loaded there, so that converters do not count; other
+    The process has imported the runtime before, and TensorFlow where that needs it. On
+    a GPU it is the GPU's memory, where the runtime tells. What a runtime translates into
+    bytes is translated here and loaded there, so that converters do not count; other
     models are loaded there by name.
 
     Args:
@@ -40,7 +33,8 @@ def peak_memory(
     runtime, content = prepared.runtime, prepared.content
     job = {
         "runtime": runtime.name,
-        "threads": runtime.threads_asked,
+        "threads": runtime.threads,
+        "threads_asked": runtime.threads_asked,
         "precision": runtime.precision,
         "model": model,
         "input_size": list(input_size),
@@ -54,7 +48,7 @@ def peak_memory(
             job["file"] = content
         try:
             done = subprocess.run(
-                [sys.executable, "-m", __name__],
+                [sys.executable, "-m", memory_job.__name__],
                 input=json.dumps(job),
                 capture_output=True,
                 text=True,
@@ -63,53 +57,3 @@ def peak_memory(
             return json.loads(done.stdout.splitlines()[-1])["peak_bytes"]
         except (subprocess.TimeoutExpired, ValueError, IndexError):
             return None
-
-
-def run_job(job: dict[str, Any]) -> int:
-    """What the fresh process does: loads, runs, returns the peak in bytes."""
-    runtime = get_runtime(job["runtime"], job["threads"], job["precision"])
-    before = _start()
-    compiled = _load(job, runtime)
-    for _ in range(RUNS):
-        compiled()
-    on_device = runtime.peak_device_bytes()
-    return _peak() - before if on_device is None else on_device
-
-
-def _load(job, runtime: Runtime):
-    if "bytes" in job:
-        return runtime.load(pathlib.Path(job["bytes"]).read_bytes())
-    if "file" in job:
-        return runtime.load(job["file"], job["batch_size"])
-    model = load_model(job["model"], tuple(job["input_size"]))
-    return model.compile(runtime, job["batch_size"])
-
-
-def _start():
-    """Forgets the peak so far; the bytes in use."""
-    try:
-        _CLEAR.write_text("5")
-        return _status("VmRSS")
-    except OSError:  # not Linux
-        return _peak()
-
-
-def _peak():
-    if _STATUS.exists():
-        return _status("VmHWM")
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def _status(name):
-    for line in _STATUS.read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) * 1024
-    raise OSError(name)
-
-
-if __name__ == "__main__":
-    try:
-        print(json.dumps({"peak_bytes": run_job(json.load(sys.stdin))}))
-    except InputError as error:
-        sys.exit(str(error))
