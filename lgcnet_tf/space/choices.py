@@ -72,7 +72,7 @@ def read_probabilities(
             f"{' of each epoch' if epochs else ''}."
         )
     unknown = np.isnan(found).all((-2, -1), keepdims=True) if epochs else False
-    if not ((0 <= found) & (found <= 1.001) | unknown).all():
+    if not ((found >= 0) & (found <= 1.001) | unknown).all():
         raise InputError(f"{path}: no archive of alphas: values are no probabilities.")
     return found
 
