@@ -53,7 +53,7 @@ lint: $(VENV)/lint
 # what it depends on where `setup` has put it.
 WHEEL_VENV := build/venv
 PIP := PYTHONPATH= $(BIN)/python -m pip --quiet --disable-pip-version-check
-PYTEST := -m pytest -n auto --maxprocesses=4 --max-worker-restart=0 --dist=loadfile --no-loadscope-reorder --session-timeout=4200 -rs
+PYTEST := -m pytest -n $$(($$(nproc) + 1)) --maxprocesses=4 --max-worker-restart=0 --dist=loadfile --no-loadscope-reorder --session-timeout=4200 -rs
 
 wheel: setup
 	rm -rf build

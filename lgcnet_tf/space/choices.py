@@ -71,7 +71,7 @@ def read_probabilities(
             f"{found.shape}, not (edges, operations) {wanted}"
             f"{' of each epoch' if epochs else ''}."
         )
-    unknown = np.isnan(found).all((-2, -1), keepdims=True) if epochs else False
+    unknown = np.isnan(found).any((-2, -1), keepdims=True) if epochs else False
     if not ((found >= 0) & (found <= 1.001) | unknown).all():
         raise InputError(f"{path}: no archive of alphas: values are no probabilities.")
     return found
