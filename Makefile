@@ -50,10 +50,11 @@ lint: $(VENV)/lint
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
 # The wheel is what is tested, from another folder than this one. Its environment reads
-# what it depends on where `setup` has put it.
+# what it depends on where `setup` has put it. A worker more than CPUs, for some wait for
+# processes that they have started.
 WHEEL_VENV := build/venv
 PIP := PYTHONPATH= $(BIN)/python -m pip --quiet --disable-pip-version-check
-PYTEST := -m pytest -n $$(($$(nproc) + 1)) --maxprocesses=4 --max-worker-restart=0 --dist=loadfile --no-loadscope-reorder --session-timeout=4200 -rs
+PYTEST := -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses=4 --max-worker-restart=0 --dist=loadfile --no-loadscope-reorder --session-timeout=4200 -rs
 
 wheel: setup
 	rm -rf build

@@ -85,8 +85,8 @@ def predict_video(
 
     Returns:
         "file", "overlay", of a file "source" (`source_name`), "size" [height, width],
-        "frames", "fps", "latency_ms" (the median of a frame's round trip, milliseconds) and "class_percentages"
-        (means by class name).
+        "frames", "fps", "latency_ms" (the median of a frame's round trip, milliseconds)
+        and "class_percentages" (means by class name).
 
     Raises:
         BadPicture: no frame can be read from the source.

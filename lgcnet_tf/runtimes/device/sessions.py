@@ -66,7 +66,7 @@ class OnnxRuntimeSessions:
         # which CPUs are so slow that it took a quarter longer than one that is trained.
         self._options.add_session_config_entry("session.set_denormal_as_zero", "1")
         # Threads that wait for the next run by spinning take their CPUs from whatever
-        # runs in between: networks timed in turns took three times as long.
+        # runs in between: networks timed in turns took two and a half times as long.
         self._options.add_session_config_entry("session.force_spinning_stop", "1")
         self._options.log_severity_level = _ERRORS_ONLY
         self._cpu = None if gpu else self._place_threads(threads)
