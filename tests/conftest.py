@@ -53,6 +53,18 @@ LONGEST = (
 gc.disable()  # until all is imported, for what is imported stays
 
 
+def pytest_collection(session):
+    """Imports TensorFlow as the commands do, which takes half the time."""
+    from lgcnet_tf.bin import common
+
+    config = session.config
+    collects = hasattr(config, "workerinput") or not config.getoption("numprocesses", 0)
+    there = importlib.util.find_spec("tensorflow")
+    if collects and there and common.keras_backend() == "tensorflow":
+        with common.without_needless_imports():
+            import keras  # noqa: F401
+
+
 def pytest_collection_finish():
     """Collections look at what tests make alone: a twentieth of the suite's time."""
     gc.freeze()

@@ -13,9 +13,13 @@ import pathlib
 import pickle
 import sys
 
-import keras
 import numpy as np
-import tensorflow as tf
+
+from lgcnet_tf.bin import common
+
+with common.quiet_start(), common.without_needless_imports():
+    import keras
+    import tensorflow as tf
 
 from lgcnet_tf.architecture_search.architecture import Architecture
 from lgcnet_tf.architecture_search.build import build_search_model

@@ -236,7 +236,9 @@ def test_keras_has_no_threads():
 
 FRESH = """
 import gc, importlib.util, signal
-import tensorflow as tf
+from lgcnet_tf.bin import common
+with common.quiet_start(), common.without_needless_imports():
+    import tensorflow as tf
 from lgcnet_tf.runtimes import get_runtime
 
 runtime = get_runtime("tensorflow_graph", threads=1)

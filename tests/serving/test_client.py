@@ -24,6 +24,9 @@ from lgcnet_tf.serving.client import Client
 _ROOT = pathlib.Path(lgcnet_tf.__file__).parents[1]
 _SERVE = """
 import sys
+from lgcnet_tf.bin import common
+with common.quiet_start(), common.without_needless_imports():
+    import tensorflow
 from lgcnet_tf.serving.server import Server
 server = Server({"lgcnet": sys.argv[1]}, port=0).start()
 print("port", server.port, flush=True)

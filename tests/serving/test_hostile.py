@@ -39,6 +39,9 @@ Code = grpc.StatusCode
 # Half as much memory again as it has when it is ready.
 _SERVE = """
 import resource, sys
+from lgcnet_tf.bin import common
+with common.quiet_start(), common.without_needless_imports():
+    import tensorflow
 from lgcnet_tf.serving.server import Server
 server = Server({"lgcnet": sys.argv[1]}, port=0).start()
 pages = int(open("/proc/self/statm").read().split()[0])

@@ -13,7 +13,9 @@ from lgcnet_tf.training.graphs import forget_kernels, prepare_graphs
 
 SCRIPT = """
 import ctypes, json, os, sys, tempfile, threading
-import tensorflow as tf
+from lgcnet_tf.bin import common
+with common.quiet_start(), common.without_needless_imports():
+    import tensorflow as tf
 from lgcnet_tf.training.graphs import prepare_graphs
 
 def settings():

@@ -234,9 +234,10 @@ def test_of_another_network(run, interrupted):
 
 SCRIPT = """
 import os, resource, signal, sys
-import conftest, test_resume
-import tensorflow as tf
 from lgcnet_tf.bin import common
+with common.quiet_start(), common.without_needless_imports():
+    import tensorflow as tf
+import conftest, test_resume
 
 # Its numbers are compared with those of the tests' own process.
 tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})

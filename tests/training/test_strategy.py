@@ -45,7 +45,9 @@ def test_refuses_devices_that_are_not_there(devices, message):
 
 
 SPLIT = """
-import keras
+from lgcnet_tf.bin import common
+with common.quiet_start(), common.without_needless_imports():
+    import keras
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.training.strategy import make_strategy
 try:
