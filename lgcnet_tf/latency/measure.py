@@ -12,6 +12,7 @@ from lgcnet_tf.latency.table import LatencyEntry, LatencyTable, timed
 from lgcnet_tf.model.class_map import ClassMap
 from lgcnet_tf.model.network import Network
 from lgcnet_tf.model.operations import build_operation
+from lgcnet_tf.model.variables import named_alike
 from lgcnet_tf.runtimes.base import Runtime
 from lgcnet_tf.runtimes.device.timing import MIN_TIME_US, ChainedTurns, Reference, Turns
 from lgcnet_tf.space.genotype import Genotype
@@ -237,7 +238,8 @@ def build_workload(workload: Workload) -> keras.layers.Layer:
         (height, width),
         normalization="deploy",
     )
-    layer.build((1, *workload.input_shape))
+    with named_alike():
+        layer.build((1, *workload.input_shape))
     return with_weights(layer)
 
 

@@ -17,6 +17,7 @@ from lgcnet_tf.model.plain_layers import LogitsResize
 from lgcnet_tf.model.remat import recomputed
 from lgcnet_tf.model.tracing import SharedTraces
 from lgcnet_tf.model.units import Unit, build_for, sublayers, use_of
+from lgcnet_tf.model.variables import named_alike
 from lgcnet_tf.space.cells import CELL_EDGES
 from lgcnet_tf.space.genotype import Genotype, fusion_candidates
 from lgcnet_tf.space.operations import check_known
@@ -152,7 +153,8 @@ class Network(keras.Model):
             )
         self.resize = LogitsResize(self.input_size)
         self.remat = remat
-        self.build((None, *self.input_size, 3))
+        with named_alike():
+            self.build((None, *self.input_size, 3))
 
     @classmethod
     def supernet(

@@ -14,6 +14,7 @@ from lgcnet_tf.data import (
 )
 from lgcnet_tf.data.labelled_images import LabelledImages
 from lgcnet_tf.files import remove_leftovers
+from lgcnet_tf.model.variables import named_alike
 from lgcnet_tf.run_folder import CHECKPOINTS, RunFolder
 from lgcnet_tf.training.batch_picture import BATCHES, BatchPicture
 from lgcnet_tf.training.best import BestWeights
@@ -65,7 +66,8 @@ def compile_built(
         metrics=metrics,
         jit_compile=keras.backend.backend() == "jax",
     )
-    optimizer.build(model.trainable_variables)
+    with named_alike():
+        optimizer.build(model.trainable_variables)
     for metric in model.metrics:  # else at the first step: too late for a checkpoint
         if not getattr(metric, "built", True):
             metric.build(labels, logits)
