@@ -96,7 +96,8 @@ def latency_ratios(models, repeats):
     """Each model's latency as a ratio to the reference genotype's, all in turns.
 
     Returns:
-        The ratios in order, by ONNX Runtime at the reference's size, and the device.
+        The ratios in order, by ONNX Runtime, each model at its own input size, and the
+        device.
     """
     import numpy as np
 
@@ -106,7 +107,7 @@ def latency_ratios(models, repeats):
 
     runtime = get_runtime("onnxruntime", THREADS)
     reference = load_model(str(REFERENCE))
-    loaded = [load_model(str(model), reference.input_size) for model in models]
+    loaded = [load_model(str(model)) for model in models]
     runs = {i: m.compile(runtime).run for i, m in enumerate([reference, *loaded])}
     times = samples(runs, repeats)
     return [float(np.median(times[i + 1] / times[0])) for i in range(len(models))], (

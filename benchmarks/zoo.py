@@ -4,8 +4,9 @@
 
 For each entry: mIoU on the groups left out of the training (null where none was
 measured) and whole-image passes, both from its `card.json`; latency as a ratio to
-`reference_genotype.json`, measured now in turns by ONNX Runtime on two threads at
-the reference's 360x480; MB of `model.keras`. The one line of output is JSON.
+`reference_genotype.json` at 360x480, measured now in turns by ONNX Runtime on two
+threads, each network at its own input size; MB of `model.keras`. The one line of
+output is JSON.
 """
 
 import argparse

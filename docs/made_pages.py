@@ -25,6 +25,7 @@ TEXTS = {
     "ablation.md": "benchmarks/ablation.md",
     "zoo.md": "lgcnet_tf/zoo/lgcnet_camvid/README.md",
     "zoo_fast.md": "lgcnet_tf/zoo/lgcnet_camvid_fast/README.md",
+    "zoo_accurate.md": "lgcnet_tf/zoo/lgcnet_camvid_accurate/README.md",
 }
 """Pages that are a text of the repository, unchanged but for its links."""
 

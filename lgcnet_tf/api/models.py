@@ -27,7 +27,7 @@ def list_models(pattern: str = "*") -> list[str]:
     Example:
         >>> import lgcnet_tf as lt
         >>> lt.list_models("*camvid*")
-        ['lgcnet_camvid', 'lgcnet_camvid_fast']
+        ['lgcnet_camvid', 'lgcnet_camvid_accurate', 'lgcnet_camvid_fast']
     """
     import_quietly()
     from lgcnet_tf.model.zoo import zoo_names
