@@ -5,11 +5,13 @@ another Keras backend can set it first.
 """
 
 import dataclasses
+import fcntl
 import gc
 import importlib.util
 import json
 import os
 import pathlib
+import shutil
 import sys
 
 import numpy as np
@@ -204,10 +206,41 @@ def _what_a_module_registers_ends_with_it():
         holder.update(kept)
 
 
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory):
+    """A folder of this run of pytest, the same for all its processes."""
+    own = tmp_path_factory.getbasetemp()
+    folder = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    folder = folder / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def made_once(shared_folder):
+    """Folders that the first process of pytest that needs them fills for all.
+
+    Takes the folder's name and a function that fills the folder it is given.
+    """
+
+    def make(name, fill):
+        folder, part = shared_folder / name, shared_folder / f"{name}.part"
+        with open(shared_folder / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                shutil.rmtree(part, ignore_errors=True)  # of one that failed
+                part.mkdir()
+                fill(part)
+                part.rename(folder)
+        return folder
+
+    return make
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _prepared_data_in_temporary_folder(tmp_path_factory):
+def _prepared_data_in_temporary_folder(shared_folder):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TFDS_DATA_DIR", str(tmp_path_factory.mktemp("tfds")))
+        patch.setenv("TFDS_DATA_DIR", str(shared_folder / "tfds"))
         yield
 
 
@@ -329,7 +362,7 @@ def history():
 
 
 @pytest.fixture(scope="session")
-def trained(small_skeleton, randomise, tmp_path_factory):
+def trained(small_skeleton, randomise, made_once):
     """A small network with random weights in a `.keras` file."""
     from lgcnet_tf.model.network import Network
     from lgcnet_tf.space.genotype import random_genotype
@@ -342,14 +375,16 @@ def trained(small_skeleton, randomise, tmp_path_factory):
         fusion_taps=(0, 1),
     )
     genotype = random_genotype(skeleton, np.random.default_rng(1))
-    network = randomise(Network(skeleton, (32, 64), genotype))
-    path = tmp_path_factory.mktemp("trained") / "model.keras"
-    network.save(path)
-    return path
+
+    def fill(folder):
+        network = randomise(Network(skeleton, (32, 64), genotype))
+        network.save(folder / "model.keras")
+
+    return made_once("trained", fill) / "model.keras"
 
 
 @pytest.fixture(scope="session")
-def exported(trained, tmp_path_factory):
+def exported(trained, made_once):
     """The same network as `lgcnet-export` writes it, by format."""
     import keras
 
@@ -364,17 +399,26 @@ def exported(trained, tmp_path_factory):
     from lgcnet_tf.serving.export_files import export_file
     from lgcnet_tf.serving.settings import FORMATS
 
-    root = tmp_path_factory.mktemp("exported")
-    network = load_network(trained)
-    deployed, info = deploy(network), dataset_info("toy_streets")
-    card = {"params": network.count_params(), "genotype": network.genotype.to_dict()}
-    paths = {
-        name: export_file(deployed, root / name, info, name, metadata=card)
-        for name in FORMATS
-    }
-    export_saved_model(
-        deployed, root / "saved_model", info, input_size=(32, 64), num_classes=8
-    )
+    def fill(root):
+        network = load_network(trained)
+        deployed, info = deploy(network), dataset_info("toy_streets")
+        card = {
+            "params": network.count_params(),
+            "genotype": network.genotype.to_dict(),
+        }
+        paths = {
+            name: export_file(deployed, root / name, info, name, metadata=card)
+            for name in FORMATS
+        }
+        export_saved_model(
+            deployed, root / "saved_model", info, input_size=(32, 64), num_classes=8
+        )
+        names = {name: str(path.relative_to(root)) for name, path in paths.items()}
+        (root / "names.json").write_text(json.dumps(names))
+
+    root = made_once("exported", fill)
+    names = json.loads((root / "names.json").read_text())
+    paths = {name: root / path for name, path in names.items()}
     return paths | {"saved_model": root / "saved_model"}
 
 

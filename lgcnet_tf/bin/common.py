@@ -27,7 +27,7 @@ from lgcnet_tf.errors import InputError, WorkerLost
 from lgcnet_tf.files import full_disk
 from lgcnet_tf.interruption import INTERRUPTION, Interrupted
 
-_NEEDLESS = ("jax", "matplotlib", "cv2")
+_NEEDLESS = ("jax", "matplotlib.pyplot", "cv2")
 """What TensorFlow and its Keras try to import for functions that no command calls."""
 
 _HELP = ("help", "helpshort", "helpfull", "h", "?")

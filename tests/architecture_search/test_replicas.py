@@ -24,7 +24,7 @@ def results(make_options, make_table, make_batch, tmp_path_factory):
             reduction_cells=(),
             communication="none",
             clip_norm=clip_norm,
-            cell_operations=("skip_connect", "sep_conv_3x3"),
+            cell_operations=("skip_connect", "conv_3x3"),
         )
         table = make_table(options.skeleton(5), options.input_size)
         folder = tmp_path_factory.mktemp("replicas")

@@ -33,7 +33,7 @@ def command(make_options, make_table, folder):
             num_cells=1,
             reduction_cells=(),
             communication="none",
-            cell_operations=("skip_connect", "sep_conv_3x3"),
+            cell_operations=("skip_connect", "conv_3x3"),
             epochs=EPOCHS,
             batch_size=64,  # two steps an epoch
             deterministic=True,

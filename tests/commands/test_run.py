@@ -73,7 +73,7 @@ def path(tmp_path_factory):
     options = RunPathOptions(
         data_dir=str(data), val_share=0.25, output_dir=str(root / "out"),
         num_cells=2, reduction_cells=(), fusion="none", initial_channels=2,
-        cell_operations=("none", "skip_connect", "max_pool_3x3", "sep_conv_3x3"),
+        cell_operations=("none", "skip_connect", "conv_3x3"),
         calibration_networks=0, repeats=2, search_epochs=1, finetune_epochs=EPOCHS,
         batch_size=6,
     )  # fmt: skip

@@ -9,13 +9,6 @@ from PIL import Image
 CAMVID = pathlib.Path(__file__).parents[3] / "shared" / "camvid"
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _prepared_data_in_temporary_folder(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TFDS_DATA_DIR", str(tmp_path_factory.mktemp("tfds")))
-        yield
-
-
 @pytest.fixture
 def real_camvid() -> pathlib.Path:
     if not CAMVID.is_dir():

@@ -30,7 +30,7 @@ SKELETON = Skeleton(
 def options(tmp_path_factory):
     """Everything is on; its teacher is another network."""
     folder = tmp_path_factory.mktemp("recipe")
-    genotype = uniform(SKELETON, "sep_conv_3x3")
+    genotype = uniform(SKELETON, "conv_3x3")
     genotype.save(folder / "genotype.json")
     keras.utils.set_random_seed(3)
     Network(SKELETON, (48, 80), genotype).save(folder / "teacher.keras")
