@@ -39,7 +39,7 @@ SPACE = dict(
     initial_channels=2,
     fusion_channels=4,
     # Without `none`, whatever the times: no network is without a path.
-    cell_operations=("skip_connect", "sep_conv_3x3"),
+    cell_operations=("skip_connect", "conv_3x3"),
     fusion_operations=("conv_1x1", "global_pool_2x2"),
 )
 

@@ -80,7 +80,7 @@ def small_genotype(tmp_path_factory):
         fusion_channels=4,
     )
     path = tmp_path_factory.mktemp("genotype") / "genotype.json"
-    uniform(skeleton, "sep_conv_3x3").save(path)
+    uniform(skeleton, "conv_3x3").save(path)
     return path
 
 

@@ -32,7 +32,7 @@ SKELETON = Skeleton(
 def finished(tmp_path_factory):
     """Options, returned results and folder of a run of three epochs."""
     folder = tmp_path_factory.mktemp("finetune")
-    uniform(SKELETON, "sep_conv_3x3").save(folder / "genotype.json")
+    uniform(SKELETON, "conv_3x3").save(folder / "genotype.json")
     options = FinetuneOptions(
         dataset="toy_streets",
         model=str(folder / "genotype.json"),

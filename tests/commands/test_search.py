@@ -18,7 +18,7 @@ from lgcnet_tf.model.network import Network
 from lgcnet_tf.space.genotype import Genotype
 
 EPOCHS = 2
-OPERATIONS = ("skip_connect", "max_pool_3x3", "sep_conv_3x3")
+OPERATIONS = ("skip_connect", "max_pool_3x3", "conv_3x3")
 STEPS = 128 // 32 * EPOCHS
 
 

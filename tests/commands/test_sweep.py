@@ -70,7 +70,7 @@ def finished(options):
     run = options()
     trials = pathlib.Path(run.output_dir, "trials")
     done, broken = trials / "seed-1", trials / "seed-0"
-    genotype = uniform(SearchOptions(**SPACE).skeleton(8), "sep_conv_3x3")
+    genotype = uniform(SearchOptions(**SPACE).skeleton(8), "conv_3x3")
     (done / "finetune").mkdir(parents=True)
     Network(genotype.skeleton, SIZE, genotype).save(done / "finetune" / "model.keras")
     evaluated = {

@@ -68,7 +68,7 @@ def test_the_left_out_figure_is_the_evaluations(tmp_path):
         fusion="none",
         fusion_taps=(0,),
     )
-    uniform(skeleton, "sep_conv_3x3").save(tmp_path / "genotype.json")
+    uniform(skeleton, "conv_3x3").save(tmp_path / "genotype.json")
     options = FinetuneOptions(
         model=str(tmp_path / "genotype.json"),
         output_dir=str(tmp_path / "run"),

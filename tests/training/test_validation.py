@@ -79,7 +79,7 @@ def test_a_finetuning_without_it_says_so(options):
         fusion="none",
         fusion_taps=(0,),
     )
-    uniform(skeleton, "sep_conv_3x3").save(options.model)
+    uniform(skeleton, "conv_3x3").save(options.model)
     finetune(options)
     run = pathlib.Path(options.output_dir)
     log = (run / "log.txt").read_text()
