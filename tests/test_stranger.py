@@ -39,7 +39,7 @@ import pathlib, sys
 import lgcnet_tf as lt
 
 table, data = sys.argv[1:]
-operations = ("none", "skip_connect", "conv_3x3")
+operations = ("none", "skip_connect", "sep_conv_3x3")
 result = lt.search(table, search_strategy="random", cell_operations=operations)
 net = lt.finetune(result.genotype, data_dir=data, epochs=1, batch_size=6)
 found = lt.evaluate(net, data_dir=data, repeats=2, examples=0)

@@ -210,7 +210,7 @@ def test_starts_from_a_trained_network(finished, tmp_path, without_training):
 def test_starts_from_another_genotype_with_what_fits(
     finished, tmp_path, without_training
 ):
-    uniform(SKELETON, "conv_3x3").save(tmp_path / "other.json")
+    uniform(SKELETON, "sep_conv_3x3").save(tmp_path / "other.json")
     options = dataclasses.replace(
         finished[0],
         model=str(tmp_path / "other.json"),
@@ -223,7 +223,7 @@ def test_starts_from_another_genotype_with_what_fits(
     report = json.loads((tmp_path / "run" / "initial_weights.json").read_text())
     assert "classifier" in report["taken"] and not report["mismatched"]
     assert report["missing"]
-    assert all(path.endswith("/conv_3x3") for path in report["missing"])
+    assert all(path.endswith("/sep_conv_3x3") for path in report["missing"])
     log = (tmp_path / "run" / "log.txt").read_text()
     assert f"weights of {finished[2]}: {report['summary']}" in log
 
