@@ -11,6 +11,7 @@ import math
 import pathlib
 import sys
 import zipfile
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from lgcnet_tf.config import Options, Size
@@ -72,7 +73,7 @@ def of_genotype(options: AnyOptions) -> AnyOptions:
         found = _data_named(
             options, dataset_of(genotype), options.model, _classes_of(genotype)
         )
-    size = genotype and genotype.provenance.get("input_size")
+    size = _size_of(options.model, genotype)
     if not size and (options.dataset or found.get("dataset")) == TOY:
         size = TOY_SIZE
     if not size and options.input_size is None:
@@ -200,6 +201,15 @@ def read_genotype(model: str) -> Genotype | None:
     elif (card := _card_of(path)) is not None:
         config = read_json(card).get("metadata", {}).get("genotype")
     return Genotype.from_dict(config) if config else None
+
+
+def _size_of(model: str, genotype: Genotype | None) -> Sequence[int] | None:
+    """The input size of a trained network; of a genotype the one it was searched at."""
+    path = pathlib.Path(model)
+    if path.suffix == ".keras" and path.is_file():
+        if size := _config_of_archive(path).get("input_size"):
+            return size
+    return genotype and genotype.provenance.get("input_size")
 
 
 def dataset_of(genotype: Genotype | None) -> str:

@@ -12,6 +12,7 @@ from lgcnet_tf.commands.measure_latency import MeasureOptions
 from lgcnet_tf.commands.search import SearchOptions
 from lgcnet_tf.data import dataset_info
 from lgcnet_tf.errors import InputError
+from lgcnet_tf.model.network import Network
 from lgcnet_tf.run_folder import flag_lines
 from lgcnet_tf.space.genotype import uniform
 
@@ -69,6 +70,17 @@ def test_a_training_takes_those_of_its_genotype():
     found = defaults.of_genotype(FinetuneOptions(model=ZOO_MODEL, data_dir="camvid"))
     assert (found.dataset, found.data_dir) == ("camvid", "camvid")
     assert (found.input_size, found.crop_size) == ((360, 480), (360, 480))
+
+
+def test_a_trained_networks_size_is_its_own(tmp_path, small_skeleton):
+    """And not the one that its architecture was searched at."""
+    genotype = uniform(small_skeleton(fusion="none", fusion_taps=()), "conv_3x3")
+    provenance = {"dataset": "camvid", "input_size": [32, 64]}
+    genotype = dataclasses.replace(genotype, provenance=provenance)
+    path = tmp_path / "model.keras"
+    Network.derived(genotype, (48, 96)).save(path)
+    found = defaults.of_genotype(FinetuneOptions(model=str(path), data_dir="camvid"))
+    assert found.input_size == (48, 96)
 
 
 def test_large_images_are_trained_on_in_crops():
