@@ -196,11 +196,8 @@ def export(arguments):
     if without and not flags_of(without[-1]).get("left_out"):
         raise InputError(f"{without[-1]}: this run has no --left_out.")
     network = load_network(runs[-1] / "model.keras")
+    network.genotype = network.genotype.for_size(network.input_size)
     provenance = dict(network.genotype.provenance)
-    if tuple(provenance.get("input_size", network.input_size)) != network.input_size:
-        provenance["input_size"] = list(network.input_size)
-        provenance.pop("predicted_latency_ms", None)  # it was of the other size
-    network.genotype = dataclasses.replace(network.genotype, provenance=provenance)
     provenance[TRAINED_ON] = join_records(
         provenance.get(TRAINED_ON, []), trained_on_record(runs, data_dir)
     )

@@ -49,7 +49,7 @@ ONE_SEED = {
     "batch 16": "--batch_size=16",
     "scales 0.75 to 2": "--scale_min=0.75",
     "rare crops": "--rare_crops=0.3",
-    "growing crops": "--crop_schedule=0:120x160,0.4:240x320",
+    "growing crops": "--crop_schedule=0:{half},0.4:{crop}",
     "auxiliary heads": "--auxiliary_weight=0.4",
 }
 TOY = {
@@ -71,6 +71,14 @@ def parse_arguments(arguments=None):
     if parser.parse_args(arguments).quick:
         parser.set_defaults(**TOY)
     return parser.parse_args(arguments)
+
+
+def changes_of(options):
+    """The flags of every change, the recipe itself first, for this size of crops."""
+    height, width = map(int, options.crop_size.split("x"))
+    half = f"{height // 2}x{width // 2}"
+    changes = {"the recipe": "", **EACH_SEED, **ONE_SEED}
+    return {k: v.format(half=half, crop=options.crop_size) for k, v in changes.items()}
 
 
 def train(folder, options, change, seed):
@@ -109,7 +117,7 @@ def genotype_of(options, folder):
 def main(options):
     """Trains what is missing; the figures."""
     seeds = [int(seed) for seed in options.seeds.split(",")]
-    changes = {"the recipe": "", **EACH_SEED, **ONE_SEED}
+    changes = changes_of(options)
     wanted = [name for name in options.only.split(",") if name]
     if unknown := set(wanted) - set(changes):
         raise SystemExit(
@@ -149,16 +157,17 @@ def write_table(options, figures):
 
     seeds = options.seeds.split(",")
     command = shlex.join(["python", "benchmarks/recipe.py", *sys.argv[1:]])
+    changes = changes_of(options)
     lines = [
         "# The recipe, one change at a time", "",
         f"Measured on the drive left out ({options.left_out}) every {options.every} of "
         f"{options.epochs} epochs, mean of the last {options.last}, in %; seeds "
-        f"{', '.join(seeds)}.", "",
+        f"{', '.join(seeds)}; {options.input_size}, crops of {options.crop_size}.", "",
         f"    {command}", "", f"The recipe: `{RECIPE}`.", "",
         "| change | flags | mIoU | gain |", "|---|---|---|---|",
     ]  # fmt: skip
     for name, found in figures.items():
-        flags = {**EACH_SEED, **ONE_SEED}.get(name, "")
+        flags = changes[name]
         values = " / ".join(f"{100 * value:.1f}" for value in found["miou"])
         gains = " / ".join(f"{100 * value:+.1f}" for value in found["gain"])
         shown = "" if name == "the recipe" else gains

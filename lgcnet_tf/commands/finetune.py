@@ -127,7 +127,8 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
             folder.log.info("%s", note)
         sets = run.data.validation if run.worker.chief else {}
         trained = at_size(network, options.input_size)
-        trained.genotype = with_training(genotype, earlier, [run.data.record()])
+        own = genotype.for_size(options.input_size)
+        trained.genotype = with_training(own, earlier, [run.data.record()])
         validation = Validation(
             trained,
             sets,

@@ -10,6 +10,8 @@ def at_size(network: Network, input_size: Size) -> Network:
     config = network.get_config() | {"input_size": input_size}
     other = type(network).from_config(config)
     other.set_weights(network.get_weights())
+    if network.genotype is not None:
+        other.genotype = network.genotype.for_size(input_size)
     return other
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from lgcnet_tf.config import Size
 from lgcnet_tf.data.info import DatasetInfo
 from lgcnet_tf.data.registry import dataset_info, dataset_names
 from lgcnet_tf.errors import InputError
@@ -80,6 +81,21 @@ class Genotype:
             named = dict(zip(CELL_EDGE_NAMES, cell))
             _check_edges(f"cell {index}", named, cell_candidates(self.skeleton))
         _check_edges("fusion cell", self.fusion, fusion_candidates(self.skeleton))
+
+    def for_size(self, input_size: Size) -> "Genotype":
+        """The genotype of a network for images of this size.
+
+        Where it was found for another size, the latency predicted there is left out.
+
+        Args:
+            input_size: (height, width).
+        """
+        searched_at = self.provenance.get("input_size", input_size)
+        if tuple(searched_at) == tuple(input_size):
+            return self
+        provenance = self.provenance | {"input_size": list(input_size)}
+        provenance.pop("predicted_latency_ms", None)
+        return dataclasses.replace(self, provenance=provenance)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form; `from_dict` is its inverse."""

@@ -210,7 +210,10 @@ def test_starts_from_a_trained_network(finished, tmp_path, without_training):
 def test_starts_from_another_genotype_with_what_fits(
     finished, tmp_path, without_training
 ):
-    uniform(SKELETON, "sep_conv_3x3").save(tmp_path / "other.json")
+    other = uniform(dataclasses.replace(SKELETON, num_classes=8), "sep_conv_3x3")
+    found = {"input_size": [360, 480], "predicted_latency_ms": 12.5, "seed": 3}
+    other = dataclasses.replace(other, provenance=found)
+    other.save(tmp_path / "other.json")
     options = dataclasses.replace(
         finished[0],
         model=str(tmp_path / "other.json"),
@@ -226,6 +229,9 @@ def test_starts_from_another_genotype_with_what_fits(
     assert all(path.endswith("/sep_conv_3x3") for path in report["missing"])
     log = (tmp_path / "run" / "log.txt").read_text()
     assert f"weights of {finished[2]}: {report['summary']}" in log
+    provenance = load_network(tmp_path / "run" / "model.keras").genotype.provenance
+    assert provenance["seed"] == 3 and provenance["input_size"] == [48, 80]
+    assert "predicted_latency_ms" not in provenance  # it was of the other size
 
 
 def test_weights_that_fit_no_layer(finished, tmp_path):

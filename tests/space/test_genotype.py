@@ -30,6 +30,20 @@ def test_survives_write_and_read(genotype, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["genotype.json"]
 
 
+@pytest.mark.parametrize("size, there", [((360, 480), True), ((480, 640), False)])
+def test_a_predicted_latency_is_of_one_size(genotype, size, there):
+    provenance = {"seed": 3, "input_size": [360, 480], "predicted_latency_ms": 12.5}
+    genotype = dataclasses.replace(genotype, provenance=provenance)
+    found = genotype.for_size(size).provenance
+    assert found["seed"] == 3 and found["input_size"] == list(size)
+    assert ("predicted_latency_ms" in found) == there
+    assert genotype.provenance is provenance and len(provenance) == 3
+
+
+def test_a_network_found_for_no_size_is_for_any(genotype):
+    assert genotype.for_size((48, 64)) is genotype
+
+
 INFO = DatasetInfo.of("warehouse", {"floor": (60, 60, 60), "robot": (30, 30, 200)})
 
 
