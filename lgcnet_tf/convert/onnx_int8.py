@@ -27,7 +27,9 @@ def quantize(
 
     Weights have a scale for each channel, and zero stands for zero; what
     `float_nodes` names stays as it is. One batch's activations are in memory at
-    a time.
+    a time. But for TensorRT weights are whole numbers from -64 to 64: CPUs without a
+    dot product of eight bits (VNNI) add two products in sixteen bits, and larger
+    weights would overflow there.
 
     Args:
         model: a graph of `convert.onnx.to_onnx`.
@@ -55,6 +57,7 @@ def quantize(
             _reader(quantization, graph.graph.input[0].name, batches),
             quant_format=quantization.QuantFormat.QDQ,
             per_channel=True,
+            reduce_range=not symmetric,
             op_types_to_quantize=_CONVOLUTIONS if symmetric else None,
             activation_type=kind.QInt8 if symmetric else kind.QUInt8,
             weight_type=kind.QInt8,

@@ -27,8 +27,8 @@ from lgcnet_tf.space import uniform
 
 SPACE = {
     "input_size": (32, 64),
-    "num_cells": 2,
-    "reduction_cells": (1,),
+    "num_cells": 1,
+    "reduction_cells": (),
     "initial_channels": 2,
     "fusion": "none",
     "fusion_taps": (),

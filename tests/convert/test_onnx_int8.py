@@ -50,7 +50,8 @@ def test_weights_have_a_scale_a_channel_and_no_zero_point(eight_bits):
         assert kernel.dtype == np.int8 and scale.shape == (kernel.shape[axis],)
         assert not zero.any()
         largest = np.abs(kernel.astype(int)).max(axis=(*{0, 1, 2, 3} - {axis},))
-        assert (largest[scale > scale.min()] >= 126).all()  # each uses its range
+        assert largest.max() <= 64  # two products fit sixteen bits, on any CPU
+        assert (largest[scale > scale.min()] >= 63).all()  # each uses its range
         seen += 1
     assert seen > 10
 
