@@ -166,7 +166,9 @@ class TrainingRun:
                 options.batch_size,
                 sizes or [options.crop_size],
             ),
-            device_line(options.devices, self.strategy, self.worker),
+            device_line(
+                options.devices, self.strategy, self.worker, options.mixed_precision
+            ),
             f"folder: {self.folder.path}",
         ):
             self.folder.log.info("%s", line)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from lgcnet_tf.config import Size, format_size
+from lgcnet_tf.cpu import has_avx512
 from lgcnet_tf.data import Samples
 from lgcnet_tf.data.labelled_images import LabelledImages
 from lgcnet_tf.runtimes.base import cpu_description
@@ -62,14 +63,18 @@ def network_line(
     )
 
 
-def device_line(devices: Sequence[str], strategy: Any, worker: Worker) -> str:
+def device_line(
+    devices: Sequence[str], strategy: Any, worker: Worker, mixed: bool = False
+) -> str:
     """Says on what the steps are computed, and by which library.
 
     Args:
         devices: those that were asked for; else all accelerators are used.
         strategy: of `make_strategy`.
+        mixed: they are computed in bfloat16.
     """
-    names = ", ".join(devices or _accelerators()) or cpu_description()
+    asked = devices or _accelerators()
+    names = ", ".join(asked) or cpu_description()
     backend = keras.backend.backend()
     version = importlib.import_module(backend).__version__
     line = f"device: {names}; Keras on {backend} {version}"
@@ -77,6 +82,9 @@ def device_line(devices: Sequence[str], strategy: Any, worker: Worker) -> str:
         line += f"; {strategy.num_replicas_in_sync} replicas"
     if worker.count > 1:
         line += f"; worker {worker.index} of {worker.count}"
+    on_cpu = all(name.upper().startswith("CPU") for name in asked)
+    if mixed and on_cpu and has_avx512() is False:
+        line += "; without AVX-512 it computes in bfloat16 several times as long as in float32"
     return line
 
 
