@@ -87,19 +87,19 @@ def changes_of(options):
 
 def train(folder, options, change, seed):
     """mIoU on what is left out, the mean of the last times; trains unless done."""
-    from lgcnet_tf.files import read_json, write_json
+    from lgcnet_tf.files import fingerprint, read_json, write_json
 
+    genotype = genotype_of(options, folder)
     data = [flag for flag in data_flags(options) if not flag.startswith("--data_dir=")]
     flags = [
         *shlex.split(RECIPE), *shlex.split(change), f"--epochs={options.epochs}",
         f"--seed={seed}", f"--validate_every={options.every}", "--pictures_every=0",
     ]  # fmt: skip
     known = shlex.join([*data, f"--model={options.model}", *flags])
-    known += f" (mean of the last {options.last})"
+    known += f" ({fingerprint(genotype)}; mean of the last {options.last})"
     measured = read_json(MEASURED) if MEASURED.exists() and not options.quick else {}
     if known in measured and not options.anew:
         return measured[known]
-    genotype = genotype_of(options, folder)
     step(folder, "finetune", *data_flags(options), f"--model={genotype}", *flags)
     key = "left_out_miou" if options.left_out else "val_miou"
     history = read_json(folder / "history.json")
