@@ -18,7 +18,7 @@ line printed is that JSON: `searched` and `random_median`, mIoU after training;
 weights, `random_shared` and `searched_shared`, those figures; `edges_agreeing`, how
 many of the cells' and fusion cell's edges the first two seeds choose alike;
 `margins`, the median lead of the chosen operation for each seed; `passes`, whole
-images that each trained network saw; `command`.
+images that each trained network saw, by the area of its crops; `command`.
 """
 
 import json
@@ -192,6 +192,7 @@ def main(options):
         history = json.loads((folder / f"finetune_{name}/history.json").read_text())
         key = "left_out_miou" if options.left_out else "val_miou"
         trained[name] = found.get(key, history[-1].get(key))
+    share = np.prod(parse_size(options.crop_size)) / np.prod(parse_size(options.input_size))  # fmt: skip
     same, edges = agreeing(searched[0], searched[-1])
     figures = {
         "searched": float(np.mean([trained[f"searched_{seed}"] for seed in seeds])),
@@ -203,7 +204,7 @@ def main(options):
         "random_shared": sorted(random_shared.tolist()),
         "margins": [each["margin"]["median"] for each in results],
         "predicted_ms": [each["predicted_latency_ms"] for each in results],
-        "passes": options.finetune_epochs * len(training),
+        "passes": round(options.finetune_epochs * len(training) * share),
         "command": shlex.join(["python", "benchmarks/search_quality.py", *sys.argv[1:]]),
     }  # fmt: skip
     if not options.quick:
