@@ -87,7 +87,7 @@ def test_is_uniform_over_the_networks_of_a_band(make_table, monkeypatch):
     generator = np.random.default_rng(0)
     found = [
         cost_model.predicted_latency(draw_genotype(cost_model, generator, low, high)[0])
-        for _ in range(120)
+        for _ in range(300)
     ]
     error = inside.std() / np.sqrt(len(found))
     assert abs(np.mean(found) - inside.mean()) < 4 * error

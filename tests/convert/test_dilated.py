@@ -79,8 +79,8 @@ def test_its_masks_are_those_of_onnx(deployed, native, images):
     ).prune("images:0" if "images" in {n.name for n in native.node} else "input:0", _mask(native))  # fmt: skip
     try:
         found = np.asarray(run(tf.constant(x)))
-    except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
-        assert "ilation" in str(error)  # TensorFlow without such a kernel on this CPU
+    except tf.errors.InvalidArgumentError as error:
+        assert "ilation" in str(error)  # TensorFlow without oneDNN on this CPU
         return
     assert (found == expected).mean() > 0.999
 

@@ -175,7 +175,7 @@ def test_the_file_is_what_the_runtime_runs(
 def test_eight_bits_agree_with_float32():
     """The zoo's network, at a small size, on pictures of streets."""
     pytest.importorskip("onnxruntime")
-    trained = load_network("lgcnet_camvid_fast", (64, 96))
+    trained = load_network("lgcnet_camvid", (64, 96))
     known = trained.genotype.classes.class_names
     assert known == dataset_info("camvid").class_names
     network = deploy(trained)
