@@ -17,6 +17,8 @@ import sys
 import numpy as np
 import pytest
 
+import lgcnet_tf  # noqa: F401 - oneDNN, before another conftest.py imports TensorFlow
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 LONGEST = (

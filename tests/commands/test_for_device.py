@@ -56,8 +56,9 @@ def measured(tmp_path_factory):
     device = root / "board"
     shutil.copytree(written["for_device"], device)
     plan = json.loads((device / "plan.json").read_text())
-    # As if it had been interrupted after one round of the operations.
-    begun = {key: [7.0] for key in plan["operations"]}
+    # As if it had been interrupted after two rounds of the operations. On a busy machine
+    # a third may be lost in the noise; the median is above 0 whatever it is.
+    begun = {key: [7.0, 9.0] for key in plan["operations"]}
     facts = {name: plan[name] for name in plan["facts"]}
     facts |= {"device": "a board", "threads": 1}
     facts["runtime_version"] = onnxruntime.__version__
@@ -101,7 +102,7 @@ def test_the_table_is_the_devices(measured):
     work = table_workloads(table.skeleton, table.input_size)
     assert table.entries.keys() == {w.key for w in work}
     for key, times in samples["operations"].items():
-        assert times[0] == 7.0 and len(times) == 3  # it went on
+        assert times[:2] == [7.0, 9.0] and len(times) == 3  # it went on
         assert table.entries[key].median_us == max(round(np.median(times), 3), 0.0)
     assert table.calibration.networks.keys() == samples["networks"].keys()
     assert len(table.calibration.networks) == 8
