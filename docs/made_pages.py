@@ -23,6 +23,7 @@ TEXTS = {
     "contributing.md": "CONTRIBUTING.md",
     "changes.md": "CHANGELOG.md",
     "ablation.md": "benchmarks/ablation.md",
+    "recipe.md": "benchmarks/recipe.md",
     "zoo.md": "lgcnet_tf/zoo/lgcnet_camvid/README.md",
     "zoo_fast.md": "lgcnet_tf/zoo/lgcnet_camvid_fast/README.md",
     "zoo_accurate.md": "lgcnet_tf/zoo/lgcnet_camvid_accurate/README.md",
