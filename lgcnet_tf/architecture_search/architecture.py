@@ -70,7 +70,8 @@ class Architecture(keras.layers.Layer):
         communication: mode, see `lgcnet_tf.guidance`.
         width, gamma: of the GCN-guided modules.
         seed: of the Gumbel noise and of the initial logits.
-        sampling: `"soft"` draws the mixture Z, `"hard"` its `straight_through`.
+        sampling: `"soft"` draws the mixture Z, `"per_image"` one for each image of a
+            batch, `"hard"` the `straight_through` of one.
 
     Attributes:
         alpha: α, (A, C): the rows of each kind of cell that has logits of its own,
@@ -134,13 +135,18 @@ class Architecture(keras.layers.Layer):
         alpha = ops.convert_to_tensor(self.alpha)
         return self._every_edge(alpha, self.communication)
 
-    def draw_noise(self):
-        """Gumbel noise G of every edge, (E, C) (Eq. 4)."""
+    def draw_noise(self, images=None):
+        """Gumbel noise G of every edge, (E, C) (Eq. 4).
+
+        Args:
+            images: how many have noise of their own, (images, E, C); None for none.
+        """
         tiny = keras.config.epsilon()
-        uniform = keras.random.uniform(
-            self.alpha.shape, tiny, 1.0 - tiny, seed=self.noise
-        )
-        return self.gumbel(uniform)
+        shape = self.alpha.shape if images is None else (images, *self.alpha.shape)
+        uniform = keras.random.uniform(shape, tiny, 1.0 - tiny, seed=self.noise)
+        if images is None:
+            return self.gumbel(uniform)
+        return ops.vectorized_map(self.gumbel, uniform)
 
     def gumbel(self, uniform):
         """G, (E, C), of uniform numbers in (0, 1), one for each of `alpha`.
@@ -160,7 +166,7 @@ class Architecture(keras.layers.Layer):
         found = ops.concatenate([cells, rows[self.own_rows :]], axis=0)
         return ops.where(mask, found, ops.cast(ABSENT, found.dtype))
 
-    def call(self, temperature, training=None, noise=None):
+    def call(self, temperature, training=None, noise=None, batch=None):
         """Draws Z for every edge; without noise when not training.
 
         In training it also leaves α' in `latest`, for those who look on from
@@ -170,16 +176,19 @@ class Architecture(keras.layers.Layer):
             temperature: τ of Eq. 4.
             training: with noise.
             noise: what `draw_noise` gave, or None to draw it here.
+            batch: how many images there are; for the noise of each, `"per_image"`.
 
         Returns:
-            Z, (E, C), 0 for what an edge has not: what the supernet and the latency
-            take.
+            Z, (E, C), or (images, E, C) by noise of each; 0 for what an edge has not.
         """
         logits = self.updated()
         drawn = ops.zeros(logits.shape)
         if training:
             self.latest.assign(logits)
-            drawn = self.draw_noise() if noise is None else noise
+            drawn = noise
+            if noise is None:
+                own = self.sampling == "per_image"
+                drawn = self.draw_noise(batch if own else None)
         z = gumbel_softmax(logits, drawn, temperature)
         return straight_through(z) if self.sampling == "hard" else z
 

@@ -15,7 +15,7 @@ from lgcnet_tf.model.normalization import replicas
 class SearchModel(keras.Model):
     """One loss, one backward pass for weights and architecture (Eq. 10).
 
-    `call` draws Z once per step (Eq. 3, 4) and runs the supernet with it;
+    `call` draws Z once per step (Eq. 3, 4), or of each image, and runs the supernet;
     `compute_loss` adds the latency loss. `train_step` differentiates the sum and a
     `JointOptimizer` steps weights and architecture on the same batch.
     Under a strategy every replica draws the same noise and has its share of the
@@ -69,10 +69,17 @@ class SearchModel(keras.Model):
 
     def call(self, images, training=None, noise=None):
         z = self.architecture(
-            ops.convert_to_tensor(self.temperature), training=training, noise=noise
+            ops.convert_to_tensor(self.temperature),
+            training=training,
+            noise=noise,
+            batch=ops.shape(images)[0],
         )
+        mean = z
+        if len(z.shape) == 3:  # of each image
+            mean = ops.mean(z, axis=0)
+            z = ops.moveaxis(z, 0, -1)[..., None, None, None]
         if training:
-            self._step.latency_us = self.cost_model.expected_latency(z)
+            self._step.latency_us = self.cost_model.expected_latency(mean)
         return self.network(images, weights=z, training=training)
 
     def compute_loss(self, *args, training=True, **kwargs):

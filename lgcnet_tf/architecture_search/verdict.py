@@ -47,5 +47,6 @@ def verdict(results: Mapping[str, Any], edges: int, epochs: int) -> str:
     if decided:
         return line
     return (
-        f"{line}; more --epochs, a larger --alpha_lr or --alpha_schedule=cosine decide"
+        f"{line}; more --epochs, --alpha_lr=0 with --alpha_schedule=cosine, and "
+        "--temperature_final=0.5 with --sampling=per_image decide"
     )

@@ -42,6 +42,14 @@ COMMANDS = {
 }
 """Sub-folder of each stage, in order, and the command that fills it."""
 
+DECIDING = {
+    "sampling": "per_image",
+    "alpha_lr": 0.0,
+    "alpha_schedule": "cosine",
+    "temperature_final": 0.5,
+}
+"""Options by which a search of few epochs decides; by the paper's it does not."""
+
 _POLL_S = 0.2
 
 
@@ -84,6 +92,7 @@ def stages_of(options, root, size: Size, crop: Size) -> dict[str, RunOptions]:
             **training,
             latency_table=table,
             epochs=options.search_epochs,
+            **DECIDING,
         ),
         FINETUNE: handed_on(
             FinetuneOptions,

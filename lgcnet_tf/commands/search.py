@@ -80,7 +80,8 @@ class SearchOptions(SpaceOptions, TrainingOptions):
     gamma: float = option(GAMMA, "γ of Eq. 5.")
     sampling: str = option(
         SAMPLINGS[0],
-        "Mix all operations of an edge, or draw one (in less memory and time).",
+        "Mix all operations of an edge, by one draw for a batch or one for each image, "
+        "or take one of them (in less memory and time).",
         SAMPLINGS,
     )
     latency_weight: float = option(
@@ -103,7 +104,12 @@ class SearchOptions(SpaceOptions, TrainingOptions):
         0.001, "Its final rate.", minimum=0, topic="Training"
     )
     weight_l2: float = option(1e-3, "L2 of the weights, coupled.", topic="Training")
-    alpha_lr: float = option(1e-3, "Rate of the architecture's Adam.", above=0)
+    alpha_lr: float = option(
+        1e-3,
+        "Rate of the architecture's Adam; 0 for 100 / steps, at least 0.01 and at most "
+        "0.3, at which short searches decide.",
+        minimum=0,
+    )
     guidance_lr: float = option(
         0.0,
         "Rate of the modules between cells; 0 for alpha_lr / (ggm_width · modules).",

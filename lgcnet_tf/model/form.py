@@ -5,7 +5,7 @@ import dataclasses
 from lgcnet_tf.model.tracing import SharedTraces
 from lgcnet_tf.model.units import use_of
 
-SAMPLINGS = ("soft", "hard")
+SAMPLINGS = ("soft", "per_image", "hard")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Form:
     Attributes:
         normalization: what for, one of `units.NORMALIZATIONS`.
         sampling: of a supernet's edges. `"soft"` adds up all candidates, weighted by
-            Z; `"hard"` evaluates the one of largest Z alone, times its Z. The others
+            Z, `"per_image"` too, by each image's own; `"hard"` evaluates the one of largest Z alone, times its Z. The others
             cost neither time nor memory then. Candidates normalise by the batch's
             statistics, at inference too: a variable cannot change inside a branch,
             so moving ones are not kept.

@@ -54,7 +54,8 @@ class Network(keras.Model):
 
     Call arguments:
         images: RGB in 0…255, uint8 or float, (batch, height, width, 3).
-        weights: for the supernet, Z of every edge of `Skeleton.edges`, (E, C).
+        weights: for the supernet, Z of every edge of `Skeleton.edges`, (E, C), or
+            (E, C, batch, 1, 1, 1), of each image its own.
 
     Returns:
         Logits, (batch, height, width, num_classes), float32.
@@ -252,7 +253,8 @@ class Network(keras.Model):
         if weights is not None:
             operations = len(self.skeleton.cell_operations)
             z = weights[: self.skeleton.cell_edges, :operations]
-            z = ops.reshape(z, (-1, len(CELL_EDGES), operations))
+            step = len(CELL_EDGES)
+            z = [z[i * step : (i + 1) * step] for i in range(self.skeleton.num_cells)]
         for index in range(self.skeleton.last_cell + 1):
             cell = self.cells.get(str(index))
             maps[index] = cell and self._run(

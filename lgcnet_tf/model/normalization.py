@@ -32,8 +32,9 @@ class BatchNorm(keras.layers.BatchNormalization):
             too, and keeps no moving ones: then a call changes no variable.
 
     Call arguments:
-        weight: a scalar that multiplies the output, Z of Eq. 3. The fused
-            kernel takes it as its scale, which saves a pass over memory.
+        weight: what multiplies the output, Z of Eq. 3: a scalar, which the fused
+            kernel takes as its scale and so saves a pass over memory, or
+            (batch, 1, 1, 1), one for each image.
     """
 
     def __init__(self, affine=True, momentum=0.9, epsilon=1e-5, **kwargs):
@@ -58,6 +59,9 @@ class BatchNorm(keras.layers.BatchNormalization):
         }
 
     def call(self, x, weight=None, training=None):
+        if weight is not None and len(weight.shape):
+            y = self.call(x, training=training)
+            return y * ops.cast(weight, y.dtype)
         if self.use_batch_statistics:
             return self._call_use_batch_statistics(x, weight)
         if (

@@ -77,7 +77,7 @@ class Unit(keras.layers.Layer):
 
     Call arguments:
         x: (batch, height, width, channels).
-        weight: scalar that multiplies the result, Z of Eq. 3.
+        weight: multiplies the result, Z of Eq. 3: a scalar, or (batch, 1, 1, 1).
 
     Example:
         A unit of one's own says what its linear map is:

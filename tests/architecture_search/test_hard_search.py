@@ -72,5 +72,7 @@ def test_several_replicas_are_refused():
 
 
 def test_other_samplings_are_refused(make_options):
-    with pytest.raises(InputError, match="--sampling must be one of soft, hard"):
+    with pytest.raises(
+        InputError, match="--sampling must be one of soft, per_image, hard"
+    ):
         dataclasses.replace(make_options(), sampling="top2").check()
