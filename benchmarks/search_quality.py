@@ -17,6 +17,7 @@ line printed is that JSON: `searched` and `random_median`, mIoU after training;
 `random_spread`, the standard deviation of the random networks' mIoU with shared
 weights, `random_shared` and `searched_shared`, those figures; `edges_agreeing`, how
 many of the cells' and fusion cell's edges the first two seeds choose alike;
+`alpha_correlation`, that of their log-probabilities, each edge's mean taken off;
 `margins`, the median lead of the chosen operation for each seed; `passes`, whole
 images that each trained network saw, by the area of its crops; `command`.
 """
@@ -133,6 +134,21 @@ def agreeing(one, other):
     return sum(a == b for a, b in pairs), len(pairs)
 
 
+def alike(one, other):
+    """Correlation of two searches' log-probabilities, less each edge's mean.
+
+    That is how much of them the seed does not decide: of two independent parts of equal
+    size, one common, the correlation is a half.
+    """
+    there = (one > 0) & (other > 0)
+    rows = []
+    for each in (one, other):
+        log_p = np.log(np.where(there, each, 1.0))
+        mean = log_p.sum(-1, keepdims=True) / there.sum(-1, keepdims=True)
+        rows.append((log_p - mean)[there])
+    return float(np.corrcoef(*rows)[0, 1])
+
+
 def main(options):
     """Searches, draws, scores, trains; the figures."""
     from lgcnet_tf.architecture_search.random_search import draw_genotype
@@ -140,7 +156,8 @@ def main(options):
     from lgcnet_tf.files import write_json
     from lgcnet_tf.latency.estimate import CostModel
     from lgcnet_tf.latency.table import LatencyTable
-    from lgcnet_tf.run_folder import GENOTYPE, LATENCY_TABLE
+    from lgcnet_tf.run_folder import ALPHAS, GENOTYPE, LATENCY_TABLE
+    from lgcnet_tf.space.choices import read_probabilities
     from lgcnet_tf.space.genotype import Genotype
 
     folder = begin(options, "runs/search_quality").resolve()
@@ -192,6 +209,9 @@ def main(options):
         history = json.loads((folder / f"finetune_{name}/history.json").read_text())
         key = "left_out_miou" if options.left_out else "val_miou"
         trained[name] = found.get(key, history[-1].get(key))
+    probabilities = [
+        read_probabilities(each / ALPHAS, searched[0].skeleton) for each in searches
+    ]
     share = np.prod(parse_size(options.crop_size)) / np.prod(parse_size(options.input_size))  # fmt: skip
     same, edges = agreeing(searched[0], searched[-1])
     figures = {
@@ -202,6 +222,7 @@ def main(options):
         "trained": trained,
         "searched_shared": score[: len(searched)],
         "random_shared": sorted(random_shared.tolist()),
+        "alpha_correlation": alike(*(probabilities[i] for i in (0, -1))),
         "margins": [each["margin"]["median"] for each in results],
         "predicted_ms": [each["predicted_latency_ms"] for each in results],
         "passes": round(options.finetune_epochs * len(training) * share),

@@ -9,17 +9,18 @@ from lgcnet_tf.architecture_search.architecture import Architecture
 from lgcnet_tf.architecture_search.joint_step import joint_step
 from lgcnet_tf.latency.estimate import CostModel, LatencyLoss
 from lgcnet_tf.model.network import Network
-from lgcnet_tf.model.normalization import replicas
+from lgcnet_tf.model.normalization import own_part, replicas
 
 
 class SearchModel(keras.Model):
     """One loss, one backward pass for weights and architecture (Eq. 10).
 
-    `call` draws Z once per step (Eq. 3, 4), or of each image, and runs the supernet;
+    `call` draws Z once per step (Eq. 3, 4) or for each image and runs the supernet;
     `compute_loss` adds the latency loss. `train_step` differentiates the sum and a
     `JointOptimizer` steps weights and architecture on the same batch.
-    Under a strategy every replica draws the same noise and has its share of the
-    latency loss, as the replicas' gradients are summed.
+    Under a strategy every replica draws the same noise, that of all images, and has
+    its share of the latency loss, as the replicas' gradients are summed. Where each
+    image has its Z, their mean is charged.
 
     Args:
         network: the supernet.
@@ -72,12 +73,12 @@ class SearchModel(keras.Model):
             ops.convert_to_tensor(self.temperature),
             training=training,
             noise=noise,
-            batch=ops.shape(images)[0],
+            batch=ops.shape(images)[0] * replicas(),
         )
         mean = z
         if len(z.shape) == 3:  # of each image
             mean = ops.mean(z, axis=0)
-            z = ops.moveaxis(z, 0, -1)[..., None, None, None]
+            z = ops.moveaxis(own_part(z), 0, -1)[..., None, None, None]
         if training:
             self._step.latency_us = self.cost_model.expected_latency(mean)
         return self.network(images, weights=z, training=training)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from lgcnet_tf.architecture_search.settings import DECIDING
+
 DECIDED_MARGIN = 0.1
 """Median margin p(first) - p(second) from which a choice counts as made."""
 
@@ -23,14 +25,15 @@ def changed_edges(results: Mapping[str, Any], epochs: int) -> int | None:
     return len(change["edges"]) if change and change["epoch"] == epochs else 0
 
 
-def verdict(results: Mapping[str, Any], edges: int, epochs: int) -> str:
+def verdict(results: Mapping[str, Any], edges: int, options: Any) -> str:
     """Says whether the choice is made, on what grounds, and else what helps.
 
     Args:
         results: `margin` and perhaps `last_change` of `lgcnet_tf.space.choices`.
         edges: how many edges are searched.
-        epochs: of the whole search.
+        options: of the search.
     """
+    epochs = options.epochs
     margin, changed = results["margin"], changed_edges(results, epochs)
     decided = margin["median"] >= DECIDED_MARGIN
     if epochs > 1 and changed is not None:
@@ -46,7 +49,9 @@ def verdict(results: Mapping[str, Any], edges: int, epochs: int) -> str:
     line = f"{'decided' if decided else 'undecided'}: {', '.join(grounds)}"
     if decided:
         return line
-    return (
-        f"{line}; more --epochs, --alpha_lr=0 with --alpha_schedule=cosine, and "
-        "--temperature_final=0.5 with --sampling=per_image decide"
-    )
+    missing = [
+        f"--{name}={value if isinstance(value, str) else format(value, 'g')}"
+        for name, value in DECIDING.items()
+        if getattr(options, name) != value
+    ]
+    return f"{line}; {', '.join(['more --epochs', *missing])} decide"

@@ -106,8 +106,8 @@ class SearchOptions(SpaceOptions, TrainingOptions):
     weight_l2: float = option(1e-3, "L2 of the weights, coupled.", topic="Training")
     alpha_lr: float = option(
         1e-3,
-        "Rate of the architecture's Adam; 0 for 100 / steps, at least 0.01 and at most "
-        "0.3, at which short searches decide.",
+        "Rate of the architecture's Adam; 0 for 100 / steps, from 0.01 to 0.3, by which "
+        "a short search decides if --alpha_schedule=cosine.",
         minimum=0,
     )
     guidance_lr: float = option(
@@ -118,7 +118,7 @@ class SearchOptions(SpaceOptions, TrainingOptions):
     alpha_schedule: str = option(
         ALPHA_SCHEDULES[0],
         "Of the architecture's rates: as they are throughout, or a cosine to 0, by "
-        "which a short search decides.",
+        "which the last epochs turn no choice round.",
         ALPHA_SCHEDULES,
     )
     alpha_l2: float = option(1e-4, "L2 of the architecture, coupled.")
@@ -273,7 +273,7 @@ def _differentiable_search(options: SearchOptions) -> dict[str, Any]:
                 "params": network.count_params(),
                 "epochs": len(history),
                 **found,
-                "verdict": verdict(found, edges, options.epochs),
+                "verdict": verdict(found, edges, options),
                 "last_epoch": history[-1],
             },
             folder / GENOTYPE,

@@ -15,10 +15,10 @@ class Form:
     Attributes:
         normalization: what for, one of `units.NORMALIZATIONS`.
         sampling: of a supernet's edges. `"soft"` adds up all candidates, weighted by
-            Z, `"per_image"` too, by each image's own; `"hard"` evaluates the one of largest Z alone, times its Z. The others
-            cost neither time nor memory then. Candidates normalise by the batch's
-            statistics, at inference too: a variable cannot change inside a branch,
-            so moving ones are not kept.
+            Z, and so does `"per_image"`, by each image's own; `"hard"` evaluates the
+            one of largest Z alone, times its Z. The others cost neither time nor memory
+            then. Candidates normalise by the batch's statistics, at inference too: a
+            variable cannot change inside a branch, so moving ones are not kept.
         traces: shares the graph among edges of equal form; None for a graph of its
             own for each.
 

@@ -16,6 +16,17 @@ def replicas() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
+def own_part(x):
+    """This replica's part of the first axis of what all have alike, in equal parts."""
+    if replicas() == 1:
+        return x
+    import tensorflow as tf
+
+    count = ops.shape(x)[0] // replicas()
+    first = tf.distribute.get_replica_context().replica_id_in_sync_group * count
+    return x[first : first + count]
+
+
 @keras.saving.register_keras_serializable("lgcnet_tf")
 class BatchNorm(keras.layers.BatchNormalization):
     """Keras' layer, synchronised across replicas where there are several.
@@ -61,7 +72,8 @@ class BatchNorm(keras.layers.BatchNormalization):
     def call(self, x, weight=None, training=None):
         if weight is not None and len(weight.shape):
             y = self.call(x, training=training)
-            return y * ops.cast(weight, y.dtype)
+            wide = ops.cast(y, weight.dtype)  # the gradient of Z is a sum over a map
+            return ops.cast(wide * weight, y.dtype)
         if self.use_batch_statistics:
             return self._call_use_batch_statistics(x, weight)
         if (
@@ -73,7 +85,6 @@ class BatchNorm(keras.layers.BatchNormalization):
             y = super().call(x, training=training)
             return y if weight is None else y * ops.cast(weight, y.dtype)
         # The kernel keeps the unbiased variance; Keras keeps the biased one.
-        count = ops.shape(x)[0] * x.shape[1] * x.shape[2]
         count = math.prod(ops.shape(x)[:-1])
         if isinstance(count, int):
             bias = max(count - 1, 1) / count

@@ -10,20 +10,21 @@ import numpy as np
 import pytest
 
 SCRIPT = pathlib.Path(__file__).with_name("replica_steps.py")
-CASES = {2: 0.0, 4: 0.1}
-"""The limit of the gradients' norm by the count of replicas."""
+CASES = {2: (0.0, "soft"), 4: (0.1, "per_image")}
+"""By the count of replicas the limit of the gradients' norm, and the sampling."""
 
 
 @pytest.fixture(scope="module")
 def results(make_options, make_table, make_batch, tmp_path_factory):
     """By count of replicas what `replica_steps.py` found on one and on so many."""
     found = {}
-    for replicas, clip_norm in CASES.items():
+    for replicas, (clip_norm, sampling) in CASES.items():
         options = make_options(
             num_cells=1,
             reduction_cells=(),
             communication="none",
             clip_norm=clip_norm,
+            sampling=sampling,
             cell_operations=("skip_connect", "conv_3x3"),
         )
         table = make_table(options.skeleton(5), options.input_size)
