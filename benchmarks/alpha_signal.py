@@ -3,8 +3,9 @@
     python benchmarks/alpha_signal.py SEARCH_FOLDER
     python benchmarks/alpha_signal.py SEARCH_FOLDER --quick
 
-Takes the supernet and α of a search's last checkpoint and, without stepping anything,
-the gradients of α of many training batches, each with noise of its own. Half of them
+Takes the supernet and α of a search's last checkpoint and, without stepping weights or
+α, the gradients of α of many training batches, each with noise of its own. Needs Keras on
+TensorFlow, and a search without hard sampling, which keeps no batch statistics. Half of them
 and the other half have independent noise, so the product of the halves' means is the
 square of the mean gradient without bias.
 
@@ -37,7 +38,12 @@ def parse_arguments(arguments=None):
     add("--quick", action="store_true", help="4 steps each")
     if parser.parse_args(arguments).quick:
         parser.set_defaults(steps=4)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.steps < 4 or options.steps % 2:
+        parser.error(f"--steps must be even and at least 4. Received: {options.steps}")
+    if not (options.search / "flags.txt").is_file():
+        parser.error(f"{options.search}: no flags.txt there; name a search's folder.")
+    return options
 
 
 def search_options(folder):
@@ -120,6 +126,10 @@ def main(options):
     from lgcnet_tf.training.graphs import prepare_graphs
 
     of_search = search_options(options.search)
+    if of_search.sampling == "hard":
+        raise SystemExit(
+            f"{options.search}: of hard sampling, which cannot be measured."
+        )
     prepare_graphs(wide=True)
     samples = load_training_data(of_search).samples
     results = {}

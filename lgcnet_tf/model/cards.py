@@ -202,8 +202,8 @@ def readme_text(card: Card, pictures: Sequence[str] = ()) -> str:
     accuracies = _accuracies(card)
     for found in accuracies:
         if found.training != training:
-            lines += ["", f"The figure for {_where(found)} is of a network trained by "
-                      f"the same recipe on {_training_text(found.training)}."]  # fmt: skip
+            lines += ["", f"The figure for {_where(found)} is of a training of this "
+                      f"architecture on {_training_text(found.training)}."]  # fmt: skip
     if accuracies:
         lines += [
             "",

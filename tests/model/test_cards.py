@@ -49,7 +49,7 @@ def test_readme_says_what_the_card_says(path):
     for words in (
         "research use", "train,val, 468 images, 80,000 whole-image passes",
         "| mIoU, 0006R0 left out | **50.0 %** |", "| Sky | 87.5 % |", "| Pole | - |",
-        "same recipe on train,val without 0006R0, 367 images, 70,000",
+        "this architecture on train,val without 0006R0, 367 images, 70,000",
         "0.50 (onnxruntime, 2 threads", "--epochs=3", "- It sees no trams.",
         "![Search curves](search_curves.png)", "1.23 M", "2.35 G",
     ):  # fmt: skip
