@@ -114,7 +114,11 @@ def test_every_option_is_in_signature_and_docstring():
         ({"epochs": True}, lt.InputError, "epochs takes a whole number"),
         ({"batchsize": 3}, TypeError, "Did you mean 'batch_size'?"),
         ({"latency_table": "t.json"}, TypeError, "no argument 'latency_table'"),
-        ({"sampling": "odd"}, lt.InputError, "^sampling must be one of soft, hard"),
+        (
+            {"sampling": "odd"},
+            lt.InputError,
+            "^sampling must be one of soft, per_image, hard",
+        ),
         ({}, lt.InputError, "absent.json: no such file"),
         (
             {"min_latency_ms": 3},
