@@ -98,7 +98,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path):
     lines = done.stderr.splitlines()
     assert all(line.startswith("lgcnet search: ") for line in lines)
     expected = (
-        "--sampling must be one of soft, hard. Received: 'sometimes'",
+        "--sampling must be one of soft, per_image, hard. Received: 'sometimes'",
         "unknown flag --epochz. Did you mean --epochs?",
         "--batch_size takes a whole number. Received: 'many'",
         "--input_size takes a size, HEIGHTxWIDTH, such as 360x480. Received: '3'",
