@@ -1,4 +1,4 @@
-"""The search of `gpu_camvid.py`: the soft supernet, captured, by what decides in time."""
+"""The search of `gpu_camvid.py`: the soft supernet, captured, at the paper's rates."""
 
 import dataclasses
 import datetime
@@ -28,7 +28,7 @@ def search(experiment):
         steer,
     )
     from lgcnet_tf.architecture_search.search_model import SearchModel
-    from lgcnet_tf.architecture_search.settings import DECIDING, deciding_rate
+    from lgcnet_tf.architecture_search.settings import FINAL_TEMPERATURE as FINAL
     from lgcnet_tf.architecture_search.settings import INITIAL_TEMPERATURE as INITIAL
     from lgcnet_tf.errors import InputError
     from lgcnet_tf.files import atomic_write
@@ -67,18 +67,18 @@ def search(experiment):
     keras.utils.set_random_seed(options.seed)
     with precision(options.mixed_precision):
         network = Network(skeleton, crop)
-    sampling, final = DECIDING["sampling"], DECIDING["temperature_final"]
-    architecture = Architecture(skeleton, seed=options.seed, sampling=sampling)
+    architecture = Architecture(skeleton, seed=options.seed)
     loss = LatencyLoss(LATENCY_WEIGHT, target_us=target_us or None)
     model = SearchModel(network, architecture, costs, loss)
     weights = SGD(0.025, momentum=0.9, l2=1e-3)
-    alpha_lr = deciding_rate(steps)
-    rates = {
-        Architecture.SCOPE: alpha_lr,
-        Communication.SCOPE: guidance_rate(alpha_lr, WIDTH, skeleton.num_cells),
-    }
-    adams = {scope: Adam(rate, beta_1=0.5, l2=1e-4) for scope, rate in rates.items()}
-    optimizer = JointOptimizer(weights, adams)
+    modules_lr = guidance_rate(1e-3, WIDTH, skeleton.num_cells)
+    optimizer = JointOptimizer(
+        weights,
+        {
+            Architecture.SCOPE: Adam(1e-3, beta_1=0.5, l2=1e-4),
+            Communication.SCOPE: Adam(modules_lr, beta_1=0.5, l2=1e-4),
+        },
+    )
     model.compile(optimizer, CrossEntropy(experiment.info.void_label))
     optimizer.build(model.trainable_variables)
     groups = optimizer.groups(model.trainable_variables)
@@ -93,9 +93,9 @@ def search(experiment):
     tiny = keras.config.epsilon()
 
     def draw():
-        shape = (options.batch_size, *architecture.alpha.shape)
+        shape = tuple(architecture.alpha.shape)
         uniform = torch.rand(shape, generator=generator, device=experiment.device)
-        return architecture.gumbel_of_images(uniform.clamp_(tiny, 1.0 - tiny))
+        return architecture.gumbel(uniform.clamp_(tiny, 1.0 - tiny))
 
     def function(drawn, noise):
         images, labels = experiment.data.crops(drawn, crop)
@@ -114,11 +114,8 @@ def search(experiment):
         done = max(number / steps, (now - begin) / limit)
         if done >= 1.0:
             break
-        falling = 0.5 * (1.0 + math.cos(math.pi * done))
-        weights.learning_rate = 0.001 + 0.024 * falling
-        for scope, rate in rates.items():
-            adams[scope].learning_rate = rate * falling
-        model.temperature.assign(INITIAL * (final / INITIAL) ** done)
+        weights.learning_rate = 0.001 + 0.012 * (1.0 + math.cos(math.pi * done))
+        model.temperature.assign(INITIAL * (FINAL / INITIAL) ** done)
         found = step(parameters[number], draw())
         if number % STEER_EVERY == 0 and not math.isfinite(float(found)):
             raise InputError(

@@ -144,7 +144,9 @@ class Architecture(keras.layers.Layer):
         tiny = keras.config.epsilon()
         shape = self.alpha.shape if images is None else (images, *self.alpha.shape)
         uniform = keras.random.uniform(shape, tiny, 1.0 - tiny, seed=self.noise)
-        return (self.gumbel if images is None else self.gumbel_of_images)(uniform)
+        if images is None:
+            return self.gumbel(uniform)
+        return ops.vectorized_map(self.gumbel, uniform)
 
     def gumbel(self, uniform):
         """G, (E, C), of uniform numbers in (0, 1), one for each of `alpha`.
@@ -153,10 +155,6 @@ class Architecture(keras.layers.Layer):
         """
         noise = -ops.log(-ops.log(uniform))
         return self._every_edge(noise, self.communication.spread)
-
-    def gumbel_of_images(self, uniform):
-        """`gumbel` of each image: (images, E, C)."""
-        return ops.vectorized_map(self.gumbel, uniform)
 
     def _every_edge(self, rows, of_cells):
         """(A, C) to (E, C), with `of_cells` for (kinds, 5, 8) → (K, 5, 8)."""

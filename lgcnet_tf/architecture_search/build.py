@@ -6,7 +6,6 @@ import numpy as np
 from lgcnet_tf.architecture_search.architecture import Architecture
 from lgcnet_tf.architecture_search.joint_optimizer import JointOptimizer
 from lgcnet_tf.architecture_search.search_model import SearchModel
-from lgcnet_tf.architecture_search.settings import deciding_rate
 from lgcnet_tf.guidance.communication import Communication
 from lgcnet_tf.guidance.settings import guidance_rate
 from lgcnet_tf.latency.estimate import CostModel, LatencyLoss
@@ -60,8 +59,6 @@ def build_search_model(
         ),
     )
 
-    alpha_lr = options.alpha_lr or deciding_rate(steps)
-
     def architecture_adam(rate):
         if options.alpha_schedule == "cosine":
             rate = CosineDecay(rate, steps)
@@ -78,10 +75,12 @@ def build_search_model(
             global_clipnorm=options.clip_norm or None,
         ),
         {
-            Architecture.SCOPE: architecture_adam(alpha_lr),
+            Architecture.SCOPE: architecture_adam(options.alpha_lr),
             Communication.SCOPE: architecture_adam(
                 options.guidance_lr
-                or guidance_rate(alpha_lr, options.ggm_width, skeleton.num_cells)
+                or guidance_rate(
+                    options.alpha_lr, options.ggm_width, skeleton.num_cells
+                )
             ),
         },
     )

@@ -140,7 +140,7 @@ class Observer:
             epochs = np.stack(self.alphas.epochs)
             found["last_change"] = last_change(epochs, self.skeleton)
         edges = len(searched_edges(self.skeleton))
-        self.folder.log.info("%s", verdict(found, edges, self.options))
+        self.folder.log.info("%s", verdict(found, edges, self.options.epochs))
         return found
 
     def _entropies(self, probabilities):

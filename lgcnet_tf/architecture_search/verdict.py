@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lgcnet_tf.architecture_search.settings import DECIDING
-
 DECIDED_MARGIN = 0.1
 """Median margin p(first) - p(second) from which a choice counts as made."""
 
@@ -25,15 +23,14 @@ def changed_edges(results: Mapping[str, Any], epochs: int) -> int | None:
     return len(change["edges"]) if change and change["epoch"] == epochs else 0
 
 
-def verdict(results: Mapping[str, Any], edges: int, options: Any) -> str:
+def verdict(results: Mapping[str, Any], edges: int, epochs: int) -> str:
     """Says whether the choice is made, on what grounds, and else what helps.
 
     Args:
         results: `margin` and perhaps `last_change` of `lgcnet_tf.space.choices`.
         edges: how many edges are searched.
-        options: of the search.
+        epochs: of the whole search.
     """
-    epochs = options.epochs
     margin, changed = results["margin"], changed_edges(results, epochs)
     decided = margin["median"] >= DECIDED_MARGIN
     if epochs > 1 and changed is not None:
@@ -49,9 +46,6 @@ def verdict(results: Mapping[str, Any], edges: int, options: Any) -> str:
     line = f"{'decided' if decided else 'undecided'}: {', '.join(grounds)}"
     if decided:
         return line
-    missing = [
-        f"--{name}={value if isinstance(value, str) else format(value, 'g')}"
-        for name, value in DECIDING.items()
-        if getattr(options, name) != value
-    ]
-    return f"{line}; {', '.join(['more --epochs', *missing])} decide"
+    return (
+        f"{line}; more --epochs, a larger --alpha_lr or --alpha_schedule=cosine decide"
+    )

@@ -23,9 +23,8 @@ MEASURING_S, NETWORK_S = 120.0, 6.0
 """Of the table's operations, and of each network that corrects it."""
 CLOSING_S = 60.0
 """Evaluation and export."""
-PROCESS_BYTES, PIXEL_BYTES = 1.5e9, 9.0e3
-"""Of a search's process, and for each pixel of a step's crops, at the paper's F and K:
-3.9 and 6.3 GB in steps of 8 and 16 crops of 160x208."""
+PROCESS_BYTES, PIXEL_BYTES = 1.36e9, 6.8e3
+"""Of a search's process, and for each pixel of a step's crops, at the paper's F and K."""
 
 
 def matrix_speed(size: int = 1024, times: int = 3) -> float:
@@ -64,7 +63,7 @@ def measuring_s(calibration_networks: int) -> float:
 
 
 def search_memory(batch_size: int, crop_size: Size, skeleton: Skeleton) -> float:
-    """Most bytes that the process of a search has, on a CPU, with Z of each image."""
+    """Most bytes that the process of a search has, on a CPU, with soft sampling."""
     width = skeleton.initial_channels / Skeleton.initial_channels
     depth = skeleton.num_cells / Skeleton.num_cells
     pixels = batch_size * crop_size[0] * crop_size[1]

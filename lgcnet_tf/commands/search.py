@@ -104,12 +104,7 @@ class SearchOptions(SpaceOptions, TrainingOptions):
         0.001, "Its final rate.", minimum=0, topic="Training"
     )
     weight_l2: float = option(1e-3, "L2 of the weights, coupled.", topic="Training")
-    alpha_lr: float = option(
-        1e-3,
-        "Rate of the architecture's Adam; 0 for 100 / steps, from 0.01 to 0.3, by which "
-        "a short search decides if --alpha_schedule=cosine.",
-        minimum=0,
-    )
+    alpha_lr: float = option(1e-3, "Rate of the architecture's Adam.", above=0)
     guidance_lr: float = option(
         0.0,
         "Rate of the modules between cells; 0 for alpha_lr / (ggm_width · modules).",
@@ -273,7 +268,7 @@ def _differentiable_search(options: SearchOptions) -> dict[str, Any]:
                 "params": network.count_params(),
                 "epochs": len(history),
                 **found,
-                "verdict": verdict(found, edges, options),
+                "verdict": verdict(found, edges, options.epochs),
                 "last_epoch": history[-1],
             },
             folder / GENOTYPE,

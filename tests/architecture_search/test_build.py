@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from lgcnet_tf.architecture_search.build import build_search_model
-from lgcnet_tf.architecture_search.settings import deciding_rate
 from lgcnet_tf.latency.estimate import CostModel
 
 
@@ -28,18 +27,3 @@ def test_rates_of_the_architecture_over_a_search(
             optimizer.iterations.assign(step)
             found = float(optimizer.learning_rate)
             np.testing.assert_allclose(found, factor * rate, atol=1e-9)
-
-
-def test_a_rate_that_decides(make_options, make_table, few_operations):
-    options = make_options(alpha_lr=0.0, **few_operations)
-    skeleton = options.skeleton(5)
-    table = make_table(skeleton, options.input_size)
-    cost_model = CostModel(table, skeleton, options.input_size)
-    model = build_search_model(options, skeleton, cost_model, steps=1000)
-    inner = model.optimizer.inner
-    assert float(inner["architecture"].learning_rate) == pytest.approx(0.1)
-    slower = float(inner["communication"].learning_rate)
-    assert slower == pytest.approx(0.1 / (6 * 1))  # by width and number of modules
-    assert [deciding_rate(steps) for steps in (1, 64, 2000, 10**6)] == [
-        0.3, 0.3, 0.05, 0.01,
-    ]  # fmt: skip

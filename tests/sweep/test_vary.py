@@ -56,7 +56,7 @@ def test_names():
         ("gamma=1;gamma=2", "stands there twice"),
         ("communication=telepathy", "one of .*ggm.*Received: 'telepathy'"),
         ("latency_weight=-1", "at least 0"),
-        ("weight_lr=0", "above 0"),
+        ("alpha_lr=0", "above 0"),
         ("epochs=two", "Received: 'two'"),
         ("input_size=12", "HEIGHTxWIDTH"),
         ("fusion_taps=0,b", "Received: '0,b'"),
