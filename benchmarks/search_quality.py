@@ -7,15 +7,16 @@ Searches with every one of `--seeds`, at a target latency, on the images that
 `--split` and `--left_out` leave, and draws `--random` networks from the band of
 predicted latencies around the searched one. All are first scored with the weights
 that they share: each takes the supernet's (`--initial_model`), its batch statistics
-are recomputed on training images, and it is measured on the drive left out. Then the
-searched networks, the best and the median of the random ones are trained, all from
-scratch with the same recipe, and measured there too.
+are recomputed on training images, and it is measured on the drive left out. Then all are
+trained from scratch with the same recipe, for a few epochs, and measured there too: shared
+weights do not rank networks as training does.
 
 Every step has a run folder of its own in `--output_dir`, so the same command goes on
 where it was stopped. The full form writes `benchmarks/search_quality.json`; the last
-line printed is that JSON: `searched` and `random_median`, mIoU after training;
-`random_spread`, the standard deviation of the random networks' mIoU with shared
-weights, `random_shared` and `searched_shared`, those figures; `edges_agreeing`, how
+line printed is that JSON: `searched`, the mean of the searched networks' mIoU after
+training, `random_median` and `random_spread`, median and standard deviation of the random
+ones'; `searched_trained` and `random_trained`, those figures, `searched_shared` and
+`random_shared`, those with shared weights in the same order; `edges_agreeing`, how
 many of the cells' and fusion cell's edges the first two seeds choose alike;
 `alpha_correlation`, that of their log-probabilities, each edge's mean taken off;
 `margins`, the median lead of the chosen operation for each seed; `passes`, whole
@@ -53,13 +54,13 @@ def parse_arguments(arguments=None):
     add("--band", type=float, default=0.03, help="width to each side, a share")
     add("--images", type=int, default=160, help="for batch statistics")
     add("--search_epochs", type=int, default=24)
-    add("--finetune_epochs", type=int, default=45)
+    add("--finetune_epochs", type=int, default=4)
     add("--measure_flags", default="--runtime=onnxruntime")
     add("--search_flags", default="--batch_size=8 --class_weights=enet")
     add(
         "--finetune_flags",
         default="--batch_size=8 --optimizer=adam --lr=0.001 --l2=0.0002 "
-        "--warmup_epochs=2 --class_weights=enet --hardest=1 --ema=0.99 "
+        "--warmup_epochs=0.5 --class_weights=enet --hardest=1 --ema=0.99 "
         "--scale_min=0.5 --scale_max=2",
     )
     if parser.parse_args(arguments).quick:
@@ -191,12 +192,9 @@ def main(options):
     ]
     training, measured = images_of(options)
     score = shared_scores(folder, searched + drawn, searches[0], training, measured, options)  # fmt: skip
-    random_shared = np.array(score[len(searched) :])
-    order = np.argsort(random_shared)
-    picked = {"best": order[-1], "median": order[len(order) // 2]}
     genotypes = dict(zip([f"searched_{seed}" for seed in seeds], searched))
-    genotypes |= {f"random_{name}": drawn[i] for name, i in picked.items()}
-    trained = {}
+    genotypes |= {f"random_{number}": each for number, each in enumerate(drawn)}
+    trained = []
     for name, genotype in genotypes.items():
         path = folder / f"{name}.json"
         genotype.save(path)
@@ -208,20 +206,22 @@ def main(options):
         )  # fmt: skip
         history = json.loads((folder / f"finetune_{name}/history.json").read_text())
         key = "left_out_miou" if options.left_out else "val_miou"
-        trained[name] = found.get(key, history[-1].get(key))
+        trained.append(found.get(key, history[-1].get(key)))
+    searched_trained, random_trained = trained[: len(seeds)], trained[len(seeds) :]
     probabilities = [
         read_probabilities(each / ALPHAS, searched[0].skeleton) for each in searches
     ]
     share = np.prod(parse_size(options.crop_size)) / np.prod(parse_size(options.input_size))  # fmt: skip
     same, edges = agreeing(searched[0], searched[-1])
     figures = {
-        "searched": float(np.mean([trained[f"searched_{seed}"] for seed in seeds])),
-        "random_median": trained["random_median"],
-        "random_spread": float(random_shared.std(ddof=1)),
+        "searched": float(np.mean(searched_trained)),
+        "random_median": float(np.median(random_trained)),
+        "random_spread": float(np.std(random_trained, ddof=1)),
         "edges_agreeing": f"{same} of {edges}",
-        "trained": trained,
+        "searched_trained": searched_trained,
+        "random_trained": random_trained,
         "searched_shared": score[: len(searched)],
-        "random_shared": sorted(random_shared.tolist()),
+        "random_shared": score[len(searched) :],
         "alpha_correlation": alike(*(probabilities[i] for i in (0, -1))),
         "margins": [each["margin"]["median"] for each in results],
         "predicted_ms": [each["predicted_latency_ms"] for each in results],
