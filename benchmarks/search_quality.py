@@ -102,8 +102,17 @@ def shared_score(genotype, search_folder, training, measured, options):
     return evaluate(mask_function(network), measured, progress=False).miou
 
 
-def recompute_statistics(network, training, size, count, batch=8):
-    """Sets all moving means and variances to their mean over batches of images."""
+def recompute_statistics(network, training, size, count, forward=None, batch=8):
+    """Sets all moving means and variances to their mean over batches of images.
+
+    Args:
+        network: whose statistics they are.
+        training: the images.
+        size: that they are brought to.
+        count: how many of them.
+        forward: runs `network` on images, with `training`; by default itself.
+        batch: images at once.
+    """
     from lgcnet_tf.data.fit import pieces_of
 
     moving = [v for v in network.non_trainable_variables if "moving" in v.path]
@@ -120,7 +129,7 @@ def recompute_statistics(network, training, size, count, batch=8):
         )
         for variable, value in zip(moving, start):
             variable.assign(value)
-        network(images, training=True)
+        (forward or network)(images, training=True)
         for total, variable in zip(sums, moving):
             total += variable.numpy() / (1.0 - momentum)  # they started from 0
         batches += 1

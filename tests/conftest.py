@@ -60,11 +60,12 @@ gc.disable()  # until all is imported, for what is imported stays
 def pytest_collection(session):
     """Imports TensorFlow as the commands do, which takes half the time."""
     from lgcnet_tf.bin import common
+    from lgcnet_tf.runtimes.settings import keras_backend
 
     config = session.config
     collects = hasattr(config, "workerinput") or not config.getoption("numprocesses", 0)
     there = importlib.util.find_spec("tensorflow")
-    if collects and there and common.keras_backend() == "tensorflow":
+    if collects and there and keras_backend() == "tensorflow":
         with common.without_needless_imports():
             import keras  # noqa: F401
 

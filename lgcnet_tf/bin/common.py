@@ -3,10 +3,8 @@
 import contextlib
 import gc
 import importlib
-import json
 import logging as standard_logging
 import os
-import pathlib
 import sys
 import threading
 import time
@@ -26,6 +24,7 @@ from lgcnet_tf.convert.quiet import quiet
 from lgcnet_tf.errors import InputError, WorkerLost
 from lgcnet_tf.files import full_disk
 from lgcnet_tf.interruption import INTERRUPTION, Interrupted
+from lgcnet_tf.runtimes.settings import keras_backend
 
 _NEEDLESS = ("jax", "matplotlib.pyplot", "cv2")
 """What TensorFlow and its Keras try to import for functions that no command calls."""
@@ -93,17 +92,6 @@ def without_needless_imports() -> Iterator[None]:
         for name in names:
             if modules.get(name, True) is None:
                 del modules[name]
-
-
-def keras_backend() -> str:
-    """The backend that Keras will take, without importing it."""
-    if named := os.environ.get("KERAS_BACKEND"):
-        return named
-    home = pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
-    try:
-        return json.loads((home / "keras.json").read_text())["backend"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return "tensorflow"
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from lgcnet_tf.convert.settings import CALIBRATION_METHODS, PRECISIONS
 from lgcnet_tf.errors import InputError
 from lgcnet_tf.files import fingerprint
 from lgcnet_tf.run_folder import Inputs
-from lgcnet_tf.runtimes.settings import ALL_RUNTIMES
+from lgcnet_tf.runtimes.settings import ALL_RUNTIMES, default_runtime
 
 if TYPE_CHECKING:  # these are heavy, options are not
     from lgcnet_tf.runtimes.base import Runtime
@@ -83,7 +83,7 @@ class RuntimeOptions(PrecisionOptions):
     TOPIC = "Runtime and precision"
 
     runtime: str = option(
-        "tensorflow_graph", "What runs the network.", ALL_RUNTIMES.names
+        default_runtime(), "What runs the network.", ALL_RUNTIMES.names
     )
     threads: int = option(
         0,

@@ -1,6 +1,9 @@
 """Which runtimes there are; nothing heavy is imported with it."""
 
 import dataclasses
+import json
+import os
+import pathlib
 from collections.abc import Callable
 from typing import Any
 
@@ -51,6 +54,22 @@ FILE_FORMATS = {spec.format: spec for spec in RUNTIMES if spec.format}
 
 READERS = {spec.reads[0]: spec.name for spec in reversed(RUNTIMES) if spec.reads}
 """The first runtime that reads a kind of model files, by their suffix."""
+
+
+def keras_backend() -> str:
+    """The backend that Keras will take, without importing it."""
+    if named := os.environ.get("KERAS_BACKEND"):
+        return named
+    home = pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
+    try:
+        return json.loads((home / "keras.json").read_text())["backend"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return "tensorflow"
+
+
+def default_runtime() -> str:
+    """What runs a network where nothing is said: what the backend of Keras can."""
+    return "tensorflow_graph" if keras_backend() == "tensorflow" else "keras_backend"
 
 
 def register_runtime(name: str, runtime: Callable[..., Any]) -> None:

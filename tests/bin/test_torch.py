@@ -69,6 +69,33 @@ def test_gpu_script_searches_and_trains_on_a_bare_machine(tmp_path):
     }
 
 
+def test_the_commands_from_a_table_to_an_accuracy(tmp_path):
+    def run(command, *flags):
+        folder = tmp_path / command
+        program = [sys.executable, "-m", "lgcnet_tf", command, *flags]
+        data = ["--dataset=toy_streets", f"--output_dir={folder}"]
+        done = subprocess.run(
+            program + data, env=os.environ | {"KERAS_BACKEND": "torch"},
+            capture_output=True, text=True, timeout=1100,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return json.loads((folder / "results.json").read_text())
+
+    size = ("--input_size=32x64",)
+    space = ("--num_cells=2", "--reduction_cells=1", "--fusion=none",
+             "--initial_channels=2")  # fmt: skip
+    epoch = ("--crop_size=32x64", "--batch_size=32", "--epochs=1", "--pictures_every=0")
+    run("measure-latency", *size, *space, "--repeats=2", "--calibration_networks=0")
+    table = f"--latency_table={tmp_path}/measure-latency/latency_table.json"
+    run("search", *size, *space, *epoch, table, "--validation_split=")
+    search, genotype = tmp_path / "search", f"--model={tmp_path}/search/genotype.json"
+    trained = run("finetune", *size, *epoch, genotype, f"--initial_model={search}")
+    model = f"--model={tmp_path}/finetune/model.keras"
+    found = run("evaluate", model, "--examples=0", "--repeats=2")
+    assert found["miou"] == pytest.approx(trained["last_epoch"]["val_miou"], abs=0.01)
+    assert found["measured_on"]["accuracy"]["runtime"] == "keras_backend"
+
+
 def test_masks_and_times_of_a_network(small_skeleton, images):
     from lgcnet_tf.evaluation.evaluate import mask_function
     from lgcnet_tf.model.network import Network

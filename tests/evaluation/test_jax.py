@@ -46,7 +46,7 @@ network = Network(skeleton, (32, 64), uniform(skeleton, "conv_3x3"))
 network.save(folder / "model.keras")
 options = EvaluateOptions(
     model=str(folder / "model.keras"), output_dir=str(folder / "run"),
-    runtime="keras_backend", repeats=2, examples=0,
+    repeats=2, examples=0,
 )
 results = evaluate_model(options)
 deployed = deploy(load_network(folder / "model.keras"))
