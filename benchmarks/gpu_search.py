@@ -11,6 +11,9 @@ SHARE = 0.45
 STEER_EVERY = 10
 """Steps from one look at the latency to the next: each waits for the GPU."""
 
+KEEP_EVERY = 200
+"""Steps from one writing of what is found to the next; the first is after one step."""
+
 
 def search(experiment):
     """Searches on the experiment's training data; returns the genotype."""
@@ -101,6 +104,26 @@ def search(experiment):
         images, labels = experiment.data.crops(drawn, crop)
         return train_step(model, groups, images, labels, noise=noise)
 
+    def keep():
+        """Derives from α as it is; writes its genotype and probabilities."""
+        alpha = keras.ops.convert_to_numpy(architecture.updated())
+        kinds = architecture.communication.kinds
+        derived = derive(alpha, costs, kinds, target_us if target else None)
+        provenance = {
+            "dataset": options.dataset,
+            "input_size": list(table.input_size),
+            "latency_table": table.table_id,
+            "seed": options.seed,
+            "predicted_latency_ms": costs.predicted_latency(derived.genotype) / 1000.0,
+        }
+        if target:
+            provenance["target_latency_ms"] = options.target_latency_ms
+        genotype = dataclasses.replace(derived.genotype, provenance=provenance)
+        genotype.save(experiment.folder / "genotype.json")
+        with atomic_write(experiment.folder / "alphas.npz") as temporary:
+            np.savez(temporary, **{PROBABILITIES: architecture.probabilities()})
+        return dataclasses.replace(derived, genotype=genotype)
+
     variables = {id(v): v for v in (*model.variables, *optimizer.variables)}
     state = [v.value for v in variables.values()]
     state += [v.value for v in model.metrics_variables]
@@ -116,38 +139,25 @@ def search(experiment):
             break
         weights.learning_rate = 0.001 + 0.012 * (1.0 + math.cos(math.pi * done))
         model.temperature.assign(INITIAL * (FINAL / INITIAL) ** done)
-        found = step(parameters[number], draw())
-        if number % STEER_EVERY == 0 and not math.isfinite(float(found)):
+        loss_now = step(parameters[number], draw())
+        if number % STEER_EVERY == 0 and not math.isfinite(float(loss_now)):
             raise InputError(
-                f"the loss of the search became {float(found)} at step {number}."
+                f"the loss of the search became {float(loss_now)} at step {number}."
             )
         if target and number % STEER_EVERY == 0:
             steer(model, target)
-        if number % 200 == 0:
-            print(f"search step {number}: loss {float(found):.4f}", flush=True)
+        if number % KEEP_EVERY == 0:
+            print(f"search step {number}: loss {float(loss_now):.4f}", flush=True)
+            keep()
     experiment.timings["search_steps"] = number + 1
     experiment.timings["search_step_ms"] = round(
         1000 * (time.monotonic() - begin) / (number + 1), 3
     )
-    alpha = keras.ops.convert_to_numpy(architecture.updated())
-    kinds = architecture.communication.kinds
-    derived = derive(alpha, costs, kinds, target_us if target else None)
-    genotype = derived.genotype
+    found = keep()
     if target:
-        experiment.timings["edges_changed_for_target"] = derived.edges_changed
-    provenance = {
-        "dataset": options.dataset,
-        "input_size": list(table.input_size),
-        "latency_table": table.table_id,
-        "seed": options.seed,
-        "predicted_latency_ms": costs.predicted_latency(genotype) / 1000.0,
-    }
-    if target:
-        provenance["target_latency_ms"] = options.target_latency_ms
-    with atomic_write(experiment.folder / "alphas.npz") as temporary:
-        np.savez(temporary, **{PROBABILITIES: architecture.probabilities()})
+        experiment.timings["edges_changed_for_target"] = found.edges_changed
     experiment.mark("searched_s")
-    return dataclasses.replace(genotype, provenance=provenance)
+    return found.genotype
 
 
 def toy_table(classes):
