@@ -52,7 +52,7 @@ class TargetedDerivation:
         tolerance: float = TOLERANCE,
     ):
         self.cost_model = cost_model
-        self.alike = _alike(cost_model.skeleton, kinds)
+        self.alike = edges_alike(cost_model.skeleton, kinds)
         self.target_us = target_us
         self.allowed_us = tolerance * target_us
 
@@ -130,7 +130,7 @@ class TargetedDerivation:
         return np.where(live.has_path, np.abs(latency - self.target_us), np.inf)
 
 
-def _alike(skeleton: Skeleton, kinds: Sequence[int]) -> list[tuple[int, ...]]:
+def edges_alike(skeleton: Skeleton, kinds: Sequence[int]) -> list[tuple[int, ...]]:
     """The edges that have one operation together: of all cells of a kind.
 
     By kind and place, then each of the fusion cell's edges alone.
@@ -177,7 +177,7 @@ def derive(
     if target_us:
         choice, changed = TargetedDerivation(cost_model, kinds, target_us)(alpha)
     else:
-        log_p, alike = _log_softmax(alpha), _alike(skeleton, kinds)
+        log_p, alike = _log_softmax(alpha), edges_alike(skeleton, kinds)
         choice = _with_a_path(skeleton, alike, log_p)
         changed = _count_changes(choice, log_p, alike)
     has_path = bool(live_parts(skeleton, alpha.argmax(-1)).has_path)

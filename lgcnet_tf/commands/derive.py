@@ -6,31 +6,13 @@ devices, and none has to be searched again.
 """
 
 import dataclasses
-import pathlib
 from typing import Any
 
-import numpy as np
-
 from lgcnet_tf.commands.finish import finish
-from lgcnet_tf.commands.keep_table import keep_table
 from lgcnet_tf.commands.latency_range import saying_what_to_turn
 from lgcnet_tf.config import RunOptions, option
-from lgcnet_tf.errors import InputError
-from lgcnet_tf.files import atomic_write
-from lgcnet_tf.latency.table import LatencyTable
-from lgcnet_tf.run_folder import (
-    ALPHAS,
-    GENOTYPE,
-    LATENCY_TABLE,
-    RunFolder,
-    input_file,
-    refuse_finished,
-)
-from lgcnet_tf.space.choices import PROBABILITIES, read_probabilities
-from lgcnet_tf.space.genotype import Genotype, operation_counts
-
-OF_THE_TARGET = ("target_latency_ms", "latency_batch_size")
-"""What the provenance of a search says that another target or table need not have."""
+from lgcnet_tf.run_folder import GENOTYPE, RunFolder, refuse_finished
+from lgcnet_tf.space.genotype import operation_counts
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,61 +47,22 @@ def derive(options: DeriveOptions) -> dict[str, Any]:
     """
     from lgcnet_tf.architecture_search import derive as derivation
     from lgcnet_tf.architecture_search.latency_target import TOLERANCE, check_reachable
-    from lgcnet_tf.guidance.communication import cell_kinds
-    from lgcnet_tf.latency.estimate import CostModel, prediction
+    from lgcnet_tf.commands.search_folder import read_search
     from lgcnet_tf.model.network import Network
 
     options.check()
     refuse_finished(options.output_dir)
-    if not options.search_dir:
-        raise InputError("--search_dir is missing: name the folder of a search.")
-    search = pathlib.Path(options.search_dir)
-    paths = [search / GENOTYPE, search / ALPHAS]
-    if missing := [path.name for path in paths if not path.is_file()]:
-        raise InputError(
-            f"--search_dir={search}: no {' and no '.join(missing)} there; name the folder "
-            "of a search by gradients that has ended."
-        )
-    found = Genotype.load(search / GENOTYPE)
-    if (
-        options.output_dir
-        and search.resolve() == pathlib.Path(options.output_dir).resolve()
-    ):
-        raise InputError(
-            f"--output_dir={options.output_dir} is the search's folder; name another one."
-        )
-    probabilities = read_probabilities(search / ALPHAS, found.skeleton)
-    alpha = _logarithm(probabilities, found.skeleton, search / ALPHAS)
-    table_path = options.latency_table or str(search / LATENCY_TABLE)
-    if not options.latency_table and not pathlib.Path(table_path).is_file():
-        raise InputError(
-            f"--search_dir={search}: no {LATENCY_TABLE} there; name the table of the "
-            "search with --latency_table."
-        )
-    table = LatencyTable.load(table_path)
-    size = tuple(found.provenance.get("input_size") or table.input_size)
-    cost_model = CostModel(table, found.skeleton, size)
-    kinds = cell_kinds(
-        found.provenance.get("communication", "none"),
-        [spec.reduction for spec in found.skeleton.cells],
-    )
+    search = read_search(options.search_dir, options.latency_table, options.output_dir)
+    found, costs = search.genotype, search.cost_model
     target_us = 1000.0 * options.target_latency_ms
     if target_us:
         with saying_what_to_turn():
-            check_reachable(target_us, cost_model, kinds)
-    inputs = input_file("--latency_table", table_path)
-    for path in paths:
-        inputs |= input_file(f"--search_dir {path.name}", path)
-    derived = derivation.derive(alpha, cost_model, kinds, target_us or None)
-    before = {k: v for k, v in found.provenance.items() if k not in OF_THE_TARGET}
-    latency = prediction(derived.genotype, cost_model, table, options.target_latency_ms)
-    provenance = {**before, "derived_from": found.id, **latency}
-    predicted_ms = latency["predicted_latency_ms"]
-    genotype = dataclasses.replace(
-        derived.genotype, provenance=provenance, classes=found.classes
-    )
-    network = Network.derived(genotype, size)
-    folder = RunFolder(options, "derive", inputs=inputs)
+            check_reachable(target_us, costs, search.kinds)
+    derived = derivation.derive(search.alpha, costs, search.kinds, target_us or None)
+    genotype = search.named(derived.genotype, options.target_latency_ms)
+    predicted_ms = genotype.provenance["predicted_latency_ms"]
+    network = Network.derived(genotype, search.input_size)
+    folder = RunFolder(options, "derive", inputs=search.inputs)
     folder.log.info(
         "%spredicted %.4g ms, edges that are not the most probable: %d",
         f"target {options.target_latency_ms:.4g} ms: " if target_us else "",
@@ -132,10 +75,7 @@ def derive(options: DeriveOptions) -> dict[str, Any]:
             "comes nearer; give another target",
             100 * TOLERANCE,
         )
-    genotype.save(folder / GENOTYPE)
-    with atomic_write(folder / ALPHAS) as temporary:
-        np.savez(temporary, **{PROBABILITIES: probabilities})
-    keep_table(table_path, folder)
+    search.keep(genotype, folder)
     return finish(
         folder,
         {
@@ -147,16 +87,3 @@ def derive(options: DeriveOptions) -> dict[str, Any]:
         },
         folder / GENOTYPE,
     )
-
-
-def _logarithm(probabilities, skeleton, path):
-    """α' up to a constant of each edge, (E, C); -inf past an edge's candidates."""
-    mask = skeleton.candidate_mask
-    total = np.where(mask, probabilities, 0.0).sum(-1)
-    if not np.isfinite(probabilities).all() or (abs(total - 1.0) > 0.01).any():
-        raise InputError(
-            f"{path}: an edge's probabilities do not add up to 1; give the folder of a "
-            "search as it was left."
-        )
-    with np.errstate(divide="ignore"):
-        return np.log(np.where(mask, probabilities, 0.0))
