@@ -61,7 +61,7 @@ _lgcnet() {
 }
 
 complete -o default -F _lgcnet lgcnet $(
-  for name in import-data inspect-data run measure-latency check-latency search derive pretrain \
+  for name in import-data inspect-data run measure-latency check-latency search derive choose pretrain \
     finetune evaluate export serve predict benchmark plot sweep; do
     echo "lgcnet-$name"
   done

@@ -1,4 +1,4 @@
-#compdef lgcnet lgcnet-import-data lgcnet-inspect-data lgcnet-run lgcnet-measure-latency lgcnet-check-latency lgcnet-search lgcnet-derive lgcnet-pretrain lgcnet-finetune lgcnet-evaluate lgcnet-export lgcnet-serve lgcnet-predict lgcnet-benchmark lgcnet-plot lgcnet-sweep
+#compdef lgcnet lgcnet-import-data lgcnet-inspect-data lgcnet-run lgcnet-measure-latency lgcnet-check-latency lgcnet-search lgcnet-derive lgcnet-choose lgcnet-pretrain lgcnet-finetune lgcnet-evaluate lgcnet-export lgcnet-serve lgcnet-predict lgcnet-benchmark lgcnet-plot lgcnet-sweep
 # Completion of lgcnet, lgcnet-search and the other commands, for zsh.
 #
 #   autoload -U compinit && compinit
@@ -87,5 +87,5 @@ if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
   _lgcnet "$@" # compinit has found this file in $fpath
 else
   compdef _lgcnet lgcnet lgcnet-{import-data,inspect-data,run,measure-latency,check-latency} \
-    lgcnet-{search,derive,pretrain,finetune,evaluate,export,serve,predict,benchmark,plot,sweep}
+    lgcnet-{search,derive,choose,pretrain,finetune,evaluate,export,serve,predict,benchmark,plot,sweep}
 fi

@@ -113,6 +113,15 @@ COMMANDS = (
         ("lgcnet_tf.architecture_search.derive",),
     ),
     Command(
+        "choose",
+        "ChooseOptions",
+        "choose",
+        "Trains several networks of a search for a few epochs and keeps the best.",
+        f"--search_dir=runs/search --candidates=8 --epochs=4 {_FOLDER}choose",
+        ("lgcnet_tf.architecture_search.candidates",),
+        resumable=True,
+    ),
+    Command(
         "pretrain",
         "PretrainOptions",
         "pretrain",

@@ -19,17 +19,11 @@ from lgcnet_tf.training.settings import OPTIMIZERS, SCHEDULES
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FinetuneOptions(AverageOptions, RecipeOptions):
-    """Options of a training run; the defaults are the paper's."""
+class NetworkTrainingOptions(AverageOptions, RecipeOptions):
+    """How any network is trained; the defaults are the paper's."""
 
     TOPIC = "Training"
 
-    model: str = option(
-        "",
-        "Genotype to train: a file, or a name of the model zoo.",
-        needed="the genotype of a search, or a name of the model zoo.",
-        topic="Network",
-    )
     initial_model: str = option(
         "",
         "What to take weights from, layer by layer where they fit: the folder of "
@@ -62,6 +56,19 @@ class FinetuneOptions(AverageOptions, RecipeOptions):
         yield from super().problems()
         if self.hardest > 1.0:
             yield f"--hardest must be at most 1. Received: {self.hardest}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FinetuneOptions(NetworkTrainingOptions):
+    """Options of a training run."""
+
+    TOPIC = "Network"
+
+    model: str = option(
+        "",
+        "Genotype to train: a file, or a name of the model zoo.",
+        needed="the genotype of a search, or a name of the model zoo.",
+    )
 
 
 def finetune(options: FinetuneOptions) -> dict[str, Any]:

@@ -4,11 +4,11 @@ Each stage is the command of that name as a process of its own, in a sub-folder.
 """
 
 import dataclasses
-import os
 import pathlib
 from collections.abc import Iterator
 from typing import Any
 
+from lgcnet_tf.commands.choose import ChooseOptions
 from lgcnet_tf.commands.defaults import (
     MOST_CROP_PIXELS,
     STEP,
@@ -19,13 +19,9 @@ from lgcnet_tf.commands.finetune import FinetuneOptions
 from lgcnet_tf.commands.measure_latency import MeasureOptions
 from lgcnet_tf.commands.run_plan import MOST_INPUT_PIXELS, look_at, plan
 from lgcnet_tf.commands.run_report import conclusion, results_of_stages, write_report
-from lgcnet_tf.commands.run_stages import (
-    SEARCH,
-    run_stage,
-    stages_of,
-    with_target,
-)
+from lgcnet_tf.commands.run_stages import COMMANDS, SEARCH, stages_of, with_target
 from lgcnet_tf.commands.search import SearchOptions
+from lgcnet_tf.commands.stage import run_stage
 from lgcnet_tf.config import DivisionOptions, Size, option
 from lgcnet_tf.data import split_inputs
 from lgcnet_tf.data.division import TRAIN, VAL
@@ -40,6 +36,7 @@ from lgcnet_tf.run_folder import (
     flag_lines,
     input_file,
 )
+from lgcnet_tf.runtimes.settings import keras_backend
 from lgcnet_tf.serving.settings import FORMATS
 from lgcnet_tf.space.options import SpaceOptions
 
@@ -85,6 +82,15 @@ class RunPathOptions(SpaceOptions, DivisionOptions, RuntimeOptions):
     search_epochs: int = option(
         SearchOptions.epochs, "Epochs of the search.", minimum=1
     )
+    candidates: int = option(
+        0,
+        "Networks of the search that are trained for a few epochs, for the best to be "
+        "trained on (lgcnet-choose); 0 for the search's own at once.",
+        minimum=0,
+    )
+    candidate_epochs: int = option(
+        ChooseOptions.epochs, "Epochs of each of them.", minimum=1
+    )
     finetune_epochs: int = option(
         FinetuneOptions.epochs, "Epochs of the training.", minimum=1
     )
@@ -117,6 +123,8 @@ class RunPathOptions(SpaceOptions, DivisionOptions, RuntimeOptions):
         for name in self.formats:
             if name not in FORMATS:
                 yield (f"--formats must be of {', '.join(FORMATS)}. Received: {name!r}")
+        if self.candidates == 1:
+            yield "--candidates must be 0 or at least 2. Received: 1"
 
     def missing(self) -> Iterator[str]:
         yield from super().missing()
@@ -141,7 +149,7 @@ def run_path(options: RunPathOptions) -> dict[str, Any]:
     options.check()
     if missing := list(options.missing()):
         raise InputError("\n".join(missing))
-    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+    if keras_backend() != "tensorflow":
         raise InputError("The export at its end needs KERAS_BACKEND=tensorflow.")
     options = of_given_table(options) if options.latency_table else options
     options = with_space(options)
@@ -168,7 +176,7 @@ def run_path(options: RunPathOptions) -> dict[str, Any]:
             continue
         if name == SEARCH:
             stage = with_target(stage, data.info.num_classes, folder)
-        run_stage(name, stage, folder)
+        run_stage(name, COMMANDS[name.partition("_")[0]], stage, folder)
     report = write_report(root)
     results = results_of_stages(root) | {"report": report.relative_to(root).as_posix()}
     folder.finish(results)

@@ -19,7 +19,13 @@ from lgcnet_tf.commands.run_estimate import (
     search_memory,
     training_s,
 )
-from lgcnet_tf.commands.run_stages import FINETUNE, LATENCY, SEARCH, stages_of
+from lgcnet_tf.commands.run_stages import (
+    CHOOSE,
+    FINETUNE,
+    LATENCY,
+    SEARCH,
+    stages_of,
+)
 from lgcnet_tf.config import Size, format_size
 from lgcnet_tf.data import Dataset, steps_per_epoch
 from lgcnet_tf.data.division import TRAIN, VAL
@@ -140,11 +146,18 @@ def plan(
     table = f"latency table ({options.runtime}, {options.precision})"
     if options.latency_table:
         table = f"no latency table but {options.latency_table}"
+    choosing = ""
+    if CHOOSE in stages:
+        choosing = (
+            f"choose ({options.candidates} networks, each {options.candidate_epochs} "
+            "epochs), "
+        )
+    own = (LATENCY, SEARCH, CHOOSE, FINETUNE)
     yield (
         f"stages, each in a folder of its own below {options.output_dir}: {table}, "
-        f"search ({options.search_epochs} epochs of {steps} steps), finetune "
+        f"search ({options.search_epochs} epochs of {steps} steps), {choosing}finetune "
         f"({options.finetune_epochs} epochs of {steps} steps), "
-        f"{', '.join(name for name in stages if name not in (LATENCY, SEARCH, FINETUNE))}"
+        f"{', '.join(name for name in stages if name not in own)}"
     )
     seconds = _seconds(options, data, crop, stages)
     parts = ", ".join(f"{name} {duration_text(part)}" for name, part in seconds.items())
@@ -164,7 +177,13 @@ def _seconds(options, data: Dataset, crop, stages) -> dict[str, float]:
     found = {}
     if LATENCY in stages:
         found[LATENCY] = measuring_s(options.calibration_networks)
-    epochs = {SEARCH: options.search_epochs, FINETUNE: options.finetune_epochs}
-    for name, count in epochs.items():
-        found[name] = training_s(name, count * per_epoch, crop, skeleton, speed)
+
+    def training(kind, epochs):
+        return training_s(kind, epochs * per_epoch, crop, skeleton, speed)
+
+    found[SEARCH] = training(SEARCH, options.search_epochs)
+    if CHOOSE in stages:
+        each = training(FINETUNE, options.candidate_epochs)
+        found[CHOOSE] = options.candidates * each
+    found[FINETUNE] = training(FINETUNE, options.finetune_epochs)
     return found | {"the rest": CLOSING_S}

@@ -1,16 +1,9 @@
-"""The stages of `lgcnet run`: their options, and each as a process of its own.
-
-They could not share one: a search and a deterministic training set TensorFlow's graph
-optimiser and kernels for the whole process, which would then time and evaluate
-otherwise than `lgcnet-evaluate` does; memory of the GPU that TensorFlow took it gives
-back with the process alone; and a stage that runs out of memory takes nothing with it.
-"""
+"""The stages of `lgcnet run`, as the options of their commands."""
 
 import dataclasses
 import os
-import subprocess
-import time
 
+from lgcnet_tf.commands.choose import ChooseOptions
 from lgcnet_tf.commands.evaluate import EvaluateOptions
 from lgcnet_tf.commands.export import ExportOptions
 from lgcnet_tf.commands.finetune import FinetuneOptions
@@ -20,22 +13,18 @@ from lgcnet_tf.config import RunOptions, Size
 from lgcnet_tf.convert.quiet import quiet
 from lgcnet_tf.data.division import VAL
 from lgcnet_tf.errors import InputError
-from lgcnet_tf.interruption import INTERRUPTION
 from lgcnet_tf.run_folder import (
     GENOTYPE,
     LATENCY_TABLE,
     MODEL,
-    RESULTS,
-    RunFolder,
-    flag_lines,
 )
-from lgcnet_tf.sweep.trial import stage_command
 
-LATENCY, SEARCH, FINETUNE = "latency", "search", "finetune"
+LATENCY, SEARCH, CHOOSE, FINETUNE = "latency", "search", "choose", "finetune"
 EVALUATE, EXPORT = "evaluate", "export"
 COMMANDS = {
     LATENCY: "measure_latency",
     SEARCH: "search",
+    CHOOSE: "choose",
     FINETUNE: "finetune",
     EVALUATE: "evaluate",
     EXPORT: "export",
@@ -45,8 +34,6 @@ COMMANDS = {
 ALL_PIXELS = 1.0
 """Share of the pixels in the training's loss: mining hard ones, as the paper does, costs
 2.7 and 4.2 points of mIoU in `benchmarks/recipe.md`."""
-
-_POLL_S = 0.2
 
 
 def stages_of(options, root, size: Size, crop: Size) -> dict[str, RunOptions]:
@@ -80,6 +67,19 @@ def stages_of(options, root, size: Size, crop: Size) -> dict[str, RunOptions]:
         )
         for form in options.formats
     }
+    weights = {"initial_model": str(root / SEARCH), "hardest": ALL_PIXELS}
+    choosing = {
+        CHOOSE: handed_on(
+            ChooseOptions,
+            CHOOSE,
+            **training,
+            **weights,
+            search_dir=str(root / SEARCH),
+            target_latency_ms=0.0,
+            epochs=options.candidate_epochs,
+        )
+    }
+    chosen = CHOOSE if options.candidates else SEARCH
     return {
         **first,
         SEARCH: handed_on(
@@ -89,14 +89,14 @@ def stages_of(options, root, size: Size, crop: Size) -> dict[str, RunOptions]:
             latency_table=table,
             epochs=options.search_epochs,
         ),
+        **(choosing if options.candidates else {}),
         FINETUNE: handed_on(
             FinetuneOptions,
             FINETUNE,
             **training,
-            model=str(root / SEARCH / GENOTYPE),
-            initial_model=str(root / SEARCH),
+            **weights,
+            model=str(root / chosen / GENOTYPE),
             epochs=options.finetune_epochs,
-            hardest=ALL_PIXELS,
         ),
         EVALUATE: handed_on(
             EvaluateOptions,
@@ -151,42 +151,3 @@ def with_target(stage: SearchOptions, num_classes: int, folder) -> SearchOptions
             "with another --output_dir."
         ) from None
     return dataclasses.replace(stage, target_latency_ms=target)
-
-
-def run_stage(name: str, stage: RunOptions, folder: RunFolder) -> None:
-    """Runs a command as a process that says on this one's outputs what it has to say.
-
-    Raises:
-        InputError: it left no results.
-        Interrupted: a signal came and it has ended.
-    """
-    folder.log.info("%s: begins", name)
-    begin = time.monotonic()
-    INTERRUPTION.defer()  # the stage has to save and leave first
-    process = subprocess.Popen(
-        stage_command(COMMANDS[name.partition("_")[0]]) + flag_lines(stage),
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C reaches this process alone
-    )
-    told = False
-    try:
-        while process.poll() is None:
-            if INTERRUPTION.requested and not told:
-                process.terminate()
-                told = True
-            time.sleep(_POLL_S)
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            process.wait()
-    if INTERRUPTION.requested:
-        INTERRUPTION.leave(f"stopped in the stage {name}; the same command goes on.")
-    INTERRUPTION.allow()
-    if not (folder / name / RESULTS).exists():
-        status = process.returncode
-        ended = f"signal {-status}" if status < 0 else f"exit status {status}"
-        raise InputError(
-            f"the stage {name} ended without results ({ended}); its last line says why, "
-            "and the same command goes on there."
-        )
-    folder.log.info("%s: took %.0f s", name, time.monotonic() - begin)

@@ -14,7 +14,8 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from lgcnet_tf.bin.table import command
-from lgcnet_tf.commands import run, run_estimate, run_stages
+from lgcnet_tf.commands import run, run_estimate
+from lgcnet_tf.commands import stage as stages
 from lgcnet_tf.commands.defaults import size_within
 from lgcnet_tf.commands.run import RunPathOptions, run_path
 from lgcnet_tf.config import format_size
@@ -36,13 +37,13 @@ def here(last="", apart=()):
     Those of `apart` are processes, as all are for users.
     """
 
-    def run_stage(name, stage, folder):
+    def run_stage(name, program, stage, folder):
         if name == last:
             raise Interrupted("stopped")
         if name in apart:
-            run_stages.run_stage(name, stage, folder)
+            stages.run_stage(name, program, stage, folder)
             return
-        found = command(run_stages.COMMANDS[name])
+        found = command(program)
         getattr(importlib.import_module(found.module), found.function)(stage)
 
     return run_stage
@@ -176,7 +177,7 @@ def test_a_table_from_elsewhere_and_other_files(path, tmp_path, monkeypatch):
     options, out, *_ = path
     stages = {}
 
-    def run_stage(name, stage, folder):
+    def run_stage(name, program, stage, folder):
         stages[name] = stage
         if name == "export_onnx":
             raise Interrupted("all that is asked here")
@@ -185,20 +186,29 @@ def test_a_table_from_elsewhere_and_other_files(path, tmp_path, monkeypatch):
     table = str(out / "latency" / "latency_table.json")
     given = RunPathOptions(
         data_dir=options.data_dir, val_share=0.25, output_dir=str(tmp_path / "out"),
-        latency_table=table, formats=("litert", "onnx"),
+        latency_table=table, formats=("litert", "onnx"), candidates=3,
     )  # fmt: skip
     with pytest.raises(Interrupted):
         run_path(given)
     assert list(stages) == [
-        "search", "finetune", "evaluate", "export", "export_litert", "export_onnx"
+        "search", "choose", "finetune", "evaluate", "export", "export_litert",
+        "export_onnx",
     ]  # fmt: skip
     assert stages["search"].latency_table == stages["evaluate"].latency_table == table
     assert (stages["search"].num_cells, stages["search"].input_size) == (2, (32, 48))
-    assert stages["finetune"].hardest == 1.0
+    out = tmp_path / "out"
+    for name in ("choose", "finetune"):
+        assert stages[name].hardest == 1.0
+        assert stages[name].initial_model == str(out / "search")
+    assert stages["choose"].candidates == 3 and stages["choose"].epochs == 4
+    assert stages["finetune"].model == str(out / "choose" / "genotype.json")
     assert stages["export_onnx"].format == "onnx"
     log = (tmp_path / "out" / "log.txt").read_text()
     assert f"no latency table but {table}" in log
+    assert "choose (3 networks, each 4 epochs), finetune" in log
     assert "INFO time: about " in log and "search " in log and "latency " not in log.split("INFO time: about ")[1]  # fmt: skip
+    with pytest.raises(InputError, match="--candidates must be 0 or at least 2"):
+        RunPathOptions(candidates=1).check()
     with pytest.raises(InputError, match="--formats must be of onnx, .*'pdf'"):
         RunPathOptions(formats=("pdf",)).check()
 
