@@ -21,7 +21,13 @@ if typing.TYPE_CHECKING:
     from lgcnet_tf.api.models import list_models, load, load_dataset
     from lgcnet_tf.api.tables import measure_latency
     from lgcnet_tf.api.trained import Evaluation, evaluate, export
-    from lgcnet_tf.api.training import SearchResult, derive, finetune, search
+    from lgcnet_tf.api.training import (
+        SearchResult,
+        choose,
+        derive,
+        finetune,
+        search,
+    )
     from lgcnet_tf.data.registry import register_dataset
     from lgcnet_tf.errors import InputError
     from lgcnet_tf.guidance.settings import register_communication
@@ -65,6 +71,7 @@ _MODULES = {
     "Server": "serving.server",
     "Skeleton": "space.skeleton",
     "Unit": "model.units",
+    "choose": "api.training",
     "deploy": "model.deploy",
     "derive": "api.training",
     "evaluate": "api.trained",

@@ -9,6 +9,7 @@ import numpy as np
 
 from lgcnet_tf.api.models import as_file
 from lgcnet_tf.api.run import folder_for, keep, make_options, run_once, with_options
+from lgcnet_tf.commands.choose import ChooseOptions
 from lgcnet_tf.commands.derive import DeriveOptions
 from lgcnet_tf.commands.finetune import FinetuneOptions
 from lgcnet_tf.commands.search import SearchOptions
@@ -130,20 +131,69 @@ def derive(
     """
     from lgcnet_tf.commands import derive as command
 
+    folder = folder_for(output_dir)
+    values = options | _of_search(search, table, folder)
+    results = run_once(command.derive, make_options(DeriveOptions, values))
+    return _search_result(folder, results)
+
+
+@with_options(ChooseOptions, "output_dir", "search_dir", "latency_table")
+def choose(
+    search: SearchResult | str | os.PathLike,
+    *,
+    table: LatencyTable | str | os.PathLike | None = None,
+    output_dir: str | os.PathLike | None = None,
+    **options: Any,
+) -> SearchResult:
+    """Trains several networks of a search for a few epochs and keeps the best.
+
+    They are of one latency. Each is trained by a process of its own with the options of
+    `finetune`, and measured on the groups left out or the validation split.
+
+    Args:
+        search: a result of `search`, or the folder of one.
+        table: of the same space, or the path of one; by default the search's own.
+        output_dir: folder of genotype, results and trainings, from which the same call
+            goes on after an interruption; else temporary.
+
+    Returns:
+        The best network. `results["miou"]` has the figures of all, the search's own
+        network first.
+
+    Raises:
+        InputError: bad arguments or data, no such search, a table of another space, a
+            target out of its reach, or nothing to measure on.
+
+    Example:
+        With `result` of `search`:
+
+        >>> import lgcnet_tf as lt
+        >>> best = lt.choose(result, candidates=2, epochs=1, batch_size=64)
+        >>> len(best.results["miou"]), best.results["measured"]
+        (2, 'val_miou')
+    """
+    from lgcnet_tf.commands import choose as command
+
+    folder = folder_for(output_dir)
+    values = options | _of_search(search, table, folder)
+    results = run_once(command.choose, make_options(ChooseOptions, values))
+    return _search_result(folder, results)
+
+
+def _of_search(search, table, folder) -> dict[str, str]:
+    """The options that name a search, a table and the folder."""
     path = search.folder if isinstance(search, SearchResult) else search
     if not isinstance(path, (str, os.PathLike)):
         raise InputError(
             "search must be a result of `search`, or the folder of one. "
             f"Received: {search!r}"
         )
-    folder, path = folder_for(output_dir), os.fspath(path)
-    values = options | {"search_dir": path, "output_dir": str(folder)}
+    values = {"search_dir": os.fspath(path), "output_dir": str(folder)}
     if isinstance(table, LatencyTable):
         values["latency_table"] = keep(table, folder / LATENCY_TABLE)
     elif table is not None:
         values["latency_table"] = os.fspath(table)
-    results = run_once(command.derive, make_options(DeriveOptions, values))
-    return _search_result(folder, results)
+    return values
 
 
 def _search_result(folder: pathlib.Path, results: dict[str, Any]) -> SearchResult:

@@ -20,7 +20,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 PATH = (
     "list_models", "load", "load_dataset", "register_dataset", "Skeleton", "Genotype",
     "Network", "deploy",
-    "measure_latency", "LatencyTable", "search", "SearchResult", "derive", "finetune", "evaluate",
+    "measure_latency", "LatencyTable", "search", "SearchResult", "derive", "choose", "finetune",
+    "evaluate",
     "Evaluation", "export", "Server", "Client", "InputError",
     "Operation", "Unit", "register_operation",
     "FusionNode", "FusionEdge", "FusionTable", "register_fusion",
@@ -135,6 +136,8 @@ def test_errors_name_the_argument(arguments, error, words):
 def test_deriving_needs_a_search():
     with pytest.raises(lt.InputError, match="result of `search`.*Received: None"):
         lt.derive(None)  # type: ignore[arg-type]
+    with pytest.raises(lt.InputError, match="result of `search`.*Received: 3"):
+        lt.choose(3)  # type: ignore[arg-type]
 
 
 def test_other_classes_than_the_data_set():
