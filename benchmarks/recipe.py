@@ -54,7 +54,12 @@ ONE_SEED = {
     "rare crops": "--rare_crops=0.3",
     "growing crops": "--crop_schedule=0:{half},0.4:{crop}",
     "auxiliary heads": "--auxiliary_weight=0.4",
+    "warm start": "--initial_model={sibling}",
+    "teacher": "--teacher={sibling}",
 }
+SIBLING = "benchmarks/long_runs/lgcnet_camvid/weights.keras"
+"""A larger network that was trained at twice the size, without the drive 0006R0 too: what
+the network to be trained starts from or learns from."""
 TOY = {
     **TOY_DATA, "epochs": 2, "every": 1, "last": 1, "seeds": "0,1",
     "model": "", "only": "SGD,batch 16",
@@ -82,7 +87,8 @@ def changes_of(options):
     height, width = map(int, options.crop_size.split("x"))
     half = f"{height // 2}x{width // 2}"
     changes = {"the recipe": "", **EACH_SEED, **ONE_SEED}
-    return {k: v.format(half=half, crop=options.crop_size) for k, v in changes.items()}
+    names = {"half": half, "crop": options.crop_size, "sibling": SIBLING}
+    return {name: flags.format(**names) for name, flags in changes.items()}
 
 
 def train(folder, options, change, seed):
@@ -100,6 +106,7 @@ def train(folder, options, change, seed):
     measured = read_json(MEASURED) if MEASURED.exists() and not options.quick else {}
     if known in measured and not options.anew:
         return measured[known]
+    flags = [flag.replace(f"={SIBLING}", f"={ROOT / SIBLING}") for flag in flags]
     step(folder, "finetune", *data_flags(options), f"--model={genotype}", *flags)
     key = "left_out_miou" if options.left_out else "val_miou"
     history = read_json(folder / "history.json")
