@@ -157,8 +157,8 @@ def choose(
             goes on after an interruption; else temporary.
 
     Returns:
-        The best network. `results["miou"]` has the figures of all, the search's own
-        network first.
+        The best network. `results["candidates"]` has the figures of all, the search's
+        own network first.
 
     Raises:
         InputError: bad arguments or data, no such search, a table of another space, a
@@ -169,7 +169,7 @@ def choose(
 
         >>> import lgcnet_tf as lt
         >>> best = lt.choose(result, candidates=2, epochs=1, batch_size=64)
-        >>> len(best.results["miou"]), best.results["measured"]
+        >>> len(best.results["candidates"]), best.results["measured"]
         (2, 'val_miou')
     """
     from lgcnet_tf.commands import choose as command

@@ -129,19 +129,30 @@ def choose(options: ChooseOptions) -> dict[str, Any]:
         miou = read_json(folder / name / HISTORY)[-1][figure]
         folder.log.info("candidate %d: %s %.1f %%", number, figure, 100 * miou)
         tried.append((miou, number, genotype))
-    _, best, chosen = max(tried, key=lambda each: (_known(each[0]), -each[1]))
-    rows = [_row(number, miou, genotype, drawn) for miou, number, genotype in tried]
-    show_table(("candidate", figure, "predicted ms", "edges of the search's"), rows)
+    miou, best, chosen = max(tried, key=lambda each: (_known(each[0]), -each[1]))
+    rows = [_row(miou, genotype, tried[0][2]) for miou, _, genotype in tried]
+    show_table(
+        ("candidate", figure, "predicted ms", "edges of the search's"),
+        [
+            (
+                f"{number}",
+                f"{100 * row['miou']:.1f} %",
+                f"{row['predicted_latency_ms']:.4g}",
+                f"{row['same_edges']} of {len(chosen.choice)}",
+            )
+            for number, row in enumerate(rows)
+        ],
+    )
     search.keep(chosen, folder)
     return finish(
         folder,
         {
             "chosen": best,
             "measured": figure,
-            "miou": [miou for miou, _, _ in tried],
+            "miou": miou,
             "predicted_latency_ms": chosen.provenance["predicted_latency_ms"],
             "target_latency_ms": target_ms,
-            "genotypes": [genotype.id for _, _, genotype in tried],
+            "candidates": rows,
         },
         folder / GENOTYPE,
     )
@@ -158,8 +169,11 @@ def _known(miou: float) -> float:
     return -1.0 if math.isnan(miou) else miou
 
 
-def _row(number, miou, genotype, drawn) -> tuple[str, ...]:
-    same = int((genotype.choice == drawn[0].genotype.choice).sum())
-    predicted = genotype.provenance["predicted_latency_ms"]
-    edges = len(genotype.choice)
-    return f"{number}", f"{100 * miou:.1f} %", f"{predicted:.4g}", f"{same} of {edges}"
+def _row(miou, genotype, own) -> dict[str, Any]:
+    """What is known of a candidate; `own` is the search's network."""
+    return {
+        "genotype": genotype.id,
+        "miou": miou,
+        "predicted_latency_ms": genotype.provenance["predicted_latency_ms"],
+        "same_edges": int((genotype.choice == own.choice).sum()),
+    }

@@ -4,7 +4,14 @@ import pathlib
 import shlex
 from typing import Any
 
-from lgcnet_tf.commands.run_stages import EVALUATE, EXPORT, FINETUNE, LATENCY, SEARCH
+from lgcnet_tf.commands.run_stages import (
+    CHOOSE,
+    EVALUATE,
+    EXPORT,
+    FINETUNE,
+    LATENCY,
+    SEARCH,
+)
 from lgcnet_tf.convert.quiet import quiet
 from lgcnet_tf.files import read_json
 from lgcnet_tf.run_folder import GENOTYPE, MODEL, RESULTS
@@ -54,7 +61,7 @@ def write_report(root: pathlib.Path) -> pathlib.Path:
         if not (root / LATENCY / REPORT).exists():
             plot_run(root / LATENCY)
     sections = [section("Results", cards(headline(results_of_stages(root))))]
-    for stage in (EVALUATE, FINETUNE, SEARCH, LATENCY):
+    for stage in (EVALUATE, FINETUNE, CHOOSE, SEARCH, LATENCY):
         if (root / stage).is_dir():
             sections.append(heading(stage.capitalize()))
             sections += report_sections(read_run(root / stage))

@@ -34,7 +34,12 @@ from lgcnet_tf.report.evaluation import (
 )
 from lgcnet_tf.report.html import cards, details, figure_file, section, text, write_page
 from lgcnet_tf.report.inspection import inspection_sections
-from lgcnet_tf.report.search import cells_section, choice_section, visited_section
+from lgcnet_tf.report.search import (
+    candidates_section,
+    cells_section,
+    choice_section,
+    visited_section,
+)
 from lgcnet_tf.report.summary import headline
 from lgcnet_tf.report.sweep import sweep_sections
 from lgcnet_tf.report.training import training_sections
@@ -179,6 +184,7 @@ def report_sections(found: RunFiles) -> list[str]:
         sections.append(section("Choice", content))
     sections += inspection_sections(results)
     sections += sweep_sections(results)
+    sections += candidates_section(results)
     sections += visited_section(history)
     sections += cells_section(genotype, shares, found.table, history)
     sections += choice_section(shares, skeleton)

@@ -21,6 +21,30 @@ from lgcnet_tf.space.skeleton import Skeleton
 Epochs = Sequence[Mapping[str, Any]]
 
 
+def candidates_section(results: Mapping[str, Any]) -> list[str]:
+    """How the networks came out that `lgcnet-choose` has trained; else nothing."""
+    rows = results.get("candidates")
+    if not isinstance(rows, list) or not rows:
+        return []
+    cells = [
+        (
+            f"{number}" + (", chosen" if number == results.get("chosen") else ""),
+            f"{100 * row['miou']:.1f} %",
+            f"{row['predicted_latency_ms']:.4g}",
+            row["same_edges"],
+        )
+        for number, row in enumerate(rows)
+    ]
+    head = (
+        "candidate",
+        results.get("measured"),
+        "predicted ms",
+        "edges of the search's",
+    )
+    note = "Each was trained alike for a few epochs; 0 is the search's own network."
+    return [section("Candidates", table(head, cells), note=note)]
+
+
 def visited_section(history: Epochs) -> list[str]:
     """The networks that the epochs would have ended with; nothing of a training."""
     drawn = []

@@ -1,6 +1,7 @@
 """Choosing among networks of a search by short trainings."""
 
 import dataclasses
+import pathlib
 
 import numpy as np
 import pytest
@@ -84,10 +85,15 @@ def test_keeps_the_best_of_networks_of_one_latency(searched, options, trainings)
     results = choose(options(seed=3, lr=0.02))
     out = trainings[0].output_dir.removesuffix("/candidates/0")
     assert results["chosen"] == 1 and results["measured"] == "val_miou"
-    assert results["miou"][:2] == [0.25, 0.5]
+    assert results["miou"] == 0.5
+    assert [each["miou"] for each in results["candidates"]][:2] == [0.25, 0.5]
     assert results["target_latency_ms"] == pytest.approx(own_ms)
     tried = [Genotype.load(each.model) for each in trainings]
-    assert [each.id for each in tried] == results["genotypes"]
+    assert [each.id for each in tried] == [
+        each["genotype"] for each in results["candidates"]
+    ]
+    page = (pathlib.Path(out) / "report.html").read_text()
+    assert "<h2>Candidates</h2>" in page and "50.0 %" in page
     assert len({each.id for each in tried}) == 3
     own = Genotype.load(search / GENOTYPE)
     assert tried[0].id == own.id
@@ -127,7 +133,8 @@ def test_figures_are_those_of_the_trainings(options, monkeypatch):
     monkeypatch.setattr(module, "run_stage", lambda *stage: finetune(stage[2]))
     results = choose(options(candidates=2, initial_model=""))
     folder = f"{options().output_dir}/candidates/{results['chosen']}"
-    best = max(results["miou"])
+    best = max(each["miou"] for each in results["candidates"])
+    assert results["miou"] == best
     assert read_json(f"{folder}/results.json")["last_epoch"]["val_miou"] == best
 
 
@@ -151,7 +158,7 @@ def test_what_is_refused_leaves_nothing(options, trainings, tmp_path, changes, s
 
 def test_a_space_with_few_networks_says_so(options, trainings, tmp_path):
     results = choose(options(candidates=4, spread=1e-9))
-    assert len(results["miou"]) == 1 and results["chosen"] == 0
+    assert len(results["candidates"]) == 1 and results["chosen"] == 0
     log = (tmp_path / "out" / "log.txt").read_text()
     assert "found: 1, not 4; a larger --spread" in log
 
