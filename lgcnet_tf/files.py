@@ -98,13 +98,13 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
 
 
 def read_json(path: str | os.PathLike) -> Any:
-    """Reads JSON.
+    """Reads JSON, with or without the mark that some editors write before it.
 
     Raises:
         InputError: the file is absent or is no JSON; names file and position.
     """
     try:
-        return json.loads(pathlib.Path(path).read_text())
+        return json.loads(pathlib.Path(path).read_text("utf-8-sig"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file.") from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:

@@ -24,7 +24,7 @@ from lgcnet_tf.convert.quiet import quiet
 from lgcnet_tf.errors import InputError, WorkerLost
 from lgcnet_tf.files import full_disk
 from lgcnet_tf.interruption import INTERRUPTION, Interrupted
-from lgcnet_tf.runtimes.settings import keras_backend
+from lgcnet_tf.runtimes.settings import check_backend, keras_backend
 
 _NEEDLESS = ("jax", "matplotlib.pyplot", "cv2")
 """What TensorFlow and its Keras try to import for functions that no command calls."""
@@ -147,6 +147,7 @@ def run_command(found: Command) -> None:
         if found.long and flags.FLAGS.dry_run:
             print("\n".join(dry_run(found.name, values)), flush=True)
             return
+        check_backend()
         with quiet_start(found.backends), without_needless_imports():
             for name in found.imports:
                 importlib.import_module(name)

@@ -105,7 +105,8 @@ def parse(options: type[Options], arguments: list[str]) -> tuple[list[str], list
         except flags.UnrecognizedFlagError as error:
             name, line = error.flagname, f"unknown flag --{error.flagname}."
             if close := re.search(r"Did you mean: (.*?) ?\?", str(error)):
-                line += f" Did you mean --{close.group(1)}?"
+                names = [f"--{name.strip()}" for name in close.group(1).split(",")]
+                line += f" Did you mean {' or '.join(names)}?"
         except flags.Error as error:
             line = " ".join(str(error).split())
             found = re.search(r"--?(?:no)?(\w+)", line)

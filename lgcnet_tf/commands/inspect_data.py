@@ -160,11 +160,18 @@ def _figures(found: SplitContent) -> dict[str, Any]:
     }
 
 
+MOST_NAMED = 12
+"""Classes that a warning names."""
+
+
 def _warnings(contents) -> list[str]:
     found = []
     for split, content in contents.items():
         if content.names and content.absent:
-            found.append(f"{split}: no pixel of {', '.join(content.absent)}.")
+            more = len(content.absent) - MOST_NAMED
+            names = ", ".join(content.absent[:MOST_NAMED])
+            rest = f" and {more} more classes" if more > 0 else ""
+            found.append(f"{split}: no pixel of {names}{rest}.")
         if content.void_share > MUCH_VOID:
             found.append(
                 f"{split}: {100 * content.void_share:.0f} % of the pixels are void: is "

@@ -125,6 +125,8 @@ class RunPathOptions(SpaceOptions, DivisionOptions, RuntimeOptions):
                 yield (f"--formats must be of {', '.join(FORMATS)}. Received: {name!r}")
         if self.candidates == 1:
             yield "--candidates must be 0 or at least 2. Received: 1"
+        if not self.candidates and self.candidate_epochs != ChooseOptions.epochs:
+            yield f"--candidate_epochs={self.candidate_epochs} goes with --candidates."
 
     def missing(self) -> Iterator[str]:
         yield from super().missing()

@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
+from lgcnet_tf.errors import InputError
 from lgcnet_tf.extensions import Registry
 
 
@@ -54,6 +55,23 @@ FILE_FORMATS = {spec.format: spec for spec in RUNTIMES if spec.format}
 
 READERS = {spec.reads[0]: spec.name for spec in reversed(RUNTIMES) if spec.reads}
 """The first runtime that reads a kind of model files, by their suffix."""
+
+
+BACKENDS = ("tensorflow", "jax", "torch")
+"""Of Keras, that the package runs on."""
+
+
+def check_backend() -> None:
+    """Refuses another backend before Keras is imported.
+
+    Raises:
+        InputError: Keras would take one that the package does not run on.
+    """
+    if (backend := keras_backend()) not in BACKENDS:
+        raise InputError(
+            f"Keras' backend is {backend!r}, by KERAS_BACKEND or keras.json; it must be "
+            f"one of {', '.join(BACKENDS)}."
+        )
 
 
 def keras_backend() -> str:

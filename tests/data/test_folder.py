@@ -3,6 +3,7 @@
 import json
 import pathlib
 import shutil
+import unicodedata
 
 import numpy as np
 import pytest
@@ -133,6 +134,41 @@ def test_a_palette_in_another_order_is_read_by_its_colours(tmp_path):
         load(tmp_path / "one")[0]
 
 
+def voc_palette():
+    """The first colours of VOC's palette, in which the value 0 is black."""
+    return np.array([(0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0)], np.uint8)
+
+
+def test_background_alone_in_the_palette_of_voc_is_no_void(tmp_path):
+    """Beside masks with objects, which are read by their values, as a class too."""
+    root = write_folder(tmp_path)
+    folder = root / "masks" / "train"
+    objects = pixels(0)[1] % 3
+    background = np.zeros_like(objects)
+
+    def write(name, mask, palette):
+        picture = Image.fromarray(mask)
+        picture.putpalette(palette.tobytes())
+        picture.save(folder / name)
+
+    write("a_000.png", objects, voc_palette())
+    write("b_001.png", background, voc_palette())
+    samples = load(root)
+    by_name = {sample.name: sample.label for sample in samples}
+    np.testing.assert_array_equal(by_name["train/a_000"], objects)
+    np.testing.assert_array_equal(by_name["train/b_001"], background)
+    # By a palette with the classes' colours black is nothing that was labelled.
+    write("b_001.png", background, np.array([(0, 0, 0), *COLORS], np.uint8))
+    (void,) = (s.label for s in load(root) if s.name == "train/b_001")
+    assert (void == 255).all()
+    write("b_001.png", background, np.zeros((1, 3), np.uint8))  # black is all it has
+    with pytest.raises(InputError, match="By its values it has floor"):
+        load(root).check()
+    write_json_classes(root, void_colors=["#000000"])
+    (void,) = (s.label for s in load(root) if s.name == "train/b_001")
+    assert (void == 255).all()
+
+
 def test_values_and_void_as_the_class_file_says(tmp_path):
     classes = {
         "classes": ["floor", {"name": "robot", "value": 255}],
@@ -177,6 +213,83 @@ def test_classes_txt(tmp_path, text):
     info = dataset_info("folder", root)
     assert info.class_names == ("traffic light", "class 2", "robot")
     assert len({tuple(color) for color in info.palette.tolist()}) == 3
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("0 floor\n1 shelf\n", "every line begins with a number, as '0 floor'"),
+        ("0: floor\n1: shelf\n", "every line begins with a number"),
+        ("floor 60 60\nshelf\n", "'floor 60 60' ends with two numbers"),
+    ],
+)
+def test_lines_that_are_not_meant_as_names(tmp_path, text, said):
+    root = write_folder(tmp_path)
+    (root / "classes.json").unlink()
+    (root / "classes.txt").write_text(text)
+    with pytest.raises(InputError, match=said):
+        load(root)
+
+
+def test_comments_are_no_classes_and_a_mark_of_bytes_is_passed_over(tmp_path):
+    root = write_folder(tmp_path)
+    content = (root / "classes.json").read_text()
+    (root / "classes.json").write_text(content, "utf-8-sig")
+    assert load(root).info.class_names == CLASSES
+    (root / "classes.json").unlink()
+    (root / "classes.txt").write_text("# names\nfloor\n\nshelf\n#end\nrobot 1 2 3\n")
+    assert load(root).info.class_names == CLASSES
+    np.testing.assert_array_equal(load(root)[0].label, pixels(0)[1])
+
+
+def test_names_in_either_form_of_unicode(tmp_path):
+    """As a Mac writes the one file and another system the other."""
+    root = write_folder(tmp_path)
+    for kind, form in (("images", "NFD"), ("masks", "NFC")):
+        name = unicodedata.normalize(form, "Übung.png")
+        (root / kind / "train" / "a_000.png").rename(root / kind / "train" / name)
+    assert "train/\u00dcbung" in load(root).names
+
+
+@pytest.mark.parametrize("layout", ["images", "splits", "annot"])
+def test_a_test_split_without_masks_is_left_out(tmp_path, layout, caplog):
+    root = write_folder(tmp_path, layout, (("train", 2), ("val", 2), ("test", 2)))
+    masks = {"images": "masks/test", "splits": "test/masks", "annot": "testannot"}
+    shutil.rmtree(root / masks[layout])
+    assert FolderDataset(root).splits.keys() == {"train", "val"}
+    assert "images without masks: the split test is left out" in caplog.text
+    with pytest.raises(NoSuchSplit, match="no split 'test'"):
+        load(root, "test")
+
+
+@pytest.mark.parametrize(
+    "layout, before, after",
+    [
+        ("images", "images", "Images"),
+        ("images", "images/train", "images/Train"),
+        ("splits", "train/masks", "train/Masks"),
+        ("annot", "trainannot", "train_labels"),
+    ],
+)
+def test_other_ways_to_write_a_layout(tmp_path, layout, before, after):
+    root = write_folder(tmp_path, layout)
+    (root / before).rename(root / after)
+    samples = load(root)
+    assert len(samples) == 4 and len(load(root, "val")) == 2
+    np.testing.assert_array_equal(
+        samples[0].label, pixels(int(samples[0].name[-3:]))[1]
+    )
+
+
+def test_lists_name_what_stands_twice(tmp_path):
+    root = write_folder(tmp_path, "lists")
+    line = (root / "val.txt").read_text().splitlines()[0]
+    with open(root / "train.txt", "a") as file:
+        file.write(f"{line}\n")
+    with pytest.raises(
+        InputError, match="val.txt: .* also stands in the list of train"
+    ):
+        load(root)
 
 
 def test_sizes_differ_and_train_together(tmp_path):
@@ -268,6 +381,21 @@ def folder_errors():
         "bad list": (text("train.txt", "a.png b.png c.png"), "train.txt: line 1 must"),
         "absent in list": (text("val.txt", "a.png\tb.png"), "line 1: no such image"),
         "empty list": (text("val.txt", "\n# none\n"), "the split is empty"),
+        "other layout": (
+            lambda root: (root / "images/val").rename(root / "unused")
+            and [shutil.rmtree(root / "masks/val"), (root / "val/images").mkdir(parents=True)],
+            "val/images: images in another layout than",
+        ),
+        "folder above": (
+            lambda root: [(root / "in").mkdir(), (root / "classes.json").rename(root / "in/classes.json")],
+            "There is one in .*/in: name that folder",
+        ),
+        "colour by another name": (
+            text("classes.json", '[{"name": "a", "colour": [1, 2, 3]}]'),
+            "unknown entry 'colour'. Did you mean 'color'",
+        ),
+        "all alone": (lambda root: [p.unlink() for p in (root / "masks/val").iterdir()],
+                      "image without mask; .*and 1 more are alone"),
     }  # fmt: skip
 
 
@@ -279,7 +407,7 @@ def test_a_link_to_nothing_is_of_its_split_alone(tmp_path, layout):
     path.symlink_to("nowhere.png")
     assert load(root, "val").names
     with pytest.raises(InputError, match=f"{path.name}: cannot be read: No such file"):
-        load(root, "train")
+        load(root, "train").check()
 
 
 @pytest.mark.parametrize("case", list(folder_errors()))

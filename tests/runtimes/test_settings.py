@@ -1,6 +1,9 @@
 """What the choice of runtimes knows before any of them is imported."""
 
-from lgcnet_tf.runtimes.settings import default_runtime, keras_backend
+import pytest
+
+from lgcnet_tf.errors import InputError
+from lgcnet_tf.runtimes.settings import check_backend, default_runtime, keras_backend
 
 
 def test_the_backend_is_the_one_that_keras_takes(monkeypatch, tmp_path):
@@ -13,6 +16,12 @@ def test_the_backend_is_the_one_that_keras_takes(monkeypatch, tmp_path):
     assert keras_backend() == "tensorflow"
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     assert keras_backend() == "jax"
+
+
+def test_another_backend_is_one_line(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "bogus")
+    with pytest.raises(InputError, match="'bogus'.* one of tensorflow, jax, torch"):
+        check_backend()
 
 
 def test_a_network_runs_on_its_own_backend_where_nothing_is_said(monkeypatch):

@@ -14,7 +14,7 @@ one without `value` has its place in the list, from 0, as its value in index mas
 
 `classes.txt` has one class a line, `NAME`, `NAME #rrggbb` or `NAME RED GREEN BLUE`;
 the number of the line, from 0, is its value. A line `void` is no class: its value
-and its colour are void.
+and its colour are void. Empty lines and those that begin with `#` do not count.
 
 Void values are 255 and void colours black, each where no class has it and the file
 does not say otherwise.
@@ -30,7 +30,7 @@ import numpy as np
 
 from lgcnet_tf.data.images import read_bytes
 from lgcnet_tf.data.info import MAX_CLASSES, VOID, DatasetInfo, is_color
-from lgcnet_tf.errors import InputError
+from lgcnet_tf.errors import InputError, did_you_mean
 from lgcnet_tf.files import read_json, write_json
 
 JSON, TEXT = "classes.json", "classes.txt"
@@ -45,6 +45,10 @@ _LINE = re.compile(
 )
 
 
+_NUMBERED = re.compile(r"\d+[\s:;,.)]+\S")
+_TWO_NUMBERS = re.compile(r".*[^\d\s,;:][\s,;:]+\d{1,3}[\s,;]+\d{1,3}")
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class MaskClasses:
     """What the values and colours of masks mean.
@@ -55,6 +59,7 @@ class MaskClasses:
         by_value: class index, or 255 for void, by value in index masks.
         by_color: the same by RGB colour in colour masks.
         colored: the file gives every class a colour.
+        void_colors_given: it also says which colours are void.
     """
 
     info: DatasetInfo
@@ -62,6 +67,7 @@ class MaskClasses:
     by_value: dict[int, int]
     by_color: dict[Color, int]
     colored: bool
+    void_colors_given: bool
 
     def values_text(self) -> str:
         """The values that masks may have, for an error."""
@@ -103,9 +109,18 @@ def read_classes(folder: pathlib.Path) -> MaskClasses:
         except UnicodeDecodeError as error:
             raise InputError(f"{folder / TEXT}: must be UTF-8 text: {error}.") from None
         return parse_text(text, folder / TEXT)
+    inside = [
+        path.parent.name
+        for path in sorted((*folder.glob(f"*/{JSON}"), *folder.glob(f"*/{TEXT}")))
+    ]
     raise InputError(
         f"{folder}: neither {JSON} nor {TEXT} is there; one of them has to name the "
         'classes, such as {"classes": ["road", "car"]}.'
+        + (
+            f" There is one in {folder / inside[0]}: name that folder."
+            if inside
+            else ""
+        )
     )
 
 
@@ -144,8 +159,19 @@ def parse_json(config: Any, path: pathlib.Path) -> MaskClasses:
 def parse_text(text: str, path: pathlib.Path) -> MaskClasses:
     """Reads the content of `classes.txt`; errors name `path`."""
     classes, void_values, void_colors = [], [], []
-    lines = [line.strip() for line in text.splitlines()]
-    for value, line in enumerate(filter(None, lines)):
+    stripped = [line.strip() for line in text.splitlines()]
+    lines = [line for line in stripped if line and not line.startswith("#")]
+    if len(lines) > 1 and all(map(_NUMBERED.match, lines)):
+        raise InputError(
+            f"{path}: every line begins with a number, as {lines[0]!r}; the number of "
+            f"the line, from 0, is the value: leave it out, or give values in {JSON}."
+        )
+    for value, line in enumerate(lines):
+        if _TWO_NUMBERS.fullmatch(line):
+            raise InputError(
+                f"{path}: {line!r} ends with two numbers; a colour has three, as in "
+                "'floor 128 64 128'."
+            )
         found = _LINE.fullmatch(line)
         color = None
         if found["hex"]:
@@ -196,8 +222,10 @@ def _json_class(config, index, path) -> _Class:
         )
     name, value = config["name"].strip(), config.get("value", index)
     if unknown := sorted(set(config) - {"name", "color", "value"}):
+        hint = did_you_mean(unknown[0], ("name", "color", "value"))
         raise InputError(
-            f"{path}: class {name!r} has an unknown entry {unknown[0]!r}; leave it out."
+            f"{path}: class {name!r} has an unknown entry {unknown[0]!r}."
+            f"{hint or ' Leave it out.'}"
         )
     if not _is_value(value):
         raise InputError(
@@ -242,6 +270,7 @@ def _make(name, classes, void_values, void_colors, path) -> MaskClasses:
     colors = {c.color: index for index, c in enumerate(classes) if c.color}
     if void_values is None:
         void_values = [] if VOID in values else [VOID]
+    void_colors_given = void_colors is not None
     if void_colors is None:
         void_colors = [] if BLACK in colors else [BLACK]
     for what, void, table in (
@@ -260,4 +289,5 @@ def _make(name, classes, void_values, void_colors, path) -> MaskClasses:
     palette.flags.writeable = False
     name = name.strip() or path.parent.resolve().name
     info = DatasetInfo(name, tuple(c.name for c in classes), palette)
-    return MaskClasses(info, path, values, colors, all(c.color for c in classes))
+    colored = all(c.color for c in classes)
+    return MaskClasses(info, path, values, colors, colored, void_colors_given)

@@ -84,7 +84,9 @@ class MaskDecoder:
         by_color = {
             int(v): self.classes.by_color.get(tuple(palette[v].tolist())) for v in used
         }
-        if None not in by_color.values():
+        if None not in by_color.values() and (
+            {*by_color.values()} != {VOID} or self._void_by_color(used, given, where)
+        ):
             table = np.full(256, _UNKNOWN, np.uint8)
             for value, index in by_color.items():
                 table[value] = index
@@ -100,6 +102,30 @@ class MaskDecoder:
                     "gray mask."
                 )
         return self._values(values, where)
+
+    def _void_by_color(self, used, palette, where) -> bool:
+        """Whether a mask that by its colours is all void is so, and not of classes.
+
+        In the palette of VOC the value 0 is black, which is void where a class file says
+        nothing of black: a picture of background alone would have none. Where the rest of
+        the palette has colours of classes the mask is read by them; where it has but
+        others, by its values.
+        """
+        of_values = {self.classes.by_value.get(int(value), VOID) for value in used}
+        if self.classes.void_colors_given or of_values == {VOID}:
+            return True
+        known = [self.classes.by_color.get(tuple(c.tolist())) for c in palette]
+        if any(index not in (None, VOID) for index in known):
+            return True
+        if None in known:
+            return False
+        names = self.classes.info.class_names
+        first = min(of_values - {VOID})
+        raise InputError(
+            f"{where}: is it read by its values or by its colours? By its values it has "
+            f"{names[first]}, by its colours in the palette nothing but void; "
+            "write it as a gray mask, or give void_colors in the class file."
+        )
 
     def _colors(self, pixels, where):
         if not self.classes.colored:
