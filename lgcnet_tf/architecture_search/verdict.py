@@ -47,6 +47,5 @@ def verdict(results: Mapping[str, Any], edges: int, epochs: int) -> str:
     if decided:
         return line
     return (
-        f"{line}; lgcnet-choose compares its likeliest networks by short trainings; more "
-        "--epochs, a larger --alpha_lr or --alpha_schedule=cosine decide"
+        f"{line}; more --epochs, a larger --alpha_lr or --alpha_schedule=cosine decide"
     )

@@ -1,8 +1,7 @@
 """The best of several networks of a search, each trained for a few epochs.
 
 A search's α hardly separate its likeliest networks, and with the weights that all share
-networks do not stand as they do once trained. After a few epochs of a training they do,
-about (`benchmarks/README.md`).
+networks do not stand as they do once trained (`benchmarks/README.md`).
 """
 
 import dataclasses

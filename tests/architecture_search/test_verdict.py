@@ -35,6 +35,6 @@ def test_a_large_margin_and_few_changes_are_a_decision(found, decided):
 def test_it_names_its_grounds():
     assert verdict(results(0.01, 32), EDGES, EPOCHS) == (
         "undecided: median margin 0.01, 32 of 40 edges changed in the last epoch, least "
-        "sure cell 1 s0->n1, none over conv_3x3 by 0.002; lgcnet-choose compares its "
-        "likeliest networks by short trainings; more --epochs, a larger --alpha_lr or --alpha_schedule=cosine decide"
+        "sure cell 1 s0->n1, none over conv_3x3 by 0.002; more --epochs, a larger "
+        "--alpha_lr or --alpha_schedule=cosine decide"
     )
