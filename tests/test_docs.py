@@ -32,20 +32,3 @@ def test_every_room_is_described():
     text = (ROOT / "docs" / "architecture.md").read_text()
     rooms = {p.parent.name for p in (ROOT / "lgcnet_tf").glob("*/__init__.py")}
     assert rooms == set(re.findall(r"^\| `(\w+)` \|", text, re.M))
-
-
-def slug(heading):
-    """The anchor of a heading, as it is made of it on the pages."""
-    kept = re.sub(r"[^\w\- ]", "", heading.strip().lower())
-    return kept.replace(" ", "-")
-
-
-@pytest.mark.parametrize(
-    "page", ["README.md", "benchmarks/README.md", *(f"docs/{page}" for page in PAGES)]
-)
-def test_links_into_pages_lead_to_a_heading(page):
-    path = ROOT / page
-    for file, anchor in re.findall(r"\]\(([\w./-]*)#([\w-]+)\)", path.read_text()):
-        target = (path.parent / file).resolve() if file else path
-        headings = re.findall(r"^#+ (.*)$", target.read_text(), re.M)
-        assert anchor in map(slug, headings), f"{file}#{anchor}"
