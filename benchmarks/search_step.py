@@ -1,6 +1,7 @@
 """A search step against its plain form: time, memory, first step, equality.
 
     python benchmarks/search_step.py [--quick] [--batch_size=4] [--size=128x128]
+    python benchmarks/search_step.py --variants=soft:0,soft:1,hard:0,hard:1,finetune:0,finetune:1
     python benchmarks/search_step.py --compare
     python benchmarks/search_step.py --profile=soft
     python benchmarks/search_step.py --profile_memory=soft
@@ -19,8 +20,8 @@ each weight, and of the statistics. `difference_by_rounding` is what becomes of
 the plain form's own numbers if its images change by one float32 rounding: with
 14 cells of ReLUs and batch norms, gradients are that sensitive.
 
-The last line is JSON: for each variant medians, and `ratio` of plain to it (time,
-the higher the better) and of it to plain (memory).
+The last line is JSON: for each variant medians, and `ratio` of the first one, as plain,
+to it (time, the higher the better) and of it to the first one (memory).
 """
 
 import argparse
@@ -215,8 +216,7 @@ def main():
     workers = {name: Worker(name, *where) for name in arguments.variants.split(",")}
     figures, steps = {}, {name: [] for name in workers}
     for name, worker in workers.items():
-        first = worker.step()
-        figures[name] = {"first_step_s": round(first["step_s"], 1)}
+        figures[name] = {"first_step_s": round(worker.step()["step_s"], 1)}
         print(name, figures[name], flush=True)
     for _ in range(arguments.steps):
         for name, worker in workers.items():
@@ -230,14 +230,14 @@ def main():
         mine["peak_mib"] = round(peak)
         mine["memory_mib"] = round(peak - worker.built["peak_mib"])
     result = dict(zip(("size", "batch_size", "quick"), where))
-    if "plain" in workers:
-        others = [name for name in workers if name != "plain"]
+    first, *others = workers
+    if others:
         for key in ("step_s", "step_cpu_s"):
             kind = "ratio" if key == "step_s" else "cpu_ratio"
             result[kind] = {
                 name: round(
                     statistics.median(
-                        a[key] / b[key] for a, b in zip(steps["plain"], steps[name])
+                        a[key] / b[key] for a, b in zip(steps[first], steps[name])
                     ),
                     2,
                 )
@@ -245,7 +245,7 @@ def main():
             }
         for key in ("peak_mib", "memory_mib"):
             result[f"{key}_ratio"] = {
-                name: round(figures[name][key] / figures["plain"][key], 2)
+                name: round(figures[name][key] / figures[first][key], 2)
                 for name in others
             }
     print(json.dumps(result | figures))

@@ -37,14 +37,18 @@ QUICK_SPACE = {
 class Worker:
     """A process that builds one variant and steps when it is told to.
 
+    A variant `soft:0` is `soft` without oneDNN's kernels, `soft:1` with them.
+
     Attributes:
         built: figures after building: `peak_mib`, `build_s`, `build_cpu_s`.
     """
 
     def __init__(self, variant, size, batch_size, quick=False):
+        variant, _, onednn = variant.partition(":")
         command = [sys.executable, __file__, variant, size, str(batch_size)]
         self.process = subprocess.Popen(
             command + ["--quick"] * quick,
+            env=os.environ | ({"TF_ENABLE_ONEDNN_OPTS": onednn} if onednn else {}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
