@@ -9,6 +9,7 @@ from lgcnet_tf.config import DivisionOptions, format_size, option
 from lgcnet_tf.data.contact_sheet import contact_sheet
 from lgcnet_tf.data.division import TRAIN
 from lgcnet_tf.data.folder import FOLDER
+from lgcnet_tf.data.folder.layouts import KNOWN_SPLITS, SPLITS
 from lgcnet_tf.data.inspection import (
     NEAR_EQUAL,
     SplitContent,
@@ -18,7 +19,7 @@ from lgcnet_tf.data.inspection import (
 )
 from lgcnet_tf.data.load import open_divided
 from lgcnet_tf.data.samples import Samples
-from lgcnet_tf.errors import InputError
+from lgcnet_tf.errors import InputError, did_you_mean
 from lgcnet_tf.files import atomic_write, write_json
 from lgcnet_tf.run_folder import RunFolder
 from lgcnet_tf.terminal import Bar, show_table
@@ -80,6 +81,8 @@ def inspect_data(options: InspectOptions) -> dict[str, Any]:
             _draw(samples, contents[split], options.pictures, folder / sheets[split])
     near = _near_equal(contents, options.near_equal)
     warnings = [*_warnings(contents), *_near_warnings(near, contents)]
+    if options.dataset == FOLDER:
+        warnings += _misspelt(contents)
     problems = [line for found in contents.values() for line in found.problems]
     print("\n".join(report_lines(contents)), flush=True)
     show_table(*class_cells(contents))
@@ -193,6 +196,11 @@ def _near_equal(contents, threshold) -> dict[str, list[tuple[str, str, float]]]:
         for split, found in contents.items()
         if split != TRAIN
     }
+
+
+def _misspelt(splits) -> list[str]:
+    hints = {s: did_you_mean(s, KNOWN_SPLITS) for s in splits if s not in SPLITS}
+    return [f"{s} is a split of its own.{hint}" for s, hint in hints.items() if hint]
 
 
 def _near_warnings(near, contents) -> list[str]:

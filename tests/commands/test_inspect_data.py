@@ -88,6 +88,12 @@ def video(root, name, seed, frames):
         save(root / f"masks/{name}_{frame}.png", np.zeros((48, 64), np.uint8))
 
 
+def test_a_misspelt_split_is_warned_of(inspect, tmp_path):
+    root = write_folder(tmp_path / "data", counts=(("train", 2), ("vaildation", 2)))
+    (warning,) = (w for w in inspect(root)["warnings"] if "vaildation" in w)
+    assert warning == "vaildation is a split of its own. Did you mean 'validation'?"
+
+
 def test_neighbours_of_validation_images_are_counted(inspect, tmp_path):
     root = tmp_path / "d"
     for seed in range(5):

@@ -30,6 +30,9 @@ ANNOT = ("annot", "_annot", "_labels", "_masks")
 SPLITS = ("train", "val", "test")
 
 _ALIASES = {"valid": "val", "validation": "val", "dev": "val", "training": "train"}
+KNOWN_SPLITS = (*SPLITS, *_ALIASES)
+"""Names that folders and lists of the three splits may have."""
+
 _ENDINGS = ("_mask", "_label", "_labels", "_L")
 _SUFFIXES = (".png", ".jpg", ".jpeg")
 _OTHER_PICTURES = (".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".avif", ".jp2")
