@@ -147,7 +147,7 @@ demo: setup
 	wait $$server
 	echo "== 8/8 pictures"
 	for run in latency search finetune evaluate; do $(BIN)/lgcnet-plot --output_dir=$(OUT)/$$run; done
-	echo "Reports: $(OUT)/{search,finetune,evaluate}/report.html"
+	echo "Reports: $(OUT)/search/report.html $(OUT)/finetune/report.html $(OUT)/evaluate/report.html"
 
 clean:
 	rm -rf runs/demo_* build *.egg-info

@@ -38,6 +38,8 @@ EACH_SEED = {
     "SGD": "--optimizer=sgd --lr=0.025 --l2=0.0005",
     "no moving average": "--ema=0",
     "colour jitter": "--color_jitter=0.4",
+    "batch 4": "--batch_size=4",
+    "rare crops": "--rare_crops=0.3",
 }
 """Changes that are made with every seed."""
 ONE_SEED = {
@@ -48,10 +50,8 @@ ONE_SEED = {
     "AdamW": "--optimizer=adamw --l2=0.01",
     "cosine": "--schedule=cosine",
     "no warm-up": "--warmup_epochs=0",
-    "batch 4": "--batch_size=4",
     "batch 16": "--batch_size=16",
     "scales 0.75 to 2": "--scale_min=0.75",
-    "rare crops": "--rare_crops=0.3",
     "growing crops": "--crop_schedule=0:{half},0.4:{crop}",
     "auxiliary heads": "--auxiliary_weight=0.4",
     "warm start": "--initial_model={sibling}",

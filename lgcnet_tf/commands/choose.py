@@ -137,7 +137,7 @@ def choose(options: ChooseOptions) -> dict[str, Any]:
                 f"{number}",
                 f"{100 * row['miou']:.1f} %",
                 f"{row['predicted_latency_ms']:.4g}",
-                f"{row['same_edges']} of {len(chosen.choice)}",
+                f"{row['same_edges']} of {row['edges']}",
             )
             for number, row in enumerate(rows)
         ],
@@ -175,4 +175,5 @@ def _row(miou, genotype, own) -> dict[str, Any]:
         "miou": miou,
         "predicted_latency_ms": genotype.provenance["predicted_latency_ms"],
         "same_edges": int((genotype.choice == own.choice).sum()),
+        "edges": len(own.choice),
     }

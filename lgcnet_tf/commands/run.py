@@ -5,6 +5,7 @@ Each stage is the command of that name as a process of its own, in a sub-folder.
 
 import dataclasses
 import pathlib
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,6 +40,9 @@ from lgcnet_tf.run_folder import (
 from lgcnet_tf.runtimes.settings import keras_backend
 from lgcnet_tf.serving.settings import FORMATS
 from lgcnet_tf.space.options import SpaceOptions
+
+MANY = 2000
+"""Images that take so long to read that it is said."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -163,6 +167,12 @@ def run_path(options: RunPathOptions) -> dict[str, Any]:
     stages = stages_of(options, root, size, crop)
     for stage in stages.values():
         stage.check()
+    options.skeleton(data.info.num_classes)  # what is wrong with it leaves no folder
+    for split in (TRAIN, VAL):  # nor does a file that a late stage would stumble over
+        samples = data.load(split)
+        if len(samples) > MANY:
+            print(f"reading {len(samples):,} images of {split} once", file=sys.stderr)
+        samples.check()
     inputs: dict[str, dict[str, str]] = {}
     for split in (TRAIN, VAL):
         inputs |= split_inputs(
@@ -181,7 +191,7 @@ def run_path(options: RunPathOptions) -> dict[str, Any]:
         run_stage(name, COMMANDS[name.partition("_")[0]], stage, folder)
     report = write_report(root)
     results = results_of_stages(root) | {"report": report.relative_to(root).as_posix()}
-    folder.finish(results)
+    folder.finish(results, report)
     print(conclusion(root, results), flush=True)
     return results
 

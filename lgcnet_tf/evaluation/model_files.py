@@ -17,6 +17,15 @@ from lgcnet_tf.runtimes.settings import READERS
 _PATTERN = "[\\"
 
 
+_INSIDE = (
+    "model.keras",
+    "finetune/model.keras",
+    "saved_model",
+    "export/saved_model",
+)
+"""Models that the folders of runs have, of `lgcnet run` too."""
+
+
 def saved_model_folder(model: str) -> pathlib.Path | None:
     """The folder with a SavedModel: `model` or its newest version; None for a file.
 
@@ -30,7 +39,9 @@ def saved_model_folder(model: str) -> pathlib.Path | None:
     for folder in (path, *sorted(numbered, key=lambda p: int(p.name), reverse=True)):
         if (folder / "saved_model.pb").is_file():
             return folder
-    raise InputError(f"{model}: a folder without a SavedModel.")
+    inside = [p for n in _INSIDE if (p := path / n).exists()]
+    hint = f" Name what is in it: {' or '.join(map(str, inside))}." if inside else ""
+    raise InputError(f"{model}: a folder without a SavedModel.{hint}")
 
 
 def check_loadable(folder: str | os.PathLike) -> None:

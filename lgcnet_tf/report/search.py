@@ -31,7 +31,7 @@ def candidates_section(results: Mapping[str, Any]) -> list[str]:
             f"{number}" + (", chosen" if number == results.get("chosen") else ""),
             f"{100 * row['miou']:.1f} %",
             f"{row['predicted_latency_ms']:.4g}",
-            row["same_edges"],
+            f"{row['same_edges']} of {row['edges']}",
         )
         for number, row in enumerate(rows)
     ]

@@ -99,13 +99,14 @@ class TrainingRun:
 
     @functools.cached_property
     def data(self) -> TrainingData:
-        """The images to train on, which are checked, and to validate on.
+        """The images to train on and to validate on, all of which are checked.
 
         Raises:
             InputError: bad data, no such split or group, or nothing to train on.
         """
         data = load_training_data(self.options)
-        data.samples.check()
+        for samples in (data.samples, *data.validation.values()):
+            samples.check()
         return data
 
     @contextlib.contextmanager

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
+from PIL import Image
 
 pytest.importorskip("tensorflow")
 
@@ -239,6 +241,18 @@ def test_what_is_wrong_is_told_first(path, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     with pytest.raises(InputError, match="KERAS_BACKEND=tensorflow"):
         run_path(RunPathOptions(dataset="toy_streets", **out))
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_a_late_stage_would_find_leaves_no_folder(tmp_path):
+    data = write_folder(tmp_path / "data", "images", (("train", 2), ("val", 2)))
+    options = {"data_dir": str(data), "output_dir": str(tmp_path / "out")}
+    with pytest.raises(InputError, match="reduction_cells must be .*num_cells=2"):
+        run_path(RunPathOptions(num_cells=2, **options))
+    bad = data / "masks" / "val" / "b_001.png"
+    Image.fromarray(np.full((24, 32), 7, np.uint8)).save(bad)
+    with pytest.raises(InputError, match="b_001.png: value 7 of no class"):
+        run_path(RunPathOptions(**options))
     assert not (tmp_path / "out").exists()
 
 
