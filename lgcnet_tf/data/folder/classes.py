@@ -169,7 +169,7 @@ def parse_text(text: str, path: pathlib.Path) -> MaskClasses:
     for value, line in enumerate(lines):
         if _TWO_NUMBERS.fullmatch(line):
             raise InputError(
-                f"{path}: {line!r} ends with two numbers; a colour has three, as in "
+                f"{path}: {line!r} ends with two numbers; give a colour three, as in "
                 "'floor 128 64 128'."
             )
         found = _LINE.fullmatch(line)
