@@ -29,9 +29,10 @@ def use_onednn(
     """Has TensorFlow use oneDNN on x86 processors without AVX-512 too.
 
     It leaves oneDNN off there; with it a step on crops of 240x320 takes 0.77 of the
-    time, on small ones up to 1.2 (`benchmarks/README.md`). Tables, searches, trainings and exports all come through here, so that a
-    table holds for what it predicts. What the user has set stays as it is. It has to
-    be called before TensorFlow is imported, and does nothing later.
+    time, on small ones up to 1.2 (`benchmarks/README.md`). Tables, searches, trainings
+    and exports all come through here, so that a table holds for what it predicts. What
+    the user has set stays as it is. It has to be called before TensorFlow is imported,
+    and does nothing later.
     """
     if ONEDNN in environment or "tensorflow" in sys.modules:
         return

@@ -9,10 +9,11 @@
 4. `train/` and `trainannot/` (or `train_labels/`, `train_masks/`), `val/` and
    `valannot/`, and so on.
 
-The first of these that is there counts. Folders may be written in capitals. In all but the first a mask is named after its image,
-with or without `_mask`, `_label`, `_labels` or `_L` behind, and further subfolders
+The first of these that is there counts. Folders may be written in capitals. In all
+but the first a mask is named after its image, with or without `_mask`, `_label`, `_labels` or `_L` behind, and further subfolders
 are alike on both sides. `valid`, `validation` and `dev` are the split val. A split test
-without masks is left out. Hidden files, and those that operating systems leave, are passed over.
+without masks is left out. Hidden files, and those that operating systems leave, are
+passed over.
 """
 
 import logging
